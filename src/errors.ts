@@ -1,0 +1,96 @@
+/** Error classes and the message grammar: every message names the op, the argument, what was expected and what came. */
+
+/** Base of every error that gradwell throws on purpose. */
+export class GradwellError extends Error {
+  override name: string = new.target.name;
+}
+/** Shapes that do not fit each other or the op. */
+export class ShapeError extends GradwellError {}
+/** An element type that the op does not take. */
+export class DtypeError extends GradwellError {}
+/** An argument outside its domain: a negative rate, an unknown option key, a dim out of range. */
+export class ArgumentError extends GradwellError {}
+/** A tensor used after it was freed, or anything used after `device.close()`. */
+export class DisposedError extends GradwellError {}
+/** The GPU device was lost; everything pending is rejected with this. */
+export class DeviceLostError extends GradwellError {}
+/** No WebGPU adapter; the message lists what was tried and the fix. */
+export class NoAdapterError extends GradwellError {}
+/** A buffer above the adapter's limit, or the GPU ran out of memory. */
+export class OutOfMemoryError extends GradwellError {}
+/** WebGPU or the shader compiler refused something; carries the kernel's label and the shader's line. */
+export class ValidationError extends GradwellError {}
+/** Something inside `capture(fn)` that cannot be replayed. */
+export class CaptureError extends GradwellError {}
+/** A file that is not what it should be: the message has the byte offset. */
+export class DataError extends GradwellError {}
+/** `detectAnomaly` found a value that is not finite. */
+export class AnomalyError extends GradwellError {}
+
+type ErrorClass = new (message: string) => GradwellError;
+
+/** Throws `Class(message())` unless `condition`; the message is only built when it is needed. */
+export function check(condition: unknown, Class: ErrorClass, message: () => string): asserts condition {
+  if (!condition) throw new Class(message());
+}
+
+/** The one sentence form of all argument errors: `op: argument 'name' expected X, got Y`. */
+export function expected(op: string, argument: string, want: string, got: unknown): string {
+  return `${op}: argument '${argument}' expected ${want}, got ${show(got)}`;
+}
+
+/** A value as it should read inside a message: short, unambiguous. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  if (typeof value === "string") return `'${value}'`;
+  if (typeof value === "object" && value !== null) {
+    const shape = (value as { shape?: unknown }).shape;
+    if (Array.isArray(shape)) return `a tensor of shape [${shape.join(", ")}]`;
+    return value.constructor?.name ?? "an object";
+  }
+  return String(value);
+}
+
+/** Refuses unknown keys in an options object, and names the nearest known key. */
+export function checkKeys(op: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const hint = near ? `; did you mean '${near}'?` : "";
+    throw new ArgumentError(`${op}: unknown option '${key}'${hint} (known: ${known.join(", ")})`);
+  }
+}
+
+/** A finite number within [low, high], or an ArgumentError. */
+export function checkNumber(op: string, argument: string, value: unknown, low = -Infinity, high = Infinity): void {
+  const fits = typeof value === "number" && Number.isFinite(value) && value >= low && value <= high;
+  check(fits, ArgumentError, () => {
+    const above = Number.isFinite(low) ? ` >= ${low}` : "";
+    const below = Number.isFinite(high) ? ` <= ${high}` : "";
+    return expected(op, argument, `a finite number${above}${above && below ? " and" : ""}${below}`, value);
+  });
+}
+
+/** The known word closest to `word` by edit distance, when it is close enough to be a likely slip. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, substitute));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
