@@ -1,0 +1,67 @@
+// Holds the one-way imports of the source tree: each room may only look downwards.
+const rooms = {
+  errors: [],
+  gpu: ["errors"],
+  tensor: ["gpu", "errors"],
+  autograd: ["tensor", "gpu", "errors"],
+  capture: ["autograd", "tensor", "gpu", "errors"],
+  ops: ["capture", "autograd", "tensor", "gpu", "errors"],
+  nn: ["ops", "capture", "autograd", "tensor", "gpu", "errors"],
+  data: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
+  optim: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
+  curvature: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
+};
+
+const room = (name) => (name === "errors" ? "^src/errors\\.ts$" : `^src/${name}/`);
+
+const downwards = Object.entries(rooms).map(([name, below]) => ({
+  name: `${name}-looks-down`,
+  comment: `src/${name} may import ${below.length ? below.join(", ") : "nothing"} only`,
+  severity: "error",
+  from: { path: room(name) },
+  to: { path: "^src/", pathNot: [room(name), ...below.map(room)] },
+}));
+
+module.exports = {
+  forbidden: [
+    ...downwards,
+    {
+      name: "testing-looks-down",
+      comment: "src/testing is for users: nothing of the library needs it",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/testing/" },
+      to: { path: "^src/testing/" },
+    },
+    { name: "no-circles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "no-node-in-a-page",
+      comment: "the adapter provider for Node is the only file that knows Node",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/gpu/adapter\\.node\\.ts$" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "dawn-in-one-file",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/gpu/adapter\\.node\\.ts$" },
+      to: { path: "node_modules/webgpu/" },
+    },
+    {
+      name: "no-development-packages",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev"], pathNot: "@webgpu/types" },
+    },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^gradwell-" } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["source", "node", "import", "types", "default"],
+      extensions: [".ts", ".js", ".d.ts"],
+    },
+  },
+};
