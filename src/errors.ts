@@ -2,7 +2,10 @@
 
 /** Base of every error that gradwell throws on purpose. */
 export class GradwellError extends Error {
-  override name: string = new.target.name;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
 }
 /** Shapes that do not fit each other or the op. */
 export class ShapeError extends GradwellError {}
