@@ -1,0 +1,36 @@
+/** What is known of a shader without compiling it: its code, and the names, places and types of what it binds. */
+
+import type { BufferSlice } from "./pool.ts";
+import type { Binding, Override, Param } from "./reflect.ts";
+
+/** A compute shader with binding names B, param names P and override names O: a misspelt name does not compile. */
+export interface Shader<B extends string = string, P extends string = string, O extends string = string> {
+  readonly name: string;
+  readonly code: string;
+  readonly entry: string;
+  /** Storage and uniform buffers in order of their binding number; the params' uniform is not among them. */
+  readonly bindings: readonly Binding<B>[];
+  /** The binding number of the uniform that holds the params, when there is one. */
+  readonly paramsBinding?: number;
+  readonly params: readonly Param<P>[];
+  /** Size of the params' struct in bytes, 0 without params. */
+  readonly paramsBytes: number;
+  readonly overrides: readonly Override<O>[];
+  /** The entry's workgroup size as written: numbers, or names of overrides. */
+  readonly workgroupSize: readonly (number | string)[];
+  /** WGSL extensions that the device must have: `f16`, `subgroups`. */
+  readonly enables: readonly string[];
+}
+
+/** The value of a param: a scalar, or the components of a vector or array in order. */
+export type ParamValue = number | readonly number[];
+
+/** Exactly one slice per binding and one value per param of shader S. */
+export type RunArgs<S extends Shader> =
+  S extends Shader<infer B, infer P, string>
+    ? { readonly [K in B]: BufferSlice } & { readonly [K in P]: ParamValue }
+    : never;
+
+/** The override constants that shader S knows, each optional: the shader has defaults. */
+export type Overrides<S extends Shader> =
+  S extends Shader<string, string, infer O> ? { readonly [K in O]?: number | boolean } : never;
