@@ -52,7 +52,7 @@ def chosen(prefixes):
 
 
 def build(area):
-    torch.manual_seed(common.SEED)
+    common.generator.manual_seed(common.SEED)
     module = importlib.import_module(f"areas.{area}")
     cases = list(module.cases())
     names = [case["name"] for case in cases]

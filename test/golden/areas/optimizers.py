@@ -1,11 +1,9 @@
-"""The five optimizers, 25 steps on two parameters with given gradients (inputs), in float64. The parameters are recorded
-after steps 1, 2, 3, 10 and 25, the optimizer's state after the last."""
-
-import json
+"""The five optimizers, 25 steps on two parameters with given gradients (inputs), in float64. The parameters are
+recorded after steps 1, 2, 3, 10 and 25, the optimizer's state after the last."""
 
 import torch
 
-from common import exact, make_optimizer, optimizer_state, randn, snapshot
+from common import exact, make_optimizer, optimizer_state, randn, snapshot, title
 
 SHAPES = {"p0": (5, 3), "p1": (7,)}
 STEPS = 25
@@ -49,7 +47,7 @@ def gradients(shape, scale):
     return exact(exact(randn(STEPS, *shape).double() * pattern, decimals=2).double() * scale)
 
 
-def run(title, optimizer_name, camel, scale=1.0):
+def run(case_name, optimizer_name, camel, scale=1.0):
     grads = {name: gradients(shape, scale) for name, shape in SHAPES.items()}
     parameters = {name: randn(*shape).requires_grad_() for name, shape in SHAPES.items()}
     state = snapshot(parameters)
@@ -62,12 +60,8 @@ def run(title, optimizer_name, camel, scale=1.0):
         if step in RECORDED:
             steps.append({"step": step, "state": snapshot(parameters)})
     steps[-1]["optimizerState"] = snapshot(optimizer_state(optimizer, parameters))
-    fields = {"name": title, "op": f"optim.{optimizer_name}", "args": [camel]}
+    fields = {"name": case_name, "op": f"optim.{optimizer_name}", "args": [camel]}
     return {**fields, "inputs": grads, "state": state, "steps": steps}
-
-
-def title(name, camel):
-    return " ".join([name, *(f"{key} {json.dumps(value)}" for key, value in camel.items())])
 
 
 def cases():

@@ -1,7 +1,8 @@
-"""The optimizers as in the area "optimizers", with gradients near 1e-12 ("tiny"), near 1e4 ("huge") and of exactly zero
-("idle", which leaves only the decay at work)."""
+"""The optimizers as in the area "optimizers", with gradients near 1e-12 ("tiny"), near 1e4 ("huge") and of exactly
+zero ("idle", which leaves only the decay at work)."""
 
-from areas.optimizers import run, title
+from areas.optimizers import run
+from common import title
 
 EXTREMES = [
     ("SGD", {"lr": 0.1, "momentum": 0.9}),
