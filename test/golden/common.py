@@ -70,11 +70,17 @@ def named(outputs):
     return outputs
 
 
+def random_upstream(shape):
+    """Away from zero, or a tolerance would hide an error in what is multiplied by it."""
+    values = randn(*shape)
+    return exact(values + torch.sign(values) / 2, 3)
+
+
 def differentiate(outputs, variables):
     """The outputs, a random upstream gradient for each that has a gradient, and what flows back to the variables."""
     outputs = named(outputs)
     roots = {name: output for name, output in outputs.items() if output.requires_grad}
-    upstream = {name: randn(*root.shape) for name, root in roots.items()}
+    upstream = {name: random_upstream(root.shape) for name, root in roots.items()}
     grads = {}
     if roots:
         flowed = torch.autograd.grad(

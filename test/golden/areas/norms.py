@@ -5,7 +5,19 @@ outputs is then the evaluation mode's answer to the last step's input."""
 import torch
 from torch.nn import functional as F
 
-from common import case, differentiate, exact, module_case, options, randn, randomize, snapshot, title, variables_of, without_empty
+from common import (
+    case,
+    differentiate,
+    exact,
+    module_case,
+    options,
+    randn,
+    randomize,
+    snapshot,
+    title,
+    variables_of,
+    without_empty,
+)
 
 LAYER_SHAPES = [
     ((4, 7), [7]),
