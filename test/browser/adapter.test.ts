@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { requestAdapter } from "#adapter";
+import { NoAdapterError } from "../../src/errors.ts";
+
+it("takes the browser's adapter, and its device computes", async () => {
+  const { adapter, kind, name } = await requestAdapter({ adapter: "auto" });
+  expect(["gpu", "swiftshader", "software"]).toContain(kind);
+  expect(name).not.toBe("");
+  const device = await adapter.requestDevice();
+  const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  device.queue.writeBuffer(buffer, 0, new Uint32Array([1, 2, 3, 4]));
+  await buffer.mapAsync(GPUMapMode.READ);
+  expect([...new Uint32Array(buffer.getMappedRange())]).toEqual([1, 2, 3, 4]);
+  device.destroy();
+});
+
+it("never passes software off as a GPU", async () => {
+  const choice = await requestAdapter({ adapter: "gpu" }).catch((error: unknown) => error);
+  if (choice instanceof Error) {
+    expect(choice).toBeInstanceOf(NoAdapterError);
+    expect(choice.message).toMatch(/default adapter.*chrome:\/\/gpu/s);
+  } else expect(choice).toMatchObject({ kind: "gpu" });
+});
