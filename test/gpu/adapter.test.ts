@@ -35,7 +35,12 @@ describe("adapter choice in Node", () => {
   });
 
   it.runIf(bundledRuns)("unpacks it once when several processes start at the same time", async () => {
-    const env = { GRADWELL_ADAPTER: "swiftshader", XDG_CACHE_HOME: join(scratch, "cache") };
+    // No temporary folder: another cache there would be taken as it is.
+    const env = {
+      GRADWELL_ADAPTER: "swiftshader",
+      XDG_CACHE_HOME: join(scratch, "cache"),
+      TMPDIR: join(scratch, "none"),
+    };
     const all = await Promise.all([inChild(env), inChild(env), inChild(env)]);
     expect(all.map((got) => got.sum)).toEqual([140, 140, 140]);
     expect(readdirSync(join(scratch, "cache/gradwell"))).toHaveLength(1);
