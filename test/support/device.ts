@@ -1,0 +1,23 @@
+/** The device of a test file. Without an adapter it throws: a suite that computed nothing must not pass. */
+import { afterAll, afterEach } from "vitest";
+import { type Device, type InitOptions, init } from "../../src/gpu/device.ts";
+
+/**
+ * `const device = await testDevice()` at the top of a test file: the default device until the file ends. After each
+ * test whatever WebGPU found wrong with its work fails that test.
+ */
+export async function testDevice(options: InitOptions = {}): Promise<Device> {
+  const device = await init(options);
+  afterEach(() => assertNoGpuErrors(device));
+  afterAll(() => device.close());
+  return device;
+}
+
+/** Waits for the GPU and throws everything that it reported and nobody took. */
+export async function assertNoGpuErrors(device: Device): Promise<void> {
+  if (device.closed) return;
+  device.recorder.flush();
+  await device.gpu.queue.onSubmittedWorkDone();
+  const errors = device.takeErrors();
+  if (errors.length > 0) throw new AggregateError(errors, errors.map((error) => error.message).join("\n"));
+}
