@@ -14,6 +14,7 @@ A Case (fields that have nothing to say are left out):
     op         the public name of what is tested: "layerNorm" forms as in "add", "nn.crossEntropy", "optim.AdamW"
     args       its positional arguments in the public API; the string "$x" stands for the tensor inputs.x or state.x
     call       for modules: the positional arguments of forward (args are then the constructor's)
+    shape      for initializers: the shape of the tensor to fill
     inputs     tensors given by name. In a case with steps they are stacked: dimension 0 is the step
     state      tensors given by name: a state dict, or the parameters that an optimizer updates
     outputs    expected results by name ("out" where there is one, "0", "1", ... for a list)
