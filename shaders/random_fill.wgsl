@@ -1,0 +1,55 @@
+// Fills with random numbers, four per Philox block.
+import package::lib::index::{linear_group, group_count};
+import package::lib::random::{philox, to_unit, to_normal};
+
+struct Params { size: u32, a: f32, b: f32, seedLow: u32, seedHigh: u32, call: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>; // (size), the bits of f32 or a whole number
+override WORKGROUP: u32 = 64;
+// 0: uniform in [a, b). 1: normal, mean a, std b. 2: whole numbers in [a, b). 3: normal cut at two std.
+override KIND: u32 = 0;
+override INTEGER: bool = false;
+
+// Redraws up to 12 times, each with 4.6 % to fail; what is left is clamped.
+fn truncated(place: u32) -> vec4f {
+  var value = vec4f(9.0);
+  for (var attempt = 0u; attempt < 12u; attempt++) {
+    let drawn = to_normal(philox(place, params.call, params.seedLow, params.seedHigh ^ (attempt << 20u)));
+    value = select(value, drawn, abs(value) > vec4f(2.0));
+  }
+  return clamp(value, vec4f(-2.0), vec4f(2.0)) * params.b + params.a;
+}
+
+fn draw(place: u32) -> vec4f {
+  if (KIND == 3u) {
+    return truncated(place);
+  }
+  let words = philox(place, params.call, params.seedLow, params.seedHigh);
+  if (KIND == 1u) {
+    return to_normal(words) * params.b + params.a;
+  }
+  // Rounding may give b itself, which lies outside the half-open range.
+  let scaled = to_unit(words) * (params.b - params.a) + params.a;
+  if (KIND == 2u) {
+    return min(floor(scaled), vec4f(params.b - 1.0));
+  }
+  return select(scaled, vec4f(params.a), scaled >= vec4f(params.b));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+) {
+  let stride = group_count(nwg) * WORKGROUP;
+  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i * 4u < params.size; i += stride) {
+    let value = draw(i);
+    for (var k = 0u; k < 4u; k++) {
+      let at = i * 4u + k;
+      if (at < params.size) {
+        y[at] = select(bitcast<u32>(value[k]), u32(i32(value[k])), INTEGER);
+      }
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// Copies between any two strided views of the same shape, as 32-bit words.
+import package::lib::index::{linear_group, group_count};
+
+struct Params {
+  size: u32,
+  rank: u32,
+  srcOffset: u32,
+  dstOffset: u32,
+  shape: array<vec4u, 2>,      // 8 dims, padded with 1 in front
+  srcStrides: array<vec4u, 2>, // in elements; negative ones wrap
+  dstStrides: array<vec4u, 2>,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> src: array<u32>;
+@group(0) @binding(2) var<storage, read_write> dst: array<u32>;
+override WORKGROUP: u32 = 64;
+// 1: dst = src; 2: dst += src as f32.
+override MODE: u32 = 1;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+) {
+  let step = group_count(nwg) * WORKGROUP;
+  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += step) {
+    var rest = i;
+    var readAt = params.srcOffset;
+    var writeAt = params.dstOffset;
+    for (var k = 0u; k < params.rank; k++) {
+      let d = 7u - k;
+      let size = params.shape[d / 4u][d % 4u];
+      let at = rest % size;
+      rest /= size;
+      readAt += at * params.srcStrides[d / 4u][d % 4u];
+      writeAt += at * params.dstStrides[d / 4u][d % 4u];
+    }
+    if (MODE == 1u) {
+      dst[writeAt] = src[readAt];
+    } else {
+      dst[writeAt] = bitcast<u32>(bitcast<f32>(dst[writeAt]) + bitcast<f32>(src[readAt]));
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/** defineOp: a forward, its backward and its composed twin, made into one function that records itself. */
+import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { isGradEnabled } from "./mode.ts";
+import { Node } from "./node.ts";
+import { observeForward } from "./observe.ts";
+
+export type Inputs = readonly (Tensor | undefined)[];
+export type Outputs = Tensor | Tensor[];
+export type Gradients = Tensor | undefined | readonly (Tensor | undefined)[];
+
+/** What a forward is given beside its inputs. */
+export interface ForwardContext {
+  readonly name: string;
+  readonly device: Device;
+  /** Which inputs will want a gradient; all false where no graph is built. */
+  readonly needs: readonly boolean[];
+  /** Keeps tensors (inputs, outputs or intermediates) for backward. */
+  save(...tensors: Tensor[]): void;
+}
+
+/** What a backward is given beside the gradients of the outputs. */
+export interface BackwardContext<A = object> {
+  readonly name: string;
+  readonly device: Device;
+  readonly attrs: A;
+  readonly saved: readonly Tensor[];
+  readonly needs: readonly boolean[];
+  /** Where the gradient of input `i` may be written at once, when it is a leaf with storage waiting for it. */
+  gradSlot(i: number): Tensor | undefined;
+  /** Whether this gradient is the constant 1 that `backward()` starts from. */
+  isUnit(gradient: Tensor): boolean;
+  /** The producer of input `i`, when nothing else consumes it: a backward may then do part of the producer's. */
+  soleProducer(i: number): Node | undefined;
+}
+
+/** The parts of a differentiable operation. */
+export interface OpDefinition<A extends object = any, O extends Outputs = any> {
+  readonly name: string;
+  /** Checks its arguments, dispatches, saves what backward needs. */
+  forward(ctx: ForwardContext, inputs: any, attrs: A): O;
+  /**
+   * Gradients in the order of the inputs; undefined where there is none. Missing output gradients come as undefined.
+   * Without a `composed` twin it must itself be made of differentiable operations.
+   */
+  backward?(ctx: BackwardContext<A>, ...gradOutputs: any[]): Gradients;
+  /** The same function in plain differentiable operations: for second derivatives and as the tests' twin. */
+  composed?(inputs: any, attrs: A): O;
+}
+
+/** A defined operation: called with a list of inputs and attributes, or with the inputs one by one. */
+export interface Op<A extends object, O extends Outputs> {
+  (inputs: Inputs, attrs?: A): O;
+  (...inputs: (Tensor | undefined | A)[]): O;
+  readonly definition: OpDefinition<A, O>;
+}
+
+/**
+ * Makes a differentiable operation out of a forward and a backward, whose kernels may be the user's own
+ * (`device.kernel`). `backward(ctx, ...gradOutputs)` returns the inputs' gradients in order.
+ */
+export function defineOp<A extends object = Record<string, never>, O extends Outputs = Tensor>(
+  definition: OpDefinition<A, O>,
+): Op<A, O> {
+  check(typeof definition.forward === "function", ArgumentError, () =>
+    expected("defineOp", "forward", "a function", definition.forward));
+  const op = (...args: unknown[]): O => {
+    if (Array.isArray(args[0])) return runOp(definition, args[0], (args[1] ?? {}) as A);
+    const last = args[args.length - 1];
+    const hasAttrs = typeof last === "object" && last !== null && !(last instanceof Tensor);
+    return runOp(definition, (hasAttrs ? args.slice(0, -1) : args) as Inputs, (hasAttrs ? last : {}) as A);
+  };
+  return Object.assign(op, { definition }) as Op<A, O>;
+}
+
+class Running implements ForwardContext {
+  readonly name: string;
+  readonly device: Device;
+  readonly needs: readonly boolean[];
+  readonly inputs: Inputs;
+  kept: Tensor[] = [];
+
+  constructor(name: string, device: Device, inputs: Inputs, needs: readonly boolean[]) {
+    this.name = name;
+    this.device = device;
+    this.inputs = inputs;
+    this.needs = needs;
+  }
+
+  save(...tensors: Tensor[]): void {
+    this.kept = tensors;
+  }
+
+  shapes(): string {
+    return this.inputs.map((input) => (input ? `[${input.shape}]` : "none")).join(", ");
+  }
+}
+
+export function runOp<A extends object, O extends Outputs>(definition: OpDefinition<A, O>, inputs: Inputs, attrs: A): O {
+  const device = checkInputs(definition.name, inputs);
+  const recording = isGradEnabled() && definition.backward !== undefined && inputs.some((input) => input?.requiresGrad);
+  const needs = inputs.map((input) => recording && input !== undefined && input.requiresGrad);
+  const ctx = new Running(definition.name, device, inputs, needs);
+  const outer = device.operation;
+  device.operation = ctx;
+  let result: O;
+  try {
+    result = definition.forward(ctx, inputs, attrs);
+  } finally {
+    device.operation = outer;
+  }
+  const outputs: Tensor[] = Array.isArray(result) ? result : [result as Tensor];
+  if (recording) attach(definition, attrs, ctx, outputs);
+  observeForward(definition.name, inputs, outputs);
+  return result;
+}
+
+function attach(definition: OpDefinition, attrs: object, ctx: Running, outputs: Tensor[]): void {
+  const node = new Node(definition, attrs, ctx.device, ctx.inputs);
+  node.save(ctx.kept, outputs);
+  for (const output of outputs) node.addOutput(output);
+}
+
+function checkInputs(name: string, inputs: Inputs): Device {
+  let device: Device | undefined;
+  inputs.forEach((input, i) => {
+    if (input === undefined) return;
+    check(input instanceof Tensor, DtypeError, () => expected(name, `input ${i}`, "a tensor", input));
+    input.assertLive(name);
+    device ??= input.device;
+    check(input.device === device, ArgumentError, () => `${name}: input ${i} is on another device than the first`);
+  });
+  check(device, ArgumentError, () => `${name}: expected at least one tensor`);
+  (device as Device).assertOpen(name);
+  return device as Device;
+}

@@ -1,0 +1,60 @@
+/**
+ * What happens to the tensors of a graph that backward() has used up. The program may still read them (a loss, the
+ * logits for an accuracy), so they live on: large ones until the next backward, small ones for a good while longer.
+ */
+import type { Device } from "../gpu/device.ts";
+import { keep } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+const SMALL_ELEMENTS = 64;
+const SMALL_KEPT = 64;
+
+const WHY =
+  "its graph was used up by backward() and a later backward() freed it; read it sooner, or keep a copy with detach()";
+
+class Spent {
+  large: Tensor[] = [];
+  small: Tensor[] = [];
+}
+
+const queues = new WeakMap<Device, Spent>();
+
+function queueOf(device: Device): Spent {
+  const known = queues.get(device);
+  if (known) return known;
+  const queue = new Spent();
+  queues.set(device, queue);
+  return queue;
+}
+
+/** A tensor whose graph is gone: counted as free from now on, and freed later. */
+export function spend(tensor: Tensor): void {
+  if (tensor.disposed) return;
+  const queue = queueOf(tensor.device);
+  keep(tensor).uncount();
+  tensor.storage.uncount();
+  if (tensor.size > SMALL_ELEMENTS) queue.large.push(tensor);
+  else {
+    queue.small.push(tensor);
+    if (queue.small.length > SMALL_KEPT) free(queue.small.shift() as Tensor);
+  }
+}
+
+/** Frees the large tensors of earlier graphs. */
+export function freeSpent(device: Device): void {
+  const queue = queueOf(device);
+  for (const tensor of queue.large) free(tensor);
+  queue.large = [];
+}
+
+/** Takes a tensor out again: a capture's outputs belong to the capture. */
+export function unspend(tensor: Tensor): void {
+  const queue = queueOf(tensor.device);
+  queue.large = queue.large.filter((one) => one !== tensor);
+  queue.small = queue.small.filter((one) => one !== tensor);
+}
+
+function free(tensor: Tensor): void {
+  tensor.freedBy = WHY;
+  tensor.dispose();
+}

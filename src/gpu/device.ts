@@ -1,0 +1,295 @@
+/** The device: adapter, pool, kernels and recorder in one object, and the default one that tensors are made on. */
+import { requestAdapter } from "#adapter";
+import {
+  ArgumentError, check, checkKeys, DeviceLostError, DisposedError, expected, ValidationError,
+} from "../errors.ts";
+import type { AdapterChoice } from "./adapter.ts";
+import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
+import { BufferPool, type BufferSlice, usage } from "./pool.ts";
+import { Recorder } from "./recorder.ts";
+import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
+
+export interface InitOptions {
+  /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
+  adapter?: "auto" | "gpu" | "software";
+  /** A GPUDevice that the page already has; it is not destroyed by `close()`. */
+  device?: GPUDevice;
+  powerPreference?: "low-power" | "high-performance";
+  /** Seed of the random numbers; also `manualSeed(n)`. Default 0. */
+  seed?: number;
+  /** Waits for WebGPU's verdict on each kernel and names the shader's line. Default false: errors surface at reads. */
+  validation?: boolean;
+}
+
+export interface DeviceInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  readonly isSoftware: boolean;
+  /** Lanes of a subgroup that every dispatch is sure to have; 0 without subgroups. */
+  readonly subgroupSize: number;
+}
+
+export interface DeviceFeatures {
+  readonly f16: boolean;
+  readonly subgroups: boolean;
+  readonly timestamps: boolean;
+}
+
+const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
+const MAX_GROUPS = 65535;
+
+/** A WebGPU device with what gradwell keeps for it. Made by `init()`. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly info: DeviceInfo;
+  readonly features: DeviceFeatures;
+  readonly limits: GPUSupportedLimits;
+  readonly recorder: Recorder;
+  /** Where new buffers come from; a capture puts its own here while it records. */
+  pool: BufferPool;
+  readonly lost: Promise<string>;
+  readonly random = { seed: 0, call: 0 };
+  /** Live tensors, kept by the tensor layer. */
+  tensorCount = 0;
+  /** What is running, for error messages: set by the op layer. */
+  operation: { readonly name: string; readonly shapes: () => string } | undefined;
+  readonly #rootPool: BufferPool;
+  readonly #kernels = new Map<Shader, Map<string, Kernel>>();
+  readonly #ownsGpu: boolean;
+  readonly #onClose = new Set<() => void>();
+  #errors: Error[] = [];
+  #lostReason: string | undefined;
+  #closed = false;
+
+  constructor(gpu: GPUDevice, info: DeviceInfo, ownsGpu: boolean) {
+    this.gpu = gpu;
+    this.info = info;
+    this.limits = gpu.limits;
+    this.#ownsGpu = ownsGpu;
+    const has = (name: string) => gpu.features.has(name);
+    this.features = {
+      f16: has(FEATURES.f16), subgroups: has(FEATURES.subgroups), timestamps: has(FEATURES.timestamps),
+    };
+    this.#rootPool = new BufferPool(gpu);
+    this.pool = this.#rootPool;
+    this.recorder = new Recorder(gpu, this.#rootPool);
+    gpu.addEventListener("uncapturederror", this.#onUncaptured);
+    this.lost = gpu.lost.then((lost) => {
+      this.#lostReason = `${lost.reason}: ${lost.message}`;
+      return this.#lostReason;
+    });
+  }
+
+  /** Runs a kernel of ours. `groups` is a count, folded past 65,535 per dimension, or the three counts. */
+  run<B extends string, P extends string, O extends string>(
+    shader: Shader<B, P, O>, args: RunArgs<Shader<B, P, O>>, groups: number | readonly [number, number, number],
+    overrides?: OverrideArgs<Shader<B, P, O>>,
+  ): void {
+    this.dispatch(this.kernelOf(shader, overrides), args as KernelArgs, groups);
+  }
+
+  /** Like `run`, for params that change with every step: `args` is asked again at each replay of a capture. */
+  runDynamic<B extends string, P extends string, O extends string>(
+    shader: Shader<B, P, O>, args: () => RunArgs<Shader<B, P, O>>, groups: number | readonly [number, number, number],
+    overrides?: OverrideArgs<Shader<B, P, O>>,
+  ): void {
+    this.dispatch(this.kernelOf(shader, overrides), args() as KernelArgs, groups, args as () => KernelArgs);
+  }
+
+  /** Runs `fn` now and again at this point of every replay of the capture being recorded: for host counters. */
+  eachRun(fn: () => void): void {
+    fn();
+    this.recorder.tape?.eachRun(fn);
+  }
+
+  dispatch(
+    kernel: Kernel, args: KernelArgs, groups: number | readonly [number, number, number], refresh?: () => KernelArgs,
+  ): void {
+    this.assertOpen(kernel.label);
+    const [x, y, z] = typeof groups === "number" ? fold(groups) : groups;
+    if (x * y * z > 0) this.recorder.dispatch(kernel, args, x, y, z, refresh);
+  }
+
+  /** The kernel of a shader with these overrides, made once. */
+  kernelOf(shader: Shader, overrides: Overrides = {}): Kernel {
+    const variants = this.#kernels.get(shader) ?? new Map<string, Kernel>();
+    if (variants.size === 0) this.#kernels.set(shader, variants);
+    let key = "";
+    for (const name in overrides) key += `${name}=${overrides[name]},`;
+    const known = variants.get(key);
+    if (known) return known;
+    const kernel = this.#makeKernel(shader, overrides);
+    variants.set(key, kernel);
+    return kernel;
+  }
+
+  /** Copies a slice to the host, after everything recorded so far. */
+  async read(slice: BufferSlice): Promise<ArrayBuffer> {
+    this.assertOpen("read");
+    this.recorder.tape?.refuse("a read of a tensor's values");
+    if (slice.size === 0) return new ArrayBuffer(0);
+    const size = Math.ceil(slice.size / 4) * 4;
+    const staging = this.gpu.createBuffer({ label: "readback", size, usage: usage.MAP_READ | usage.COPY_DST });
+    this.recorder.encoder().copyBufferToBuffer(slice.buffer.gpu, slice.offset, staging, 0, size);
+    this.recorder.flush();
+    try {
+      await staging.mapAsync(1);
+    } catch (cause) {
+      throw this.#failure(cause);
+    }
+    const bytes = staging.getMappedRange().slice(0, slice.size);
+    staging.destroy();
+    this.#throwErrors();
+    return bytes;
+  }
+
+  /** Resolves when the GPU has done everything recorded so far. Throws what WebGPU found wrong with it. */
+  async sync(): Promise<void> {
+    this.assertOpen("sync");
+    this.recorder.tape?.refuse("device.sync()");
+    this.recorder.flush();
+    await this.gpu.queue.onSubmittedWorkDone();
+    if (this.#lostReason) throw this.#failure(undefined);
+    this.#throwErrors();
+  }
+
+  /** Tensors alive and bytes: in use, kept for reuse, and the most ever in use at once. */
+  memory(): { tensors: number; liveBytes: number; pooledBytes: number; peakBytes: number } {
+    const { live, pooled, peak } = this.#rootPool.bytes;
+    return { tensors: this.tensorCount, liveBytes: live, pooledBytes: pooled, peakBytes: peak };
+  }
+
+  /** The WebGPU errors that nothing has thrown yet; the list is then empty. */
+  takeErrors(): Error[] {
+    const errors = this.#errors;
+    this.#errors = [];
+    return errors;
+  }
+
+  /** Registers what must be freed at `close()`; returns the way to unregister. */
+  onClose(fn: () => void): () => void {
+    this.#onClose.add(fn);
+    return () => this.#onClose.delete(fn);
+  }
+
+  /** Finishes what is recorded and frees the GPU; a Node process can then exit by itself. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.recorder.flush();
+    if (!this.#lostReason) await this.gpu.queue.onSubmittedWorkDone().catch(() => undefined);
+    this.#closed = true;
+    for (const fn of this.#onClose) fn();
+    this.gpu.removeEventListener("uncapturederror", this.#onUncaptured);
+    this.recorder.destroy();
+    if (this.#ownsGpu) this.gpu.destroy();
+    if (defaultDevice === this) defaultDevice = undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  assertOpen(op: string): void {
+    if (this.#closed) throw new DisposedError(`${op}: the device was closed; call init() for a new one`);
+    if (this.#lostReason) throw this.#failure(undefined);
+  }
+
+  #makeKernel(shader: Shader, overrides: Overrides): Kernel {
+    this.gpu.pushErrorScope("validation");
+    const module = this.gpu.createShaderModule({ label: shader.name, code: shader.code });
+    const kernel = new Kernel(this.gpu, shader, overrides, module);
+    void kernel.pipeline;
+    const context = this.operation;
+    const verdict = this.gpu.popErrorScope().then(async (error) => {
+      if (error) this.#errors.push(await shaderError(shader, module, error.message, context?.name, context?.shapes()));
+    });
+    verdict.catch(() => undefined);
+    return kernel;
+  }
+
+  readonly #onUncaptured = (event: Event): void => {
+    const { error } = event as GPUUncapturedErrorEvent;
+    event.preventDefault();
+    this.#errors.push(new ValidationError(error.message));
+  };
+
+  #throwErrors(): void {
+    const [first] = this.takeErrors();
+    if (first) throw first;
+  }
+
+  #failure(cause: unknown): Error {
+    if (this.#lostReason) return new DeviceLostError(`the GPU device was lost (${this.#lostReason}); call init() for a new one`);
+    if (this.#closed) return new DisposedError("the device was closed before the read was done");
+    return new DeviceLostError(`a read failed: ${String(cause)}`);
+  }
+}
+
+async function shaderError(
+  shader: Shader, module: GPUShaderModule, message: string, op = "", shapes = "",
+): Promise<ValidationError> {
+  const { messages } = await module.getCompilationInfo();
+  const where = op ? ` (in ${op}${shapes ? ` of ${shapes}` : ""})` : "";
+  const lines = messages.filter((one) => one.type === "error").map((one) => {
+    const line = shader.code.split("\n")[one.lineNum - 1] ?? "";
+    return `\n  ${shader.name}.wgsl:${one.lineNum}:${one.linePos} ${one.message}\n    ${line.trim()}`;
+  });
+  return new ValidationError(`kernel '${shader.name}'${where}: ${message}${lines.join("")}`);
+}
+
+function fold(groups: number): [number, number, number] {
+  if (groups <= MAX_GROUPS) return [groups, 1, 1];
+  const rows = Math.ceil(groups / MAX_GROUPS);
+  return [Math.ceil(groups / rows), rows, 1];
+}
+
+let defaultDevice: Device | undefined;
+
+/** The device that new tensors are made on. */
+export function currentDevice(): Device {
+  check(defaultDevice, DisposedError, () => "no device: call `await init()` first");
+  return defaultDevice as Device;
+}
+
+/** Chooses an adapter, makes a device with its largest limits, and makes it the default one. */
+export async function init(options: InitOptions = {}): Promise<Device> {
+  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation"]);
+  const { adapter = "auto", seed = 0 } = options;
+  check(["auto", "gpu", "software"].includes(adapter), ArgumentError, () =>
+    expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter));
+  check(Number.isSafeInteger(seed), ArgumentError, () => expected("init", "seed", "a whole number", seed));
+  const device = options.device
+    ? new Device(options.device, describe(options.device.adapterInfo), false)
+    : await open(await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }));
+  device.random.seed = seed;
+  defaultDevice = device;
+  return device;
+}
+
+async function open(choice: AdapterChoice): Promise<Device> {
+  const { adapter } = choice;
+  const requiredFeatures = Object.values(FEATURES).filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+  const gpu = await adapter.requestDevice({ label: "gradwell", requiredFeatures, requiredLimits: maximaOf(adapter) });
+  const device = new Device(gpu, describe(adapter.info, choice), true);
+  device.onClose(() => void choice.keepAlive);
+  return device;
+}
+
+function maximaOf(adapter: GPUAdapter): Record<string, number> {
+  const limits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === "number") limits[name] = value;
+  }
+  return limits;
+}
+
+function describe(info: GPUAdapterInfo | undefined, choice?: AdapterChoice): DeviceInfo {
+  const description = info?.description || choice?.name || "unknown adapter";
+  const isSoftware = choice ? choice.kind !== "gpu" : (info as { isFallbackAdapter?: boolean } | undefined)?.isFallbackAdapter ?? false;
+  return {
+    vendor: info?.vendor ?? "", architecture: info?.architecture ?? "", description, isSoftware,
+    subgroupSize: info?.subgroupMinSize ?? 0,
+  };
+}

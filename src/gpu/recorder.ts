@@ -1,0 +1,146 @@
+/**
+ * One command encoder and one compute pass, shared by consecutive dispatches and submitted on a read or when full.
+ * The params of one submit lie in one uniform buffer. A tape, when set, also keeps what was recorded.
+ */
+import type { Kernel, KernelArgs, ParamWords } from "./kernel.ts";
+import { type BufferPool, type BufferSlice, type GpuBuffer, usage } from "./pool.ts";
+import type { PassTimer } from "./profiler.ts";
+
+/** One recorded dispatch; `refresh` gives the params anew on every replay. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly slices: readonly BufferSlice[];
+  readonly params: Uint32Array<ArrayBuffer>;
+  readonly groups: readonly [number, number, number];
+  readonly refresh: (() => KernelArgs) | undefined;
+}
+
+/** What a capture writes down while its function runs for the first time. */
+export interface Tape {
+  dispatch(entry: Dispatch): void;
+  /** A function of host state (step counts, random calls) to run again at this point of every replay. */
+  eachRun(fn: () => void): void;
+  /** Throws: the thing named cannot be replayed. */
+  refuse(what: string): void;
+  /** A buffer filled from the host: its content must survive until every replay is over. */
+  upload(buffer: GpuBuffer): void;
+}
+
+const UNIFORM_BYTES = 128 * 1024;
+/** Commands per submit: enough to share the cost of submitting, few enough that the GPU starts early. */
+const MAX_DISPATCHES = 256;
+
+export class Recorder {
+  tape: Tape | undefined;
+  timer: PassTimer | undefined;
+  /** Number of the submit that commands recorded now will be part of. */
+  submitIndex = 1;
+  dispatchCount = 0;
+  submitCount = 0;
+  readonly #gpu: GPUDevice;
+  readonly #pool: BufferPool;
+  readonly #uniform: GPUBuffer;
+  readonly #words: ParamWords;
+  readonly #slotBytes: number;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #used = 0;
+  #pending = 0;
+  readonly #dynamicOffset = new Uint32Array(1);
+
+  constructor(gpu: GPUDevice, pool: BufferPool) {
+    this.#gpu = gpu;
+    this.#pool = pool;
+    this.#slotBytes = gpu.limits.minUniformBufferOffsetAlignment;
+    this.#uniform = gpu.createBuffer({ label: "params", size: UNIFORM_BYTES, usage: usage.UNIFORM | usage.COPY_DST });
+    const memory = new ArrayBuffer(UNIFORM_BYTES);
+    this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
+  }
+
+  /** Records one dispatch. `refresh`, if given, makes the args and is asked again on every replay. */
+  dispatch(kernel: Kernel, args: KernelArgs, x: number, y: number, z: number, refresh?: () => KernelArgs): void {
+    const slices = kernel.slices(args);
+    const at = this.#reserve(kernel.shader.paramsBytes);
+    kernel.pack(args, this.#words, at / 4);
+    const group = kernel.bindGroup(slices, this.#uniform, this.#pool.generation);
+    const pass = this.#openPass(kernel.label);
+    pass.setPipeline(kernel.pipeline);
+    if (kernel.shader.paramsBytes > 0) {
+      this.#dynamicOffset[0] = at;
+      pass.setBindGroup(0, group, this.#dynamicOffset, 0, 1);
+    } else pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(x, y, z);
+    for (const slice of slices) slice.buffer.lastUse = this.submitIndex;
+    if (this.tape) {
+      const params = this.#words.u32.slice(at / 4, (at + kernel.shader.paramsBytes) / 4);
+      this.tape.dispatch({ kernel, slices, params, groups: [x, y, z], refresh });
+    }
+    this.dispatchCount++;
+    if (++this.#pending >= MAX_DISPATCHES) this.flush();
+  }
+
+  /** Writes host bytes into a buffer, after everything recorded that may still use it. */
+  upload(slice: BufferSlice, bytes: ArrayBufferView<ArrayBuffer>): void {
+    if (slice.buffer.lastUse >= this.submitIndex) this.flush();
+    const whole = bytes.byteLength % 4 === 0 ? bytes : padded(bytes);
+    if (whole.byteLength > 0) {
+      this.#gpu.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
+    }
+    this.tape?.upload(slice.buffer);
+  }
+
+  /** The encoder of the current submit, with no pass open: for copies and replays. */
+  encoder(): GPUCommandEncoder {
+    this.#endPass();
+    this.#encoder ??= this.#gpu.createCommandEncoder({ label: "gradwell" });
+    return this.#encoder;
+  }
+
+  flush(): void {
+    if (!this.#encoder) return;
+    this.#endPass();
+    if (this.#used > 0) this.#gpu.queue.writeBuffer(this.#uniform, 0, this.#words.u32.buffer, 0, this.#used);
+    const commands = this.#encoder.finish();
+    this.#encoder = undefined;
+    this.#used = 0;
+    this.#pending = 0;
+    this.#gpu.queue.submit([commands]);
+    this.submitIndex++;
+    this.submitCount++;
+    this.timer?.submitted();
+    this.#pool.trim(this.submitIndex);
+  }
+
+  destroy(): void {
+    this.#uniform.destroy();
+  }
+
+  #reserve(bytes: number): number {
+    if (this.#used + bytes > UNIFORM_BYTES) this.flush();
+    const at = this.#used;
+    this.#used += Math.ceil(bytes / this.#slotBytes) * this.#slotBytes;
+    return at;
+  }
+
+  #openPass(label: string): GPUComputePassEncoder {
+    if (this.timer) {
+      const encoder = this.encoder();
+      this.#pass = encoder.beginComputePass(this.timer.pass(label, encoder));
+    }
+    this.#pass ??= this.encoder().beginComputePass(PASS);
+    return this.#pass;
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+}
+
+const PASS = { label: "gradwell" };
+
+function padded(bytes: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
+  whole.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return whole;
+}

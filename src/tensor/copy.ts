@@ -1,0 +1,91 @@
+/** Copies, fills and sums in place: what moves bytes between views without being part of any graph. */
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { copy, fill as fillShader, strided_copy } from "../gpu/shaders.generated.ts";
+import { collapse, padDims, sameShape, sizeOf } from "./shape.ts";
+import { bytesOf, type Dtype } from "./storage.ts";
+import { empty, type Tensor } from "./tensor.ts";
+
+const vectorsOf = (tensor: Tensor): number => Math.ceil((tensor.size * bytesOf(tensor.dtype)) / 16);
+
+/** The 32 bits of a value as the dtype stores it. */
+export function bitsOf(value: number, dtype: Dtype): number {
+  if (dtype === "f32") return new Uint32Array(new Float32Array([value]).buffer)[0] as number;
+  if (dtype === "bool") return value ? 1 : 0;
+  return value >>> 0;
+}
+
+/** Writes one value everywhere, through any view. */
+export function fill(tensor: Tensor, value: number): void {
+  if (tensor.size === 0) return;
+  const bits = bitsOf(value, tensor.dtype);
+  if (tensor.isContiguous && ownsTail(tensor)) {
+    const vectors = vectorsOf(tensor);
+    tensor.device.run(fillShader, { y: tensor.slice, vectors, bits }, strideGroups(tensor.device, vectors));
+    return;
+  }
+  const scalar = empty(tensor.device, [], tensor.dtype);
+  fill(scalar, value);
+  stridedCopy(scalar, new Array<number>(tensor.ndim).fill(0), tensor, false);
+  scalar.dispose();
+}
+
+/** `x` itself when it is contiguous (unless `copy`), else a dense copy. Callers dispose what is not `x`. */
+export function contiguous(x: Tensor, { copy: always = false } = {}): Tensor {
+  if (x.isContiguous && !always) return x;
+  const dense = empty(x.device, x.shape, x.dtype);
+  copyInto(dense, x);
+  return dense;
+}
+
+/** dst = src for equal shapes and dtypes, any strides. */
+export function copyInto(dst: Tensor, src: Tensor): void {
+  transfer("copy", dst, src, false);
+}
+
+/** dst += src, f32, equal shapes, any strides. */
+export function addInPlace(dst: Tensor, src: Tensor): void {
+  transfer("add", dst, src, true);
+}
+
+function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
+  check(sameShape(dst.shape, src.shape), ShapeError, () => expected(op, "src", `shape [${dst.shape}]`, src));
+  check(dst.dtype === src.dtype, DtypeError, () => expected(op, "src", `dtype ${dst.dtype}`, src.dtype));
+  if (dst.size === 0) return;
+  if (dst.storage.buffer === src.storage.buffer) return throughCopy(op, dst, src, add);
+  if (dst.isContiguous && src.isContiguous && ownsTail(dst)) {
+    const vectors = vectorsOf(dst);
+    dst.device.run(copy, { src: src.slice, dst: dst.slice, vectors }, strideGroups(dst.device, vectors), { ADD: add });
+    return;
+  }
+  stridedCopy(src, src.strides, dst, add);
+}
+
+/** A dispatch may not read and write one buffer: views of one storage go through a third tensor. */
+function throughCopy(op: string, dst: Tensor, src: Tensor, add: boolean): void {
+  const between = empty(src.device, src.shape, src.dtype);
+  stridedCopy(src, src.strides, between, false);
+  transfer(op, dst, between, add);
+  between.dispose();
+}
+
+function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, add: boolean): void {
+  check(bytesOf(src.dtype) === 4, DtypeError, () => expected("copy", "src", "a dense tensor for dtype f16", src.dtype));
+  const { shape, strides: [from = [], to = []] } = collapse(dst.shape, [srcStrides, dst.strides]);
+  src.device.run(strided_copy, {
+    src: src.wholeSlice, dst: dst.wholeSlice, size: dst.size, rank: shape.length,
+    srcOffset: src.offset, dstOffset: dst.offset,
+    shape: padDims(shape, 1), srcStrides: padDims(from, 0), dstStrides: padDims(to, 0),
+  }, strideGroups(dst.device, dst.size), { MODE: add ? 2 : 1 });
+}
+
+/** Whether the words after the last element, up to the next 16 bytes, belong to this tensor alone. */
+function ownsTail(tensor: Tensor): boolean {
+  return (tensor.size * bytesOf(tensor.dtype)) % 16 === 0 || sizeOf(tensor.shape) * bytesOf(tensor.dtype) === tensor.storage.bytes;
+}
+
+/** Writes host values into a contiguous tensor. */
+export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): void {
+  check(tensor.isContiguous, ArgumentError, () => expected("upload", "tensor", "a contiguous tensor", tensor));
+  tensor.device.recorder.upload(tensor.slice, bytes);
+}

@@ -1,0 +1,48 @@
+/** Counter-based random numbers: a value depends on the seed, the number of the random call and the element's place. */
+import { ArgumentError, check, expected } from "../errors.ts";
+import { currentDevice, type Device } from "../gpu/device.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { random_fill } from "../gpu/shaders.generated.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Restarts the random numbers of the default device from seed `n`: the same seed gives the same bits. */
+export function manualSeed(n: number): void {
+  check(Number.isSafeInteger(n), ArgumentError, () => expected("manualSeed", "n", "a whole number", n));
+  const { random } = currentDevice();
+  random.seed = n;
+  random.call = 0;
+}
+
+/** The two words of a seed that the kernels take. */
+export const seedWords = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
+
+/** What a kernel needs to draw: its own call number, taken anew at every replay of a capture. */
+export interface RandomCall {
+  readonly seedLow: number;
+  readonly seedHigh: number;
+  readonly call: number;
+}
+
+/** The next random call of a device. The returned function gives the call of the current run or replay. */
+export function nextRandomCall(device: Device): () => RandomCall {
+  let current: RandomCall = { seedLow: 0, seedHigh: 0, call: 0 };
+  device.eachRun(() => {
+    const [seedLow, seedHigh] = seedWords(device.random.seed);
+    current = { seedLow, seedHigh, call: device.random.call++ };
+  });
+  return () => current;
+}
+
+const KINDS = { uniform: 0, normal: 1, randint: 2, truncNormal: 3 };
+
+/**
+ * Fills a contiguous tensor: uniform in [a, b), normal(mean a, std b), whole numbers in [a, b), or normal(a, b) cut
+ * at two standard deviations.
+ */
+export function fillRandom(tensor: Tensor, kind: keyof typeof KINDS, a: number, b: number): void {
+  if (tensor.size === 0) return;
+  const { device, size, slice } = tensor;
+  const call = nextRandomCall(device);
+  const args = () => ({ y: slice, size, a, b, ...call() });
+  device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), { KIND: KINDS[kind], INTEGER: tensor.dtype !== "f32" });
+}

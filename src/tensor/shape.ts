@@ -1,0 +1,144 @@
+/** Shape and stride arithmetic: pure functions over arrays of numbers. */
+import { ArgumentError, check, expected, ShapeError, show } from "../errors.ts";
+
+export type Shape = readonly number[];
+
+export const sizeOf = (shape: Shape): number => shape.reduce((size, dim) => size * dim, 1);
+
+/** Row-major strides, in elements. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = step;
+    step *= shape[i] as number;
+  }
+  return strides;
+}
+
+export function isDense(shape: Shape, strides: Shape): boolean {
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    const dim = shape[i] as number;
+    if (dim === 0) return true;
+    if (dim !== 1 && strides[i] !== step) return false;
+    step *= dim;
+  }
+  return true;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+export function checkShape(op: string, shape: Shape, argument = "shape"): void {
+  const fits = Array.isArray(shape) && shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
+  check(fits, ArgumentError, () => expected(op, argument, "an array of whole numbers >= 0", shape));
+}
+
+/** NumPy's broadcast of two shapes. */
+export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
+  const ndim = Math.max(a.length, b.length);
+  const shape = new Array<number>(ndim);
+  for (let i = 0; i < ndim; i++) {
+    const x = a[a.length - ndim + i] ?? 1;
+    const y = b[b.length - ndim + i] ?? 1;
+    check(x === y || x === 1 || y === 1, ShapeError, () =>
+      `${op}: shapes [${a}] and [${b}] do not broadcast: dim ${i - ndim} is ${x} against ${y}`);
+    shape[i] = x === 1 ? y : x;
+  }
+  return shape;
+}
+
+/** The strides that read a tensor of `shape` and `strides` as if it had the shape `to`; broadcast dims get 0. */
+export function broadcastStrides(shape: Shape, strides: Shape, to: Shape): number[] {
+  const lead = to.length - shape.length;
+  return to.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : (strides[i - lead] as number)));
+}
+
+/** A dim counted from the end when negative, checked. */
+export function normalDim(op: string, dim: number, ndim: number, argument = "dim"): number {
+  const bound = Math.max(ndim, 1);
+  check(Number.isInteger(dim) && dim >= -bound && dim < bound, ArgumentError, () =>
+    expected(op, argument, `a whole number in [${-bound}, ${bound - 1}]`, dim));
+  return dim < 0 ? dim + bound : dim;
+}
+
+/** One dim, several, or all (undefined) as a sorted list without repeats. */
+export function normalDims(op: string, dim: number | readonly number[] | undefined, ndim: number): number[] {
+  if (dim === undefined) return Array.from({ length: ndim }, (_, i) => i);
+  if (ndim === 0) return [];
+  const dims = (typeof dim === "number" ? [dim] : dim).map((one) => normalDim(op, one, ndim));
+  check(new Set(dims).size === dims.length, ArgumentError, () => expected(op, "dim", "no dim twice", dim));
+  return dims.sort((a, b) => a - b);
+}
+
+/** A shape with at most one -1, which takes what is left of `size`. */
+export function inferShape(op: string, shape: Shape, size: number): number[] {
+  const unknown = shape.indexOf(-1);
+  const known = shape.reduce((product, dim, i) => (i === unknown ? product : product * dim), 1);
+  const full = unknown < 0 ? [...shape] : shape.map((dim, i) => (i === unknown ? size / known : dim));
+  checkShape(op, full);
+  check(sizeOf(full) === size, ShapeError, () => `${op}: ${size} elements do not fit shape ${show(shape)}`);
+  return full;
+}
+
+/** The strides of a view of a tensor with another shape, or undefined where that needs a copy. */
+export function viewStrides(shape: Shape, strides: Shape, to: Shape): number[] | undefined {
+  if (sizeOf(shape) === 0) return stridesOf(to);
+  const result = new Array<number>(to.length);
+  let from = shape.length - 1;
+  let left = 1;
+  let step = 1;
+  for (let i = to.length - 1; i >= 0; i--) {
+    const dim = to[i] as number;
+    if (dim === 1) {
+      result[i] = step * left;
+      continue;
+    }
+    while (left === 1 && from >= 0) {
+      left = shape[from] as number;
+      step = strides[from] as number;
+      from--;
+    }
+    // Neighbouring dims that continue each other count as one.
+    while (left < dim && from >= 0 && (shape[from] === 1 || strides[from] === step * left)) {
+      left *= shape[from] as number;
+      from--;
+    }
+    if (left % dim !== 0) return undefined;
+    result[i] = step;
+    step *= dim;
+    left /= dim;
+  }
+  return result;
+}
+
+/** Drops dims of 1 and joins dims that continue each other in every operand, so kernels loop over few dims. */
+export function collapse(shape: Shape, operands: readonly Shape[]): { shape: number[]; strides: number[][] } {
+  const dims: number[] = [];
+  const strides: number[][] = operands.map(() => []);
+  for (let i = 0; i < shape.length; i++) {
+    const dim = shape[i] as number;
+    if (dim === 1) continue;
+    const last = dims.length - 1;
+    const joins = last >= 0 && operands.every((operand, k) => strides[k]?.[last] === (operand[i] as number) * dim);
+    if (joins) dims[last] = (dims[last] as number) * dim;
+    else dims.push(dim);
+    operands.forEach((operand, k) => {
+      (strides[k] as number[])[dims.length - 1] = operand[i] as number;
+    });
+  }
+  return { shape: dims, strides };
+}
+
+/** Kernels index by at most this many dims, after `collapse`. */
+export const MAX_DIMS = 8;
+
+/** Pads a list with `fill` in front, to the fixed length that a params array has. */
+export function padDims(list: Shape, fill: number): number[] {
+  check(list.length <= MAX_DIMS, ShapeError, () => `more than ${MAX_DIMS} dims that cannot be joined: ${show(list)}`);
+  return [...new Array<number>(MAX_DIMS - list.length).fill(fill), ...list];
+}

@@ -1,0 +1,72 @@
+/** The memory behind tensors: one range of a pooled buffer, shared by all views of it and freed with the last. */
+import type { Device } from "../gpu/device.ts";
+import { type BufferSlice, type GpuBuffer } from "../gpu/pool.ts";
+
+export type Dtype = "f32" | "f16" | "i32" | "u32" | "bool";
+
+/** Bytes of an element; a bool is a whole word, 0 or 1, since WGSL has no smaller storage. */
+export const bytesOf = (dtype: Dtype): number => (dtype === "f16" ? 2 : 4);
+
+export class Storage {
+  readonly device: Device;
+  readonly bytes: number;
+  /** Set when this range was moved into a larger, flat storage (an optimizer's). */
+  flat: Storage | undefined;
+  #buffer: GpuBuffer;
+  /** Byte offset in the buffer, a multiple of ALIGNMENT. */
+  #offset = 0;
+  #refs = 0;
+
+  constructor(device: Device, bytes: number, what?: string) {
+    this.device = device;
+    this.bytes = bytes;
+    this.#buffer = device.pool.acquire(Math.max(bytes, 16), what);
+  }
+
+  get buffer(): GpuBuffer {
+    return this.#buffer;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  retain(): void {
+    this.#refs++;
+  }
+
+  release(): void {
+    if (--this.#refs > 0) return;
+    if (this.flat) this.flat.release();
+    else this.#buffer.home.release(this.#buffer);
+  }
+
+  /** Whether one handle alone refers to this memory. */
+  get exclusive(): boolean {
+    return this.#refs === 1 && !this.flat;
+  }
+
+  /** Leaves the count of live bytes, when nothing else shares this memory. */
+  uncount(): void {
+    if (this.exclusive) this.#buffer.home.uncount(this.#buffer);
+  }
+
+  /** Points this storage, and so every view of it, at a range of `flat`. The values are not copied. */
+  moveInto(flat: Storage, offset: number): void {
+    flat.retain();
+    if (this.flat) this.flat.release();
+    else this.#buffer.home.release(this.#buffer);
+    this.flat = flat;
+    this.#buffer = flat.buffer;
+    this.#offset = flat.offset + offset;
+    layout.epoch++;
+  }
+
+  /** `size` bytes from `offset` on, rounded up so that a kernel's last vec4 is in bounds. */
+  slice(offset: number, size: number): BufferSlice {
+    return { buffer: this.#buffer, offset: this.#offset + offset, size: Math.max(16, Math.ceil(size / 16) * 16) };
+  }
+}
+
+/** Rises when any storage moved: recorded bind groups may then point at the old place. */
+export const layout = { epoch: 0 };
