@@ -1,0 +1,66 @@
+// Matmul for software adapters whose subgroups are 4 wide (SwiftShader): the twin of matmul_subgroup8 (broadcast takes constant
+// lanes, hence two files). One subgroup makes 16 rows x 16 columns of C.
+import package::lib::matmul::{tile_of, load_a, load_b, store, finish_rows, store_bias_grad};
+enable subgroups;
+
+const LANES = 4u;
+const ROWS = 16u;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = tile_of(wid.x + wid.y * nwg.x, ROWS, 4u * LANES);
+  let col = tile.col + 4u * lane;
+  var c0 = vec4f(); var c1 = vec4f(); var c2 = vec4f(); var c3 = vec4f();
+  var c4 = vec4f(); var c5 = vec4f(); var c6 = vec4f(); var c7 = vec4f();
+  var c8 = vec4f(); var c9 = vec4f(); var c10 = vec4f(); var c11 = vec4f();
+  var c12 = vec4f(); var c13 = vec4f(); var c14 = vec4f(); var c15 = vec4f();
+  var sum0 = vec4f(); var sum1 = vec4f(); var sum2 = vec4f(); var sum3 = vec4f();
+  for (var k = tile.kBegin; k < tile.kEnd; k += 4u) {
+    let b = load_b(tile, k, col);
+    let a0 = load_a(tile, tile.row + lane, k);
+    let a1 = load_a(tile, tile.row + lane + 4u, k);
+    let a2 = load_a(tile, tile.row + lane + 8u, k);
+    let a3 = load_a(tile, tile.row + lane + 12u, k);
+    sum0 += a0;
+    sum1 += a1;
+    sum2 += a2;
+    sum3 += a3;
+    c0 += b * subgroupBroadcast(a0, 0u);
+    c1 += b * subgroupBroadcast(a0, 1u);
+    c2 += b * subgroupBroadcast(a0, 2u);
+    c3 += b * subgroupBroadcast(a0, 3u);
+    c4 += b * subgroupBroadcast(a1, 0u);
+    c5 += b * subgroupBroadcast(a1, 1u);
+    c6 += b * subgroupBroadcast(a1, 2u);
+    c7 += b * subgroupBroadcast(a1, 3u);
+    c8 += b * subgroupBroadcast(a2, 0u);
+    c9 += b * subgroupBroadcast(a2, 1u);
+    c10 += b * subgroupBroadcast(a2, 2u);
+    c11 += b * subgroupBroadcast(a2, 3u);
+    c12 += b * subgroupBroadcast(a3, 0u);
+    c13 += b * subgroupBroadcast(a3, 1u);
+    c14 += b * subgroupBroadcast(a3, 2u);
+    c15 += b * subgroupBroadcast(a3, 3u);
+  }
+  store(tile, tile.row, col, c0);
+  store(tile, tile.row + 1u, col, c1);
+  store(tile, tile.row + 2u, col, c2);
+  store(tile, tile.row + 3u, col, c3);
+  store(tile, tile.row + 4u, col, c4);
+  store(tile, tile.row + 5u, col, c5);
+  store(tile, tile.row + 6u, col, c6);
+  store(tile, tile.row + 7u, col, c7);
+  store(tile, tile.row + 8u, col, c8);
+  store(tile, tile.row + 9u, col, c9);
+  store(tile, tile.row + 10u, col, c10);
+  store(tile, tile.row + 11u, col, c11);
+  store(tile, tile.row + 12u, col, c12);
+  store(tile, tile.row + 13u, col, c13);
+  store(tile, tile.row + 14u, col, c14);
+  store(tile, tile.row + 15u, col, c15);
+  store_bias_grad(tile, tile.row + lane, sum0);
+  store_bias_grad(tile, tile.row + lane + 4u, sum1);
+  store_bias_grad(tile, tile.row + lane + 8u, sum2);
+  store_bias_grad(tile, tile.row + lane + 12u, sum3);
+  finish_rows(tile, ROWS, col);
+}
