@@ -1,6 +1,6 @@
-// Matmul for software adapters whose subgroups are 4 wide (SwiftShader): the twin of matmul_subgroup8 (broadcast takes constant
-// lanes, hence two files). One subgroup makes 16 rows x 16 columns of C.
-import package::lib::matmul::{tile_of, load_a, load_b, store, finish_rows, store_bias_grad};
+// Matmul for software adapters whose subgroups are 4 wide (SwiftShader): the twin of matmul_subgroup8, apart because a broadcast
+// names its lane by a constant. One subgroup makes 16 rows x 16 columns of C.
+import package::lib::matmul::{params, tile_of, load_a, load_b, store, store_bias_grad};
 enable subgroups;
 
 const LANES = 4u;
@@ -42,25 +42,12 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
     c14 += b * subgroupBroadcast(a3, 2u);
     c15 += b * subgroupBroadcast(a3, 3u);
   }
-  store(tile, tile.row, col, c0);
-  store(tile, tile.row + 1u, col, c1);
-  store(tile, tile.row + 2u, col, c2);
-  store(tile, tile.row + 3u, col, c3);
-  store(tile, tile.row + 4u, col, c4);
-  store(tile, tile.row + 5u, col, c5);
-  store(tile, tile.row + 6u, col, c6);
-  store(tile, tile.row + 7u, col, c7);
-  store(tile, tile.row + 8u, col, c8);
-  store(tile, tile.row + 9u, col, c9);
-  store(tile, tile.row + 10u, col, c10);
-  store(tile, tile.row + 11u, col, c11);
-  store(tile, tile.row + 12u, col, c12);
-  store(tile, tile.row + 13u, col, c13);
-  store(tile, tile.row + 14u, col, c14);
-  store(tile, tile.row + 15u, col, c15);
+  // Through an array, so that the epilogue is in the code once and not 16 times: it would take longer to compile than the rest.
+  var sums = array<vec4f, ROWS>(
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15);
+  for (var r = 0u; r < min(ROWS, params.M - tile.row); r++) { store(tile, tile.row + r, col, sums[r]); }
   store_bias_grad(tile, tile.row + lane, sum0);
   store_bias_grad(tile, tile.row + lane + 4u, sum1);
   store_bias_grad(tile, tile.row + lane + 8u, sum2);
   store_bias_grad(tile, tile.row + lane + 12u, sum3);
-  finish_rows(tile, ROWS, col);
 }

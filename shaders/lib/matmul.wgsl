@@ -25,7 +25,7 @@ const VEC4_ALONG_N = 1u;
 const VEC4_ALONG_K = 2u;
 // K is no multiple of what the kernel sums per iteration: guards its loads.
 override K_TAIL: bool = false;
-// Adds to C instead of overwriting it.
+// Adds to what C holds, before the epilogue.
 override ACCUMULATE: bool = false;
 // The epilogue by the numbers below. Piecewise linear functions share one pipeline and differ by `slope`.
 override EPILOGUE: u32 = 0;
@@ -79,9 +79,8 @@ fn load_b_row(tile: Tile, k: u32, col: u32) -> vec4f {
   return select(vec4f(), row, inside);
 }
 
-/** Stores four sums of a row without the epilogue. */
+/** Finishes and stores four sums of a row of C. */
 fn store(tile: Tile, row: u32, col: u32, sums: vec4f) {
-  if (row >= params.M) { return; }
   store_one(tile, row, col, sums.x);
   store_one(tile, row, col + 1u, sums.y);
   store_one(tile, row, col + 2u, sums.z);
@@ -89,21 +88,11 @@ fn store(tile: Tile, row: u32, col: u32, sums: vec4f) {
 }
 
 fn store_one(tile: Tile, row: u32, col: u32, sum: f32) {
-  if (col >= params.N) { return; }
+  if (row >= params.M || col >= params.N) { return; }
   let i = tile.c + row * params.N + col;
-  if (ACCUMULATE) { c[i] += params.alpha * sum; } else { c[i] = params.alpha * sum; }
-}
-
-/** Applies the epilogue to what this invocation stored at col .. col + 3 of the tile's rows: in a loop, since the epilogue written
- * out for every accumulator would double the time to compile. */
-fn finish_rows(tile: Tile, rows: u32, col: u32) {
-  if (EPILOGUE == 0u && params.slope == 1.0 && params.hasBias == 0u) { return; }
-  for (var r = tile.row; r < min(tile.row + rows, params.M); r++) {
-    for (var n = col; n < min(col + 4u, params.N); n++) {
-      let i = tile.c + r * params.N + n;
-      c[i] = epilogue(c[i], i, n);
-    }
-  }
+  var x = params.alpha * sum;
+  if (ACCUMULATE) { x += c[i]; }
+  c[i] = epilogue(x, i, col);
 }
 
 /** The gradient of the bias before, where C is the gradient of a weight: sums of op(A)'s rows, kept by the first column of tiles. */
