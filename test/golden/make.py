@@ -11,22 +11,25 @@ A file:
     { "area", "about", "torch", "precision", "seed", "cases": [Case] }
 A Case (fields that have nothing to say are left out):
     name       what the case is about, unique in its file
-    op         the public name of what is tested: "layerNorm" forms as in "add", "nn.crossEntropy", "optim.AdamW"
+    op         the public name of what is tested: "add", "nn.crossEntropy", "nn.LSTM", "optim.AdamW"
     args       its positional arguments in the public API; the string "$x" stands for the tensor inputs.x or state.x
     call       for modules: the positional arguments of forward (args are then the constructor's)
     shape      for initializers: the shape of the tensor to fill
-    inputs     tensors given by name. In a case with steps they are stacked: dimension 0 is the step
+    inputs     tensors given by name. In a case with steps they are stacked: dimension 0 is the step. An optimizer's are
+               the gradients
     state      tensors given by name: a state dict, or the parameters that an optimizer updates
     outputs    expected results by name ("out" where there is one, "0", "1", ... for a list)
     upstream   the gradient given for each differentiable output
-    grads      expected gradients of sum(output * upstream), by name of the input or of the state tensor
+    grads      expected gradients of sum(output * upstream), or of the loss where no upstream is given, by the name of
+               the input or of the state's tensor
     steps      [{ step, outputs, upstream, grads, state, optimizerState }], with the same meanings for one step (counted
-               from 1); state and optimizerState are those expected after the step
+               from 1); state and optimizerState, where recorded, are those expected after the step
     optimizerState, paramGroups    given: what the optimizer starts from ("<parameter>.<PyTorch's slot name>")
 A tensor:
     { "shape": [...], "dtype": "i32" | "bool" (f32 where absent), "data": [flat, row-major] }
     Every number is the shortest decimal of the float32 nearest to the value; "inf", "-inf", "nan" are strings.
 """
+
 import argparse
 import importlib
 import pathlib
@@ -40,6 +43,7 @@ except ImportError:
 sys.dont_write_bytecode = True
 
 import common  # noqa: E402
+import files  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 
@@ -80,9 +84,9 @@ def main():
         file = HERE / "data" / f"{area}.json"
         content = build(area)
         if options.float32_gap:
-            common.print_gap(content, common.read(file))
+            files.print_gap(content, files.read(file))
         else:
-            common.write(file, content)
+            files.write(file, content)
             print(f"{area}: {len(content['cases'])} cases, {file.stat().st_size} bytes")
 
 
