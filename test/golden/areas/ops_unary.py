@@ -5,7 +5,7 @@ pole the edges are normal float32 numbers, since an adapter may flush subnormal 
 import torch
 from torch.nn import functional as F
 
-from common import case, exact, title
+from common import case, exact
 
 EDGES = [0.0, -0.0, 1e-38, -1e-38, 20, -20, 89, -89, 1e4, -1e4, 1e30, -1e30]
 EDGES_OFF_ZERO = [20, -20, 89, -89, 1e4, -1e4]
