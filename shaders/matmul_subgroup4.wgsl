@@ -46,8 +46,8 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   var sums = array<vec4f, ROWS>(
     c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15);
   for (var r = 0u; r < min(ROWS, params.M - tile.row); r++) { store(tile, tile.row + r, col, sums[r]); }
-  store_bias_grad(tile, tile.row + lane, sum0);
-  store_bias_grad(tile, tile.row + lane + 4u, sum1);
-  store_bias_grad(tile, tile.row + lane + 8u, sum2);
-  store_bias_grad(tile, tile.row + lane + 12u, sum3);
+  store_bias_grad(tile, tile.row + lane, dot(sum0, vec4f(1.0)));
+  store_bias_grad(tile, tile.row + lane + 4u, dot(sum1, vec4f(1.0)));
+  store_bias_grad(tile, tile.row + lane + 8u, dot(sum2, vec4f(1.0)));
+  store_bias_grad(tile, tile.row + lane + 12u, dot(sum3, vec4f(1.0)));
 }

@@ -25,7 +25,7 @@ const VEC4_ALONG_N = 1u;
 const VEC4_ALONG_K = 2u;
 // K is no multiple of what the kernel sums per iteration: guards its loads.
 override K_TAIL: bool = false;
-// Adds to what C holds, before the epilogue.
+// Adds to what C and the bias gradient hold, before the epilogue.
 override ACCUMULATE: bool = false;
 // The epilogue by the numbers below. Piecewise linear functions share one pipeline and differ by `slope`.
 override EPILOGUE: u32 = 0;
@@ -53,6 +53,14 @@ fn load_a(tile: Tile, row: u32, k: u32) -> vec4f {
   let inside = vec4u(k) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.kEnd);
   let j = select(vec4u(tile.a), vec4u(i, i + s, i + 2u * s, i + 3u * s), inside);
   return select(vec4f(), vec4f(a[j.x], a[j.y], a[j.z], a[j.w]), inside);
+}
+
+/** op(A)[row .. row + 3][k]. */
+fn load_a_column(tile: Tile, row: u32, k: u32) -> vec4f {
+  let inside = !K_TAIL || k < tile.kEnd;
+  let i = vec4u(tile.a + select(0u, k, inside) * params.strideAk)
+    + min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.M - 1u)) * params.strideAm;
+  return select(vec4f(), vec4f(a[i.x], a[i.y], a[i.z], a[i.w]), inside);
 }
 
 /** op(B)[k .. k + 3][col .. col + 3], one column of the matrix per k. Columns past the end read the last ones. */
@@ -88,18 +96,21 @@ fn store(tile: Tile, row: u32, col: u32, sums: vec4f) {
 }
 
 fn store_one(tile: Tile, row: u32, col: u32, sum: f32) {
-  if (row >= params.M || col >= params.N) { return; }
-  let i = tile.c + row * params.N + col;
+  if (row < params.M && col < params.N) { finish(tile.c + row * params.N + col, col, sum); }
+}
+
+/** Element i of C, which is in column col, from its sum over k. */
+fn finish(i: u32, col: u32, sum: f32) {
   var x = params.alpha * sum;
   if (ACCUMULATE) { x += c[i]; }
   c[i] = epilogue(x, i, col);
 }
 
 /** The gradient of the bias before, where C is the gradient of a weight: sums of op(A)'s rows, kept by the first column of tiles. */
-fn store_bias_grad(tile: Tile, row: u32, sums: vec4f) {
-  if (params.hasBiasGrad != 0u && tile.col == 0u && row < params.M) {
-    biasGrad[tile.split * params.M + row] = params.alpha * dot(sums, vec4f(1.0));
-  }
+fn store_bias_grad(tile: Tile, row: u32, sum: f32) {
+  if (params.hasBiasGrad == 0u || tile.col != 0u || row >= params.M) { return; }
+  let i = tile.split * params.M + row;
+  if (ACCUMULATE) { biasGrad[i] += params.alpha * sum; } else { biasGrad[i] = params.alpha * sum; }
 }
 
 /** Bias, activation and the derivative of the activation before, at element i of C in column col. */

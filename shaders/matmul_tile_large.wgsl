@@ -1,0 +1,82 @@
+// Matmul for GPUs and large matrices: matmul_tile with 128 x 128 of C per workgroup and 8 x 8 per invocation, as four blocks of
+// 4 x 4 that lie 64 apart, so that neighbours read neighbouring vec4 of the staged tiles.
+import package::lib::matmul::{params, tile_of, load_a_column, load_b_row, store, store_bias_grad};
+
+const TILE = 128u;
+const SIDE = 32u;
+const DEPTH = 8u;
+const PITCH = 33u;
+
+var<workgroup> stagedA: array<vec4f, DEPTH * PITCH>; // (DEPTH, PITCH)
+var<workgroup> stagedB: array<vec4f, DEPTH * PITCH>; // (DEPTH, PITCH)
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) local: u32) {
+  let tile = tile_of(wid.x + wid.y * nwg.x, TILE, TILE);
+  let across = local % 16u;
+  let down = local / 16u;
+  // Neighbouring invocations load along the side that is contiguous in memory.
+  let placeA = select(vec2u(local / SIDE, local % SIDE), vec2u(local % DEPTH, local / DEPTH), params.strideAk == 1u);
+  let placeB = select(vec2u(local / SIDE, local % SIDE), vec2u(local % DEPTH, local / DEPTH), params.strideBk == 1u);
+  var c0 = vec4f(); var c1 = vec4f(); var c2 = vec4f(); var c3 = vec4f();
+  var c4 = vec4f(); var c5 = vec4f(); var c6 = vec4f(); var c7 = vec4f();
+  var c8 = vec4f(); var c9 = vec4f(); var c10 = vec4f(); var c11 = vec4f();
+  var c12 = vec4f(); var c13 = vec4f(); var c14 = vec4f(); var c15 = vec4f();
+  var rowSums = vec4f();
+  for (var k0 = tile.kBegin; k0 < tile.kEnd; k0 += DEPTH) {
+    let columnA = load_a_column(tile, tile.row + 4u * placeA.y, k0 + placeA.x);
+    stagedA[placeA.x * PITCH + placeA.y] = columnA;
+    stagedB[placeB.x * PITCH + placeB.y] = load_b_row(tile, k0 + placeB.x, tile.col + 4u * placeB.y);
+    rowSums += columnA;
+    workgroupBarrier();
+    for (var k = 0u; k < DEPTH; k++) {
+      let a0 = stagedA[k * PITCH + down];
+      let a1 = stagedA[k * PITCH + down + 16u];
+      let b0 = stagedB[k * PITCH + across];
+      let b1 = stagedB[k * PITCH + across + 16u];
+      c0 += a0.x * b0;
+      c1 += a0.x * b1;
+      c2 += a0.y * b0;
+      c3 += a0.y * b1;
+      c4 += a0.z * b0;
+      c5 += a0.z * b1;
+      c6 += a0.w * b0;
+      c7 += a0.w * b1;
+      c8 += a1.x * b0;
+      c9 += a1.x * b1;
+      c10 += a1.y * b0;
+      c11 += a1.y * b1;
+      c12 += a1.z * b0;
+      c13 += a1.z * b1;
+      c14 += a1.w * b0;
+      c15 += a1.w * b1;
+    }
+    workgroupBarrier();
+  }
+  let row = tile.row + 4u * down;
+  let col = tile.col + 4u * across;
+  store(tile, row, col, c0);
+  store(tile, row, col + 64u, c1);
+  store(tile, row + 1u, col, c2);
+  store(tile, row + 1u, col + 64u, c3);
+  store(tile, row + 2u, col, c4);
+  store(tile, row + 2u, col + 64u, c5);
+  store(tile, row + 3u, col, c6);
+  store(tile, row + 3u, col + 64u, c7);
+  store(tile, row + 64u, col, c8);
+  store(tile, row + 64u, col + 64u, c9);
+  store(tile, row + 65u, col, c10);
+  store(tile, row + 65u, col + 64u, c11);
+  store(tile, row + 66u, col, c12);
+  store(tile, row + 66u, col + 64u, c13);
+  store(tile, row + 67u, col, c14);
+  store(tile, row + 67u, col + 64u, c15);
+  // Each invocation holds four rows' sums over its own k modulo DEPTH: added up here in the order of k.
+  stagedA[placeA.x * PITCH + placeA.y] = rowSums;
+  workgroupBarrier();
+  if (local < TILE) {
+    var sum = 0.0;
+    for (var k = 0u; k < DEPTH; k++) { sum += stagedA[k * PITCH + local / 4u][local % 4u]; }
+    store_bias_grad(tile, tile.row + local, sum);
+  }
+}
