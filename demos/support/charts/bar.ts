@@ -1,0 +1,75 @@
+/** Horizontal bars with their values written at the end, in groups by colour: times, ratios. */
+import type { TopLevelSpec } from "vega-lite";
+import { assertDrawable, brief, frame, hueOf, logTicks, ruleAt } from "./parts.ts";
+import { extent } from "./series.ts";
+import { renderLite } from "./style.ts";
+
+export interface BarChart {
+  title: string;
+  /** What a bar's length means, with the unit. */
+  xTitle: string;
+  bars: { name: string; value: number; low?: number; high?: number; group?: string }[];
+  /** A log scale, on which bars start at `rule` (a ratio of 2 is drawn as long as one of 1/2). */
+  log?: boolean;
+  /** A vertical line to compare with; 1 for ratios. */
+  rule?: number;
+}
+
+export function barChart(chart: BarChart): Promise<string> {
+  const bars = chart.bars.filter((bar) => Number.isFinite(bar.value) && (!chart.log || bar.value > 0));
+  assertDrawable("barChart", chart.title, bars.length);
+  const groups = [...new Set(bars.map((bar) => bar.group ?? ""))];
+  const names = [...new Set(bars.map((bar) => bar.name))];
+  const start = chart.log ? (chart.rule ?? 1) : 0;
+  const values = bars.map((bar) => ({
+    ...bar,
+    group: bar.group ?? "",
+    text: brief(bar.value),
+    tip: Math.max(bar.value, bar.high ?? bar.value, start),
+  }));
+  const hue = hueOf("group", groups);
+  const domain = room(bars, start, chart.log);
+  const x = {
+    type: "quantitative",
+    title: chart.xTitle,
+    scale: { type: chart.log ? "log" : "linear", domain, nice: false },
+    axis: chart.log ? logTicks(...domain) : { tickCount: 6 },
+  };
+  const y = { field: "name", type: "nominal", sort: names, title: null, axis: { labelLimit: 190, ticks: false } };
+  const place = { y, ...(groups.length > 1 ? { yOffset: { field: "group", type: "nominal", sort: groups } } : {}) };
+  const bar = {
+    mark: { type: "bar" },
+    encoding: {
+      ...place,
+      x: { ...x, field: "value", stack: null },
+      x2: { datum: start },
+      color: { ...hue, legend: groups.length > 1 ? { ...hue.legend, symbolType: "square", symbolSize: 120 } : null },
+    },
+  };
+  const whisker = {
+    transform: [{ filter: "isValid(datum.low) && isValid(datum.high)" }],
+    mark: { type: "rule", strokeWidth: 1.5, color: "currentColor", opacity: 0.7 },
+    encoding: { ...place, x: { ...x, field: "low" }, x2: { field: "high" } },
+  };
+  const text = {
+    mark: { type: "text", align: "left", dx: 4 },
+    encoding: { ...place, x: { ...x, field: "tip" }, text: { field: "text" } },
+  };
+  return renderLite(
+    {
+      ...frame(chart.title),
+      height: 16 * names.length + 16 * bars.length,
+      data: { values },
+      layer: [bar, whisker, text, ...(chart.rule === undefined ? [] : ruleAt("x", chart.rule))],
+    } as TopLevelSpec,
+    chart.title,
+  );
+}
+
+/** The x domain: all bars and whiskers, and space for the number behind the longest one. */
+function room(bars: BarChart["bars"], start: number, log?: boolean): [number, number] {
+  const tips = bars.flatMap((bar) => [bar.value, bar.low ?? bar.value, bar.high ?? bar.value]);
+  const [low, high] = extent([[...tips, start]])!;
+  if (log) return [low / (low < start ? 1.2 : 1), high * Math.max(1.3, (high / low) ** 0.15)];
+  return [low, high + (high - low) * 0.15];
+}
