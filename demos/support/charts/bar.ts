@@ -18,7 +18,6 @@ export interface BarChart {
 export function barChart(chart: BarChart): Promise<string> {
   const bars = chart.bars.filter((bar) => Number.isFinite(bar.value) && (!chart.log || bar.value > 0));
   assertDrawable("barChart", chart.title, bars.length);
-  const groups = [...new Set(bars.map((bar) => bar.group ?? ""))];
   const names = [...new Set(bars.map((bar) => bar.name))];
   const start = chart.log ? (chart.rule ?? 1) : 0;
   const values = bars.map((bar) => ({
@@ -27,7 +26,6 @@ export function barChart(chart: BarChart): Promise<string> {
     text: brief(bar.value),
     tip: Math.max(bar.value, bar.high ?? bar.value, start),
   }));
-  const hue = hueOf("group", groups);
   const domain = room(bars, start, chart.log);
   const x = {
     type: "quantitative",
@@ -35,35 +33,34 @@ export function barChart(chart: BarChart): Promise<string> {
     scale: { type: chart.log ? "log" : "linear", domain, nice: false },
     axis: chart.log ? logTicks(...domain) : { tickCount: 6 },
   };
+  const groups = [...new Set(values.map((bar) => bar.group))];
+  const layer = [...layersOf(x, names, groups, start), ...(chart.rule === undefined ? [] : ruleAt("x", chart.rule))];
+  const height = 16 * (names.length + bars.length);
+  return renderLite({ ...frame(chart.title), height, data: { values }, layer } as TopLevelSpec, chart.title);
+}
+
+/** Bars, whiskers from `low` to `high`, and the numbers at the tips. */
+function layersOf(x: object, names: string[], groups: string[], start: number) {
+  const several = groups.length > 1;
+  const hue = hueOf("group", groups);
+  const legend = several ? { ...hue.legend, symbolType: "square", symbolSize: 120 } : null;
   const y = { field: "name", type: "nominal", sort: names, title: null, axis: { labelLimit: 190, ticks: false } };
-  const place = { y, ...(groups.length > 1 ? { yOffset: { field: "group", type: "nominal", sort: groups } } : {}) };
-  const bar = {
-    mark: { type: "bar" },
-    encoding: {
-      ...place,
-      x: { ...x, field: "value", stack: null },
-      x2: { datum: start },
-      color: { ...hue, legend: groups.length > 1 ? { ...hue.legend, symbolType: "square", symbolSize: 120 } : null },
-    },
-  };
-  const whisker = {
-    transform: [{ filter: "isValid(datum.low) && isValid(datum.high)" }],
-    mark: { type: "rule", strokeWidth: 1.5, color: "currentColor", opacity: 0.7 },
-    encoding: { ...place, x: { ...x, field: "low" }, x2: { field: "high" } },
-  };
-  const text = {
-    mark: { type: "text", align: "left", dx: 4 },
-    encoding: { ...place, x: { ...x, field: "tip" }, text: { field: "text" } },
-  };
-  return renderLite(
+  const place = { y, ...(several ? { yOffset: { field: "group", type: "nominal", sort: groups } } : {}) };
+  return [
     {
-      ...frame(chart.title),
-      height: 16 * names.length + 16 * bars.length,
-      data: { values },
-      layer: [bar, whisker, text, ...(chart.rule === undefined ? [] : ruleAt("x", chart.rule))],
-    } as TopLevelSpec,
-    chart.title,
-  );
+      mark: { type: "bar" },
+      encoding: { ...place, x: { ...x, field: "value", stack: null }, x2: { datum: start }, color: { ...hue, legend } },
+    },
+    {
+      transform: [{ filter: "isValid(datum.low) && isValid(datum.high)" }],
+      mark: { type: "rule", strokeWidth: 1.5, color: "currentColor", opacity: 0.7 },
+      encoding: { ...place, x: { ...x, field: "low" }, x2: { field: "high" } },
+    },
+    {
+      mark: { type: "text", align: "left", dx: 4 },
+      encoding: { ...place, x: { ...x, field: "tip" }, text: { field: "text" } },
+    },
+  ];
 }
 
 /** The x domain: all bars and whiskers, and space for the number behind the longest one. */

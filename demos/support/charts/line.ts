@@ -27,32 +27,13 @@ export function lineChart(chart: LineChart): Promise<string> {
   assertDrawable("lineChart", chart.title, rows.length);
   const marked = rows.length <= FEW * chart.series.length;
   const averaged = window > 1 ? `, mean of every ${window} points` : "";
-  const hue = hueOf(
-    "series",
-    chart.series.map((series) => series.name),
-  );
-  const x = {
-    field: "x",
-    type: "quantitative",
-    title: chart.xTitle,
-    scale: chart.logX ? { type: "log", nice: false } : { zero: false, nice: false },
-    axis: {
-      grid: false,
-      ...ticksOf(
-        rows.map((row) => row.x),
-        chart.logX,
-      ),
-    },
-  };
-  const y = {
-    type: "quantitative",
-    title: wrap(chart.yTitle + averaged, 34),
-    scale: chart.logY ? { type: "log", nice: false } : { zero: false },
-    axis: ticksOf(
-      rows.flatMap((row) => [row.y, row.low ?? row.y, row.high ?? row.y]),
-      chart.logY,
-    ),
-  };
+  const names = chart.series.map((series) => series.name);
+  const hue = hueOf("series", names);
+  const xs = rows.map((row) => row.x);
+  const ys = rows.flatMap((row) => [row.y, row.low ?? row.y, row.high ?? row.y]);
+  const x = { field: "x", type: "quantitative", title: chart.xTitle, ...axisOf(xs, chart.logX, { grid: false }) };
+  const y = { type: "quantitative", title: wrap(chart.yTitle + averaged, 34), ...axisOf(ys, chart.logY) };
+  x.scale = { ...x.scale, nice: false };
   const band = {
     transform: [{ filter: "isValid(datum.low)" }],
     mark: { type: "area", fillOpacity: 0.16, strokeOpacity: 0 },
@@ -66,17 +47,18 @@ export function lineChart(chart: LineChart): Promise<string> {
   return renderLite({ ...frame(chart.title), data: { values: rows }, layer } as TopLevelSpec, chart.title);
 }
 
-function ticksOf(values: number[], log?: boolean) {
-  const range = extent([values.filter((value) => value > 0)]);
-  return log && range ? logTicks(...range) : { tickCount: 6 };
+function axisOf(values: number[], log = false, more: object = {}) {
+  const [low, high] = extent([values.filter((value) => !log || value > 0)])!;
+  const scale: object = log ? { type: "log", nice: false } : { zero: false };
+  return { scale, axis: { ...more, ...(log ? logTicks(low, high) : { tickCount: 6 }) } };
 }
 
-/** Thinned points as rows of data, without those that a log axis cannot show. */
+/** Thinned points as rows of data, without what a log axis cannot show. */
 function rowsOf(chart: LineChart, window: number) {
-  const fits = (value: number, log?: boolean) => !log || value > 0;
+  const fits = (value: number | undefined, log?: boolean) => value === undefined || !log || value > 0;
   return chart.series.flatMap((series) =>
     thin(series, window)
       .filter((point) => fits(point.x, chart.logX) && fits(point.y, chart.logY))
-      .map((point) => ({ ...point, series: series.name })),
+      .map(({ x, y, low, high }) => ({ series: series.name, x, y, ...(fits(low, chart.logY) ? { low, high } : {}) })),
   );
 }
