@@ -19,19 +19,26 @@ const kernels = files.filter((file) => basename(file) === file);
 const literal = (value: unknown) => JSON.stringify(value);
 const union = (names: readonly { name: string }[]) => names.map(({ name }) => literal(name)).join(" | ") || "never";
 
-/** The linked shader as one exported constant. */
-async function shaderConstant(file: string): Promise<string> {
+/** The linked shader as an exported constant; a second, `<name>_vec4`, where lib/element.wgsl makes it another program. */
+async function shaderConstants(file: string): Promise<string> {
   const name = basename(file, ".wgsl");
   try {
-    const linked = await link({ weslSrc: sources, rootModuleName: `./${file}` });
-    const shader = reflect(linked.dest);
-    const { bindings, params, overrides } = shader;
-    const type = `Shader<${union(bindings)}, ${union(params)}, ${union(overrides)}>`;
-    const value = { name, code: compact(linked.dest), ...shader };
-    return `export const ${name}: ${type} = ${literal(value)};\n`;
+    const [single, vec4] = (await Promise.all([false, true].map((VEC4) => linked(file, { VEC4 })))) as [string, string];
+    return shaderConstant(name, single) + (vec4 === single ? "" : `\n${shaderConstant(`${name}_vec4`, vec4)}`);
   } catch (error) {
     throw new Error(`shaders/${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
+}
+
+async function linked(file: string, conditions: Record<string, boolean>): Promise<string> {
+  return (await link({ weslSrc: sources, rootModuleName: `./${file}`, conditions })).dest;
+}
+
+function shaderConstant(name: string, wgsl: string): string {
+  const shader = reflect(wgsl);
+  const { bindings, params, overrides } = shader;
+  const type = `Shader<${union(bindings)}, ${union(params)}, ${union(overrides)}>`;
+  return `export const ${name}: ${type} = ${literal({ name, code: compact(wgsl), ...shader })};\n`;
 }
 
 /** Without comments, blank lines and indentation: they would only weigh in the bundle. */
@@ -41,15 +48,18 @@ function compact(wgsl: string): string {
     .trim();
 }
 
-const results = await Promise.allSettled(kernels.map(shaderConstant));
+const results = await Promise.allSettled(kernels.map(shaderConstants));
 const constants = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason.message)] : []));
-const names = constants.map((text) => /const (\w+)/.exec(text)?.[1]);
+const names = constants.flatMap((text) => [...text.matchAll(/^export const (\w+)/gm)].map((match) => match[1]));
 const text = `// Written by scripts/link-shaders.ts from shaders/*.wgsl; edit those.
 import type { Shader } from "./shader.ts";
 
 ${constants.join("\n")}
 export const allShaders: readonly Shader[] = [${names.join(", ")}];
+
+/** Shared functions as text, for kernels that are put together at run time (ops/elementwise-kernel.ts). */
+export const mathLibrary = ${literal(compact(["activation", "math", "index"].map((stem) => sources[`./lib/${stem}.wgsl`]).join("\n")))};
 `;
 // Renamed into place, so that a reader never sees half a file.
 const draft = `${target}.${process.pid}.tmp`;

@@ -26,8 +26,12 @@ export interface GradOptions extends BackwardOptions {
 
 /** The addition of two gradients that may be part of a graph; ops/elementwise sets it, being above this file. */
 export const hooks: { add(a: Tensor, b: Tensor): Tensor; identity(x: Tensor): Tensor } = {
-  add: () => { throw new Error("autograd: ops are not loaded"); },
-  identity: () => { throw new Error("autograd: ops are not loaded"); },
+  add: () => {
+    throw new Error("autograd: ops are not loaded");
+  },
+  identity: () => {
+    throw new Error("autograd: ops are not loaded");
+  },
 };
 
 const units = new WeakMap<Device, Tensor>();
@@ -58,7 +62,9 @@ export function backward(output: Tensor, gradient?: Tensor, options: BackwardOpt
 
 /** d`outputs`/d`inputs`, weighted by `gradOutputs`, without touching any `.grad`. One result per input. */
 export function grad(
-  outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {},
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
 ): Tensor[] {
   const { createGraph = false, retainGraph = createGraph, allowUnused = false } = options;
   const tops = [outputs].flat() as Tensor[];
@@ -72,8 +78,12 @@ export function grad(
   walk.run();
   return wanted.map((input) => {
     const found = walk.resultFor(input);
-    check(found || allowUnused, ArgumentError, () =>
-      `grad: the outputs do not depend on the input ${input.label ?? `of shape [${input.shape}]`}; pass allowUnused: true for null`);
+    check(
+      found || allowUnused,
+      ArgumentError,
+      () =>
+        `grad: the outputs do not depend on the input ${input.label ?? `of shape [${input.shape}]`}; pass allowUnused: true for null`,
+    );
     return (found ?? null) as Tensor;
   });
 }
@@ -81,13 +91,22 @@ export function grad(
 function startGradient(op: string, output: Tensor, gradient: Tensor | undefined): Tensor {
   if (gradient) {
     check(sameShape(gradient.shape, output.shape), ShapeError, () =>
-      expected(op, "gradient", `the output's shape [${output.shape}]`, gradient));
+      expected(op, "gradient", `the output's shape [${output.shape}]`, gradient),
+    );
     return gradient;
   }
-  check(output.size === 1, ShapeError, () => expected(op, "gradient", `a gradient for an output of shape [${output.shape}]`, "none"));
+  check(output.size === 1, ShapeError, () =>
+    expected(op, "gradient", `a gradient for an output of shape [${output.shape}]`, "none"),
+  );
   const one = unit(output.device);
   if (output.ndim === 0) return one;
-  return new Tensor(one.storage, output.shape, output.shape.map(() => 1), 0, "f32");
+  return new Tensor(
+    one.storage,
+    output.shape,
+    output.shape.map(() => 1),
+    0,
+    "f32",
+  );
 }
 
 interface WalkOptions {
@@ -139,8 +158,12 @@ class Walk {
     const since = this.#options.since ?? 0;
     for (let node = stack.pop(); node; node = stack.pop()) {
       if (seen.has(node) || node.id <= since) continue;
-      check(!node.freed, DisposedError, () =>
-        `backward: the graph of '${node?.op.name}' was freed by an earlier backward; pass retainGraph: true there`);
+      check(
+        !node.freed,
+        DisposedError,
+        () =>
+          `backward: the graph of '${node?.op.name}' was freed by an earlier backward; pass retainGraph: true there`,
+      );
       seen.add(node);
       for (const target of node.targets) {
         if (!(target instanceof Edge)) continue;
@@ -162,12 +185,17 @@ class Walk {
 
   #visit(node: Node, gradients: (Tensor | undefined)[]): void {
     const { createGraph } = this.#options;
-    const run = () => (createGraph && node.op.composed ? composedBackward(node, gradients) : this.#call(node, gradients));
+    const run = () =>
+      createGraph && node.op.composed ? composedBackward(node, gradients) : this.#call(node, gradients);
     const results = withGrad(createGraph, () => (createGraph ? run() : scope(run)));
     observeForward(`${node.op.name} backward`, gradients, results);
     node.targets.forEach((target, i) => {
       const gradient = results[i];
-      if (target && gradient) this.#give(target, gradients.includes(gradient) ? linkedAlias(gradient, gradient.node as Edge | undefined) : gradient);
+      if (target && gradient)
+        this.#give(
+          target,
+          gradients.includes(gradient) ? linkedAlias(gradient, gradient.node as Edge | undefined) : gradient,
+        );
     });
     if (!createGraph) for (const gradient of gradients) gradient?.dispose();
   }
@@ -176,7 +204,9 @@ class Walk {
     const { device } = node;
     const one = unit(device);
     const ctx: BackwardContext & { shapes(): string } = {
-      name: node.op.name, device, attrs: node.attrs,
+      name: node.op.name,
+      device,
+      attrs: node.attrs,
       saved: node.saved(this.#options.createGraph),
       needs: node.targets.map((target) => target !== undefined),
       gradSlot: (i) => this.#slot(node.targets[i]),

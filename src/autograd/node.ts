@@ -1,8 +1,8 @@
 /** The graph: a node per operation, edges to the nodes or leaves that its inputs came from. */
 import type { Device } from "../gpu/device.ts";
+import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { keep } from "../tensor/scope.ts";
 import { type GraphLink, Tensor } from "../tensor/tensor.ts";
 import type { OpDefinition } from "./op.ts";
 
@@ -72,7 +72,9 @@ export class Node {
 
   /** What forward saved; with `linked`, outputs are part of the graph again so that they can be differentiated. */
   saved(linked: boolean): Tensor[] {
-    return this.#saved.map(({ tensor, output }) => (linked && output >= 0 ? linkedAlias(tensor, new Edge(this, output)) : tensor));
+    return this.#saved.map(({ tensor, output }) =>
+      linked && output >= 0 ? linkedAlias(tensor, new Edge(this, output)) : tensor,
+    );
   }
 
   /** Lets go of everything that backward would need. */

@@ -1,7 +1,11 @@
 /** Lets `detectAnomaly` watch every operation, forward and backward. */
 import type { Tensor } from "../tensor/tensor.ts";
 
-export type Observer = (what: string, inputs: readonly (Tensor | undefined)[], outputs: readonly (Tensor | undefined)[]) => void;
+export type Observer = (
+  what: string,
+  inputs: readonly (Tensor | undefined)[],
+  outputs: readonly (Tensor | undefined)[],
+) => void;
 
 const observers: Observer[] = [];
 

@@ -64,7 +64,8 @@ export function defineOp<A extends object = Record<string, never>, O extends Out
   definition: OpDefinition<A, O>,
 ): Op<A, O> {
   check(typeof definition.forward === "function", ArgumentError, () =>
-    expected("defineOp", "forward", "a function", definition.forward));
+    expected("defineOp", "forward", "a function", definition.forward),
+  );
   const op = (...args: unknown[]): O => {
     if (Array.isArray(args[0])) return runOp(definition, args[0], (args[1] ?? {}) as A);
     const last = args[args.length - 1];
@@ -97,7 +98,11 @@ class Running implements ForwardContext {
   }
 }
 
-export function runOp<A extends object, O extends Outputs>(definition: OpDefinition<A, O>, inputs: Inputs, attrs: A): O {
+export function runOp<A extends object, O extends Outputs>(
+  definition: OpDefinition<A, O>,
+  inputs: Inputs,
+  attrs: A,
+): O {
   const device = checkInputs(definition.name, inputs);
   const recording = isGradEnabled() && definition.backward !== undefined && inputs.some((input) => input?.requiresGrad);
   const needs = inputs.map((input) => recording && input !== undefined && input.requiresGrad);

@@ -1,7 +1,13 @@
 /** The device: adapter, pool, kernels and recorder in one object, and the default one that tensors are made on. */
 import { requestAdapter } from "#adapter";
 import {
-  ArgumentError, check, checkKeys, DeviceLostError, DisposedError, expected, ValidationError,
+  ArgumentError,
+  check,
+  checkKeys,
+  DeviceLostError,
+  DisposedError,
+  expected,
+  ValidationError,
 } from "../errors.ts";
 import type { AdapterChoice } from "./adapter.ts";
 import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
@@ -69,7 +75,9 @@ export class Device {
     this.#ownsGpu = ownsGpu;
     const has = (name: string) => gpu.features.has(name);
     this.features = {
-      f16: has(FEATURES.f16), subgroups: has(FEATURES.subgroups), timestamps: has(FEATURES.timestamps),
+      f16: has(FEATURES.f16),
+      subgroups: has(FEATURES.subgroups),
+      timestamps: has(FEATURES.timestamps),
     };
     this.#rootPool = new BufferPool(gpu);
     this.pool = this.#rootPool;
@@ -83,7 +91,9 @@ export class Device {
 
   /** Runs a kernel of ours. `groups` is a count, folded past 65,535 per dimension, or the three counts. */
   run<B extends string, P extends string, O extends string>(
-    shader: Shader<B, P, O>, args: RunArgs<Shader<B, P, O>>, groups: number | readonly [number, number, number],
+    shader: Shader<B, P, O>,
+    args: RunArgs<Shader<B, P, O>>,
+    groups: number | readonly [number, number, number],
     overrides?: OverrideArgs<Shader<B, P, O>>,
   ): void {
     this.dispatch(this.kernelOf(shader, overrides), args as KernelArgs, groups);
@@ -91,7 +101,9 @@ export class Device {
 
   /** Like `run`, for params that change with every step: `args` is asked again at each replay of a capture. */
   runDynamic<B extends string, P extends string, O extends string>(
-    shader: Shader<B, P, O>, args: () => RunArgs<Shader<B, P, O>>, groups: number | readonly [number, number, number],
+    shader: Shader<B, P, O>,
+    args: () => RunArgs<Shader<B, P, O>>,
+    groups: number | readonly [number, number, number],
     overrides?: OverrideArgs<Shader<B, P, O>>,
   ): void {
     this.dispatch(this.kernelOf(shader, overrides), args() as KernelArgs, groups, args as () => KernelArgs);
@@ -104,7 +116,10 @@ export class Device {
   }
 
   dispatch(
-    kernel: Kernel, args: KernelArgs, groups: number | readonly [number, number, number], refresh?: () => KernelArgs,
+    kernel: Kernel,
+    args: KernelArgs,
+    groups: number | readonly [number, number, number],
+    refresh?: () => KernelArgs,
   ): void {
     this.assertOpen(kernel.label);
     const [x, y, z] = typeof groups === "number" ? fold(groups) : groups;
@@ -220,21 +235,28 @@ export class Device {
   }
 
   #failure(cause: unknown): Error {
-    if (this.#lostReason) return new DeviceLostError(`the GPU device was lost (${this.#lostReason}); call init() for a new one`);
+    if (this.#lostReason)
+      return new DeviceLostError(`the GPU device was lost (${this.#lostReason}); call init() for a new one`);
     if (this.#closed) return new DisposedError("the device was closed before the read was done");
     return new DeviceLostError(`a read failed: ${String(cause)}`);
   }
 }
 
 async function shaderError(
-  shader: Shader, module: GPUShaderModule, message: string, op = "", shapes = "",
+  shader: Shader,
+  module: GPUShaderModule,
+  message: string,
+  op = "",
+  shapes = "",
 ): Promise<ValidationError> {
   const { messages } = await module.getCompilationInfo();
   const where = op ? ` (in ${op}${shapes ? ` of ${shapes}` : ""})` : "";
-  const lines = messages.filter((one) => one.type === "error").map((one) => {
-    const line = shader.code.split("\n")[one.lineNum - 1] ?? "";
-    return `\n  ${shader.name}.wgsl:${one.lineNum}:${one.linePos} ${one.message}\n    ${line.trim()}`;
-  });
+  const lines = messages
+    .filter((one) => one.type === "error")
+    .map((one) => {
+      const line = shader.code.split("\n")[one.lineNum - 1] ?? "";
+      return `\n  ${shader.name}.wgsl:${one.lineNum}:${one.linePos} ${one.message}\n    ${line.trim()}`;
+    });
   return new ValidationError(`kernel '${shader.name}'${where}: ${message}${lines.join("")}`);
 }
 
@@ -257,11 +279,14 @@ export async function init(options: InitOptions = {}): Promise<Device> {
   checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation"]);
   const { adapter = "auto", seed = 0 } = options;
   check(["auto", "gpu", "software"].includes(adapter), ArgumentError, () =>
-    expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter));
+    expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter),
+  );
   check(Number.isSafeInteger(seed), ArgumentError, () => expected("init", "seed", "a whole number", seed));
   const device = options.device
     ? new Device(options.device, describe(options.device.adapterInfo), false)
-    : await open(await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }));
+    : await open(
+        await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }),
+      );
   device.random.seed = seed;
   defaultDevice = device;
   return device;
@@ -287,9 +312,14 @@ function maximaOf(adapter: GPUAdapter): Record<string, number> {
 
 function describe(info: GPUAdapterInfo | undefined, choice?: AdapterChoice): DeviceInfo {
   const description = info?.description || choice?.name || "unknown adapter";
-  const isSoftware = choice ? choice.kind !== "gpu" : (info as { isFallbackAdapter?: boolean } | undefined)?.isFallbackAdapter ?? false;
+  const isSoftware = choice
+    ? choice.kind !== "gpu"
+    : ((info as { isFallbackAdapter?: boolean } | undefined)?.isFallbackAdapter ?? false);
   return {
-    vendor: info?.vendor ?? "", architecture: info?.architecture ?? "", description, isSoftware,
+    vendor: info?.vendor ?? "",
+    architecture: info?.architecture ?? "",
+    description,
+    isSoftware,
     subgroupSize: info?.subgroupMinSize ?? 0,
   };
 }

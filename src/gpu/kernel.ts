@@ -54,7 +54,8 @@ export class Kernel {
     return this.shader.bindings.map(({ name }) => {
       const slice = args[name];
       check(typeof slice === "object" && "buffer" in slice, ArgumentError, () =>
-        expected(this.label, name, "a buffer for this binding", slice));
+        expected(this.label, name, "a buffer for this binding", slice),
+      );
       return slice as BufferSlice;
     });
   }
@@ -91,7 +92,8 @@ export class Kernel {
       return { binding, resource: { buffer: buffer.gpu, offset, size } };
     });
     const { paramsBinding, paramsBytes } = this.shader;
-    if (paramsBinding !== undefined) entries.push({ binding: paramsBinding, resource: { buffer: uniform, size: paramsBytes } });
+    if (paramsBinding !== undefined)
+      entries.push({ binding: paramsBinding, resource: { buffer: uniform, size: paramsBytes } });
     return this.#gpu.createBindGroup({ label: this.label, layout: this.#layout, entries });
   }
 
@@ -101,8 +103,12 @@ export class Kernel {
     slices.forEach((slice, i) => {
       if (bindings[i]?.access !== "read_write") return;
       const other = slices.findIndex((one, j) => j !== i && one.buffer === slice.buffer);
-      check(other < 0, ValidationError, () =>
-        `${this.label}: bindings '${bindings[i]?.name}' and '${bindings[other]?.name}' share a buffer that one of them writes`);
+      check(
+        other < 0,
+        ValidationError,
+        () =>
+          `${this.label}: bindings '${bindings[i]?.name}' and '${bindings[other]?.name}' share a buffer that one of them writes`,
+      );
     });
   }
 }
@@ -126,15 +132,19 @@ function constantsOf(overrides: Overrides): Record<string, number> {
 }
 
 function numberView(param: Param): "u32" | "i32" | "f32" {
-  const element = param.type.match(/f32|i32|u32/)?.[0] ?? (param.type.endsWith("f") ? "f32" : param.type.endsWith("i") ? "i32" : "u32");
+  const element =
+    param.type.match(/f32|i32|u32/)?.[0] ??
+    (param.type.endsWith("f") ? "f32" : param.type.endsWith("i") ? "i32" : "u32");
   return element as "u32" | "i32" | "f32";
 }
 
 function packList(label: string, param: Param, value: unknown, words: ParamWords, at: number): void {
   check(Array.isArray(value) || ArrayBuffer.isView(value), ArgumentError, () =>
-    expected(label, param.name, `a number or a list of numbers for this param (${param.type})`, value));
+    expected(label, param.name, `a number or a list of numbers for this param (${param.type})`, value),
+  );
   const list = value as ArrayLike<number>;
   check(list.length * 4 <= param.size, ArgumentError, () =>
-    expected(label, param.name, `at most ${param.size / 4} numbers`, list.length));
+    expected(label, param.name, `at most ${param.size / 4} numbers`, list.length),
+  );
   words[numberView(param)].set(list as number[], at + param.offset / 4);
 }

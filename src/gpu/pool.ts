@@ -1,8 +1,15 @@
 /** GPU buffers by size class: who holds one, what is free, and how many bytes that makes. */
-import { OutOfMemoryError, check } from "../errors.ts";
+import { check, OutOfMemoryError } from "../errors.ts";
 
 /** WebGPU's usage flags as numbers: Node has no `GPUBufferUsage` global. */
-export const usage = { MAP_READ: 0x1, COPY_SRC: 0x4, COPY_DST: 0x8, UNIFORM: 0x40, STORAGE: 0x80, QUERY_RESOLVE: 0x200 };
+export const usage = {
+  MAP_READ: 0x1,
+  COPY_SRC: 0x4,
+  COPY_DST: 0x8,
+  UNIFORM: 0x40,
+  STORAGE: 0x80,
+  QUERY_RESOLVE: 0x200,
+};
 
 /** Byte alignment of every tensor that a kernel binds directly: WebGPU's default storage offset alignment. */
 export const ALIGNMENT = 256;
@@ -130,7 +137,10 @@ export class BufferPool {
       if (idle.length === 0) continue;
       for (const buffer of idle) buffer.gpu.destroy();
       this.bytes.pooled -= idle.length * size;
-      this.#free.set(size, list.filter((buffer) => !idle.includes(buffer)));
+      this.#free.set(
+        size,
+        list.filter((buffer) => !idle.includes(buffer)),
+      );
       this.generation++;
     }
   }
@@ -146,8 +156,11 @@ export class BufferPool {
   #create(size: number, what: string): GpuBuffer {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.limits;
     const allowed = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    check(size <= allowed, OutOfMemoryError, () =>
-      `${what}: needs ${size} bytes in one buffer, this adapter allows ${allowed}`);
+    check(
+      size <= allowed,
+      OutOfMemoryError,
+      () => `${what}: needs ${size} bytes in one buffer, this adapter allows ${allowed}`,
+    );
     const flags = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST;
     const gpu = this.#gpu.createBuffer({ label: `pool ${size}`, size, usage: flags });
     this.bytes.pooled += size;

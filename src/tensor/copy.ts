@@ -71,17 +71,34 @@ function throughCopy(op: string, dst: Tensor, src: Tensor, add: boolean): void {
 
 function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, add: boolean): void {
   check(bytesOf(src.dtype) === 4, DtypeError, () => expected("copy", "src", "a dense tensor for dtype f16", src.dtype));
-  const { shape, strides: [from = [], to = []] } = collapse(dst.shape, [srcStrides, dst.strides]);
-  src.device.run(strided_copy, {
-    src: src.wholeSlice, dst: dst.wholeSlice, size: dst.size, rank: shape.length,
-    srcOffset: src.offset, dstOffset: dst.offset,
-    shape: padDims(shape, 1), srcStrides: padDims(from, 0), dstStrides: padDims(to, 0),
-  }, strideGroups(dst.device, dst.size), { MODE: add ? 2 : 1 });
+  const {
+    shape,
+    strides: [from = [], to = []],
+  } = collapse(dst.shape, [srcStrides, dst.strides]);
+  src.device.run(
+    strided_copy,
+    {
+      src: src.wholeSlice,
+      dst: dst.wholeSlice,
+      size: dst.size,
+      rank: shape.length,
+      srcOffset: src.offset,
+      dstOffset: dst.offset,
+      shape: padDims(shape, 1),
+      srcStrides: padDims(from, 0),
+      dstStrides: padDims(to, 0),
+    },
+    strideGroups(dst.device, dst.size),
+    { MODE: add ? 2 : 1 },
+  );
 }
 
 /** Whether the words after the last element, up to the next 16 bytes, belong to this tensor alone. */
 function ownsTail(tensor: Tensor): boolean {
-  return (tensor.size * bytesOf(tensor.dtype)) % 16 === 0 || sizeOf(tensor.shape) * bytesOf(tensor.dtype) === tensor.storage.bytes;
+  return (
+    (tensor.size * bytesOf(tensor.dtype)) % 16 === 0 ||
+    sizeOf(tensor.shape) * bytesOf(tensor.dtype) === tensor.storage.bytes
+  );
 }
 
 /** Writes host values into a contiguous tensor. */

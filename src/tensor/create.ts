@@ -6,7 +6,7 @@ import { packHalf } from "./half.ts";
 import { fillRandom } from "./random.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
 import type { Dtype } from "./storage.ts";
-import { empty, Tensor } from "./tensor.ts";
+import { empty, type Tensor } from "./tensor.ts";
 
 export type NestedNumbers = number | boolean | readonly NestedNumbers[];
 export type TensorData = NestedNumbers | ArrayBufferView<ArrayBufferLike>;
@@ -33,8 +33,12 @@ export function make(op: string, shape: Shape, options: CreateOptions): Tensor {
   checkShape(op, shape);
   const { dtype = "f32", device = currentDevice() } = options;
   check(DTYPES.includes(dtype), DtypeError, () => expected(op, "dtype", DTYPES.join(", "), dtype));
-  check(dtype !== "f16" || device.features.f16, DtypeError, () =>
-    `${op}: dtype f16 needs the WebGPU feature shader-f16, which this adapter (${device.info.description}) does not have`);
+  check(
+    dtype !== "f16" || device.features.f16,
+    DtypeError,
+    () =>
+      `${op}: dtype f16 needs the WebGPU feature shader-f16, which this adapter (${device.info.description}) does not have`,
+  );
   device.assertOpen(op);
   return empty(device, [...shape], dtype);
 }
@@ -80,14 +84,18 @@ export function arange(start: number, end?: number, step = 1, options: CreateOpt
   const [first, last] = end === undefined ? [0, start] : [start, end];
   checkNumber("arange", "start", first);
   checkNumber("arange", "end", last);
-  check(Number.isFinite(step) && step !== 0, ArgumentError, () => expected("arange", "step", "a number other than 0", step));
+  check(Number.isFinite(step) && step !== 0, ArgumentError, () =>
+    expected("arange", "step", "a number other than 0", step),
+  );
   const count = Math.max(0, Math.ceil((last - first) / step));
   return fromFunction("arange", [count], (i) => first + i * step, options);
 }
 
 /** `steps` values from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: CreateOptions = {}): Tensor {
-  check(Number.isSafeInteger(steps) && steps >= 0, ArgumentError, () => expected("linspace", "steps", "a whole number >= 0", steps));
+  check(Number.isSafeInteger(steps) && steps >= 0, ArgumentError, () =>
+    expected("linspace", "steps", "a whole number >= 0", steps),
+  );
   const gap = steps > 1 ? (end - start) / (steps - 1) : 0;
   return fromFunction("linspace", [steps], (i) => (i === steps - 1 && steps > 1 ? end : start + i * gap), options);
 }
@@ -99,14 +107,17 @@ export function eye(rows: number, columns = rows, options: CreateOptions = {}): 
 }
 
 /** Uniform random numbers in [0, 1). */
-export const rand = (shape: Shape, options: CreateOptions = {}): Tensor => random("rand", shape, "uniform", 0, 1, options);
+export const rand = (shape: Shape, options: CreateOptions = {}): Tensor =>
+  random("rand", shape, "uniform", 0, 1, options);
 /** Standard normal random numbers. */
-export const randn = (shape: Shape, options: CreateOptions = {}): Tensor => random("randn", shape, "normal", 0, 1, options);
+export const randn = (shape: Shape, options: CreateOptions = {}): Tensor =>
+  random("randn", shape, "normal", 0, 1, options);
 
 /** Random whole numbers in [low, high), i32 unless `dtype` says otherwise. */
 export function randint(low: number, high: number, shape: Shape, options: CreateOptions = {}): Tensor {
   check(Number.isSafeInteger(low) && Number.isSafeInteger(high) && low < high, ArgumentError, () =>
-    expected("randint", "low, high", "whole numbers with low < high", [low, high]));
+    expected("randint", "low, high", "whole numbers with low < high", [low, high]),
+  );
   return random("randint", shape, "randint", low, high, { dtype: "i32", ...options });
 }
 
@@ -132,7 +143,8 @@ export function permutation(n: number, seed: number, stream = 0): Int32Array<Arr
 
 /** Numbers in [0, 1) from a 32-bit mixing generator (splitmix32). */
 function splitmix(seed: number, stream: number): () => number {
-  let state = (Math.imul(seed >>> 0, 0x85ebca6b) ^ Math.imul(stream + 1, 0xc2b2ae35) ^ Math.floor(seed / 2 ** 32)) >>> 0;
+  let state =
+    (Math.imul(seed >>> 0, 0x85ebca6b) ^ Math.imul(stream + 1, 0xc2b2ae35) ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {
     state = (state + 0x9e3779b9) >>> 0;
     let z = state;
@@ -142,9 +154,18 @@ function splitmix(seed: number, stream: number): () => number {
   };
 }
 
-function random(op: string, shape: Shape, kind: "uniform" | "normal" | "randint", a: number, b: number, options: CreateOptions): Tensor {
+function random(
+  op: string,
+  shape: Shape,
+  kind: "uniform" | "normal" | "randint",
+  a: number,
+  b: number,
+  options: CreateOptions,
+): Tensor {
   const result = make(op, shape, options);
-  check(result.dtype !== "f16" && result.dtype !== "bool", DtypeError, () => expected(op, "dtype", "f32, i32 or u32", result.dtype));
+  check(result.dtype !== "f16" && result.dtype !== "bool", DtypeError, () =>
+    expected(op, "dtype", "f32, i32 or u32", result.dtype),
+  );
   fillRandom(result, kind, a, b);
   return finish(result, options);
 }
@@ -159,11 +180,16 @@ function fromFunction(op: string, shape: Shape, value: (i: number) => number, op
 /** Host numbers as the bytes of a dtype. */
 export function encode(values: ArrayLike<number>, dtype: Dtype): ArrayBufferView<ArrayBuffer> {
   switch (dtype) {
-    case "f32": return Float32Array.from(values);
-    case "f16": return packHalf(values);
-    case "i32": return Int32Array.from(values);
-    case "u32": return Uint32Array.from(values);
-    case "bool": return Uint32Array.from(values, (value) => (value ? 1 : 0));
+    case "f32":
+      return Float32Array.from(values);
+    case "f16":
+      return packHalf(values);
+    case "i32":
+      return Int32Array.from(values);
+    case "u32":
+      return Uint32Array.from(values);
+    case "bool":
+      return Uint32Array.from(values, (value) => (value ? 1 : 0));
   }
 }
 
@@ -184,14 +210,18 @@ function flatten(data: NestedNumbers, found: number[] = []): number[] {
 function nestedShape(data: NestedNumbers): number[] {
   if (!Array.isArray(data)) {
     check(typeof data === "number" || typeof data === "boolean", ArgumentError, () =>
-      expected("tensor", "data", "numbers, booleans, nested arrays of them, or a typed array", data));
+      expected("tensor", "data", "numbers, booleans, nested arrays of them, or a typed array", data),
+    );
     return [];
   }
   const shape = [data.length];
   const inner = data.map(nestedShape);
   for (const one of inner) {
-    check(String(one) === String(inner[0]), ShapeError, () =>
-      `tensor: argument 'data' expected rows of equal shape, got [${inner[0]}] and [${one}]`);
+    check(
+      String(one) === String(inner[0]),
+      ShapeError,
+      () => `tensor: argument 'data' expected rows of equal shape, got [${inner[0]}] and [${one}]`,
+    );
   }
   return [...shape, ...(inner[0] ?? [])];
 }

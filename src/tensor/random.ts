@@ -44,5 +44,8 @@ export function fillRandom(tensor: Tensor, kind: keyof typeof KINDS, a: number, 
   const { device, size, slice } = tensor;
   const call = nextRandomCall(device);
   const args = () => ({ y: slice, size, a, b, ...call() });
-  device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), { KIND: KINDS[kind], INTEGER: tensor.dtype !== "f32" });
+  device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), {
+    KIND: KINDS[kind],
+    INTEGER: tensor.dtype !== "f32",
+  });
 }

@@ -5,16 +5,25 @@ import { unpackHalf } from "./half.ts";
 import type { Dtype } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
 
-export type TypedArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+export type TypedArray =
+  | Float32Array<ArrayBuffer>
+  | Int32Array<ArrayBuffer>
+  | Uint32Array<ArrayBuffer>
+  | Uint8Array<ArrayBuffer>;
 export type Nested<T> = T | Nested<T>[];
 
 function decode(bytes: ArrayBuffer, dtype: Dtype): TypedArray {
   switch (dtype) {
-    case "f32": return new Float32Array(bytes);
-    case "f16": return unpackHalf(new Uint16Array(bytes));
-    case "i32": return new Int32Array(bytes);
-    case "u32": return new Uint32Array(bytes);
-    case "bool": return Uint8Array.from(new Uint32Array(bytes));
+    case "f32":
+      return new Float32Array(bytes);
+    case "f16":
+      return unpackHalf(new Uint16Array(bytes));
+    case "i32":
+      return new Int32Array(bytes);
+    case "u32":
+      return new Uint32Array(bytes);
+    case "bool":
+      return Uint8Array.from(new Uint32Array(bytes));
   }
 }
 

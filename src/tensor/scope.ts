@@ -39,7 +39,11 @@ export function scopeKeeping<T>(fn: () => T, alsoKept: () => unknown): T {
     stack.splice(stack.indexOf(owned), 1);
     const outer = stack[stack.length - 1];
     for (const tensor of [...tensorsIn(result), ...tensorsIn(alsoKept())]) if (owned.delete(tensor)) outer?.add(tensor);
-    if (result instanceof Promise) void result.then((value) => freeAllBut(owned, value), () => freeAllBut(owned, []));
+    if (result instanceof Promise)
+      void result.then(
+        (value) => freeAllBut(owned, value),
+        () => freeAllBut(owned, []),
+      );
     else for (const tensor of owned) tensor.dispose();
   }
 }
@@ -54,7 +58,8 @@ export function tensorsIn(value: unknown, found: Owned[] = []): Owned[] {
   if (typeof value !== "object" || value === null) return found;
   if (isTensor(value)) found.push(value);
   else if (Array.isArray(value)) for (const one of value) tensorsIn(one, found);
-  else if (Object.getPrototypeOf(value) === Object.prototype) for (const one of Object.values(value)) tensorsIn(one, found);
+  else if (Object.getPrototypeOf(value) === Object.prototype)
+    for (const one of Object.values(value)) tensorsIn(one, found);
   return found;
 }
 

@@ -45,8 +45,11 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
   for (let i = 0; i < ndim; i++) {
     const x = a[a.length - ndim + i] ?? 1;
     const y = b[b.length - ndim + i] ?? 1;
-    check(x === y || x === 1 || y === 1, ShapeError, () =>
-      `${op}: shapes [${a}] and [${b}] do not broadcast: dim ${i - ndim} is ${x} against ${y}`);
+    check(
+      x === y || x === 1 || y === 1,
+      ShapeError,
+      () => `${op}: shapes [${a}] and [${b}] do not broadcast: dim ${i - ndim} is ${x} against ${y}`,
+    );
     shape[i] = x === 1 ? y : x;
   }
   return shape;
@@ -62,7 +65,8 @@ export function broadcastStrides(shape: Shape, strides: Shape, to: Shape): numbe
 export function normalDim(op: string, dim: number, ndim: number, argument = "dim"): number {
   const bound = Math.max(ndim, 1);
   check(Number.isInteger(dim) && dim >= -bound && dim < bound, ArgumentError, () =>
-    expected(op, argument, `a whole number in [${-bound}, ${bound - 1}]`, dim));
+    expected(op, argument, `a whole number in [${-bound}, ${bound - 1}]`, dim),
+  );
   return dim < 0 ? dim + bound : dim;
 }
 

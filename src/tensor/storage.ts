@@ -1,6 +1,6 @@
 /** The memory behind tensors: one range of a pooled buffer, shared by all views of it and freed with the last. */
 import type { Device } from "../gpu/device.ts";
-import { type BufferSlice, type GpuBuffer } from "../gpu/pool.ts";
+import type { BufferSlice, GpuBuffer } from "../gpu/pool.ts";
 
 export type Dtype = "f32" | "f16" | "i32" | "u32" | "bool";
 

@@ -2,9 +2,9 @@
 import { ArgumentError, check, DisposedError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { ALIGNMENT, type BufferSlice } from "../gpu/pool.ts";
+import { note } from "./scope.ts";
 import { isDense, type Shape, sizeOf, stridesOf } from "./shape.ts";
 import { bytesOf, type Dtype, Storage } from "./storage.ts";
-import { note } from "./scope.ts";
 
 /** The graph node that made a tensor; autograd implements it. */
 export interface GraphLink {
@@ -97,7 +97,8 @@ export class Tensor {
     if (value === this.#requiresGrad) return;
     check(!this.#body.link, ArgumentError, () => "requiresGrad: only a leaf can be changed; use detach()");
     check(!value || this.dtype === "f32" || this.dtype === "f16", ArgumentError, () =>
-      expected("requiresGrad", "dtype", "a float tensor", this.dtype));
+      expected("requiresGrad", "dtype", "a float tensor", this.dtype),
+    );
     this.#requiresGrad = value;
     freezing.epoch++;
   }
@@ -121,7 +122,9 @@ export class Tensor {
   assertLive(op: string): void {
     if (this.#body.live) return;
     const why = this.freedBy ?? "it was disposed";
-    throw new DisposedError(`${op}: tensor ${this.label ? `'${this.label}' ` : ""}of shape [${this.shape}] is gone: ${why}`);
+    throw new DisposedError(
+      `${op}: tensor ${this.label ? `'${this.label}' ` : ""}of shape [${this.shape}] is gone: ${why}`,
+    );
   }
 
   /** Frees this view; the memory goes with its last view. Safe to call twice. */

@@ -1,0 +1,65 @@
+// One stage of a reduction: x (outer, reduced, inner) to y (outer, parts, inner), each invocation summing one part in
+// fixed order. Without a barrier; a second stage joins the parts.
+import package::lib::index::{linear_group, group_count};
+
+struct Params {
+  outputs: u32,  // outer * parts * inner
+  reduced: u32,
+  inner: u32,
+  parts: u32,
+  first: u32,    // a part starts at element part * first,
+  step: u32,     // takes every step-th element,
+  most: u32,     // and at most this many
+  scale: f32,    // multiplies the result: 1/n makes a mean
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<u32>;       // (outer, reduced, inner)
+@group(0) @binding(2) var<storage, read_write> y: array<u32>; // (outer, parts, inner)
+override WORKGROUP: u32 = 64;
+// 0: sum. 1: product. 2: max. 3: min.
+override KIND: u32 = 0;
+// 0: f32. 1: i32. 2: u32.
+override DTYPE: u32 = 0;
+
+fn join_float(a: f32, b: f32) -> f32 {
+  if (KIND == 0u) { return a + b; }
+  if (KIND == 1u) { return a * b; }
+  // NaN wins: comparisons with it are false either way round.
+  let pick = select((b < a), (b > a), KIND == 2u);
+  return select(a, b, pick || is_nan(b)) ;
+}
+
+fn is_nan(a: f32) -> bool { return (bitcast<u32>(a) & 0x7fffffffu) > 0x7f800000u; }
+
+fn join(a: u32, b: u32) -> u32 {
+  if (DTYPE == 0u) { return bitcast<u32>(join_float(bitcast<f32>(a), bitcast<f32>(b))); }
+  if (KIND == 0u) { return a + b; }
+  if (KIND == 1u) { return a * b; }
+  let larger = select((b > a), (bitcast<i32>(b) > bitcast<i32>(a)), DTYPE == 1u);
+  let smaller = select((b < a), (bitcast<i32>(b) < bitcast<i32>(a)), DTYPE == 1u);
+  return select(a, b, select(smaller, larger, KIND == 2u));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+) {
+  let stride = group_count(nwg) * WORKGROUP;
+  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.outputs; i += stride) {
+    let column = i % params.inner;
+    let part = (i / params.inner) % params.parts;
+    let row = i / (params.inner * params.parts);
+    let start = part * params.first;
+    let base = (row * params.reduced + start) * params.inner + column;
+    let left = (params.reduced - min(start, params.reduced) + params.step - 1u) / params.step;
+    let count = min(params.most, left);
+    var total = x[base];
+    for (var k = 1u; k < count; k++) {
+      total = join(total, x[base + k * params.step * params.inner]);
+    }
+    if (DTYPE == 0u) { total = bitcast<u32>(bitcast<f32>(total) * params.scale); }
+    y[i] = total;
+  }
+}

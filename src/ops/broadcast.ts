@@ -1,0 +1,62 @@
+/** Broadcasting and its adjoint: `expand` repeats dims without copying, `sumTo` sums them away again. */
+import { isGradEnabled } from "../autograd/mode.ts";
+import { defineOp } from "../autograd/op.ts";
+import { check, ShapeError } from "../errors.ts";
+import { broadcastStrides, type Shape, sameShape, stridesOf } from "../tensor/shape.ts";
+import { type Tensor, view } from "../tensor/tensor.ts";
+import { runReduce } from "./reduce-kernel.ts";
+
+interface Resize {
+  /** The shape before and after. */
+  readonly small: Shape;
+  readonly large: Shape;
+}
+
+const expandOp = defineOp<Resize>({
+  name: "expand",
+  forward: (_, [x]: [Tensor], { large }) => view(x, large, broadcastStrides(x.shape, x.strides, large), x.offset),
+  backward: (ctx, g: Tensor) => sumTo(g, ctx.attrs.small),
+});
+
+/** Repeats dims of size 1 (and new leading dims) without copying; -1 keeps a dim. */
+export function expand(x: Tensor, shape: Shape): Tensor {
+  const lead = shape.length - x.ndim;
+  check(lead >= 0, ShapeError, () => `expand: shape [${x.shape}] does not expand to [${shape}]: fewer dims`);
+  const large = shape.map((dim, i) => (dim === -1 && i >= lead ? (x.shape[i - lead] as number) : dim));
+  x.shape.forEach((dim, i) => {
+    check(
+      dim === 1 || dim === large[i + lead],
+      ShapeError,
+      () => `expand: shape [${x.shape}] does not expand to [${shape}]`,
+    );
+  });
+  return expandOp([x], { small: x.shape, large });
+}
+
+const sumToOp = defineOp<Resize>({
+  name: "sumTo",
+  forward(_, [x]: [Tensor], { small, large }) {
+    const lead = large.length - small.length;
+    const dims = large.flatMap((_dim, i) => (i < lead || small[i - lead] !== large[i] ? [i] : []));
+    const total = runReduce(x, dims, "sum");
+    const y = view(total, small, stridesOf(small), 0);
+    total.dispose();
+    return y;
+  },
+  backward: (ctx, g: Tensor) => expand(g, ctx.attrs.large),
+});
+
+/** Sums a gradient over the dims along which an operand of `shape` was broadcast. */
+export const sumTo = (g: Tensor, shape: Shape): Tensor =>
+  sameShape(g.shape, shape) ? g : sumToOp([g], { small: shape, large: g.shape });
+
+const broadcastOp = defineOp<{ shape: Shape }>({
+  name: "broadcast",
+  forward: (_, [x]: [Tensor]) => view(x, x.shape, x.strides, x.offset),
+  backward: (ctx, g: Tensor) => sumTo(g, ctx.attrs.shape),
+});
+
+/** `x` itself for an op that reads it in the larger `shape`: its gradient comes in that shape and is summed to its own. */
+export function broadcasting(x: Tensor, shape: Shape): Tensor {
+  return sameShape(x.shape, shape) || !x.requiresGrad || !isGradEnabled() ? x : broadcastOp([x], { shape: x.shape });
+}

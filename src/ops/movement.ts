@@ -1,0 +1,336 @@
+/** Views and rearrangements: reshape, permute, expand, slice and friends copy nothing; cat, stack, pad write once. */
+import { hooks } from "../autograd/backward.ts";
+import { defineOp, type Op } from "../autograd/op.ts";
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { copyInto, contiguous as dense, fill } from "../tensor/copy.ts";
+import { inferShape, isDense, normalDim, type Shape, sameShape, stridesOf, viewStrides } from "../tensor/shape.ts";
+import { empty, type Tensor, view } from "../tensor/tensor.ts";
+
+/** A view op whose gradient is another view op of the gradient. */
+function defineView<A extends object>(
+  name: string,
+  make: (x: Tensor, attrs: A) => Tensor,
+  gradient: (g: Tensor, attrs: A, shape: Shape) => Tensor,
+) {
+  return defineOp<A>({
+    name,
+    forward(ctx, [x]: [Tensor], attrs) {
+      ctx.save(x);
+      return make(x, attrs);
+    },
+    backward: (ctx, g: Tensor) => gradient(g, ctx.attrs, (ctx.saved[0] as Tensor).shape),
+  });
+}
+
+const reshapeOp = defineView<{ shape: Shape }>(
+  "reshape",
+  (x, { shape }) => {
+    const strides = viewStrides(x.shape, x.strides, shape);
+    if (strides) return view(x, shape, strides, x.offset);
+    const copy = dense(x, { copy: true });
+    const result = view(copy, shape, stridesOf(shape), 0);
+    copy.dispose();
+    return result;
+  },
+  (g, _, shape) => reshape(g, shape),
+);
+
+/** The same elements in another shape; one dim may be -1. A view where the strides allow it, else a copy. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  check(Array.isArray(shape), ArgumentError, () => expected("reshape", "shape", "an array", shape));
+  return reshapeOp([x], { shape: inferShape("reshape", shape, x.size) });
+}
+
+/** Joins the dims from `start` to `end` (inclusive) into one. */
+export function flatten(x: Tensor, start = 0, end = -1): Tensor {
+  if (x.ndim === 0) return reshape(x, [1]);
+  const [first, last] = [normalDim("flatten", start, x.ndim, "start"), normalDim("flatten", end, x.ndim, "end")];
+  check(first <= last, ArgumentError, () => expected("flatten", "start, end", "start <= end", [start, end]));
+  const joined = x.shape.slice(first, last + 1).reduce((a, b) => a * b, 1);
+  return reshape(x, [...x.shape.slice(0, first), joined, ...x.shape.slice(last + 1)]);
+}
+
+const permuteOp = defineView<{ dims: number[] }>(
+  "permute",
+  (x, { dims }) =>
+    view(
+      x,
+      dims.map((d) => x.shape[d] as number),
+      dims.map((d) => x.strides[d] as number),
+      x.offset,
+    ),
+  (g, { dims }) =>
+    permute(
+      g,
+      dims.map((_, i) => dims.indexOf(i)),
+    ),
+);
+
+/** Dims in another order: `permute([2, 0, 1])`. */
+export function permute(x: Tensor, dims: readonly number[]): Tensor {
+  check(Array.isArray(dims) && dims.length === x.ndim, ArgumentError, () =>
+    expected("permute", "dims", `all ${x.ndim} dims`, dims),
+  );
+  const order = dims.map((dim) => normalDim("permute", dim, x.ndim, "dims"));
+  check(new Set(order).size === order.length, ArgumentError, () => expected("permute", "dims", "every dim once", dims));
+  return permuteOp([x], { dims: order });
+}
+
+/** Swaps two dims. */
+export function transpose(x: Tensor, d0: number, d1: number): Tensor {
+  const [a, b] = [normalDim("transpose", d0, x.ndim, "d0"), normalDim("transpose", d1, x.ndim, "d1")];
+  return permute(
+    x,
+    x.shape.map((_, i) => (i === a ? b : i === b ? a : i)),
+  );
+}
+
+/** The transpose of a matrix. */
+export function t(x: Tensor): Tensor {
+  check(x.ndim <= 2, ShapeError, () => expected("t", "x", "at most 2 dims", x));
+  return x.ndim < 2 ? x : permute(x, [1, 0]);
+}
+
+/** Drops `dim` if it has size 1; without `dim`, all such dims. */
+export function squeeze(x: Tensor, dim?: number): Tensor {
+  const at = dim === undefined ? undefined : normalDim("squeeze", dim, x.ndim);
+  return reshape(
+    x,
+    x.shape.filter((size, i) => size !== 1 || (at !== undefined && i !== at)),
+  );
+}
+
+/** A new dim of size 1 at `dim`. */
+export function unsqueeze(x: Tensor, dim: number): Tensor {
+  const at = normalDim("unsqueeze", dim, x.ndim + 1);
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
+}
+
+interface Slice {
+  dim: number;
+  start: number;
+  length: number;
+  step: number;
+}
+
+const sliceOp: Op<Slice, Tensor> = defineView<Slice>(
+  "slice",
+  (x, { dim, start, length, step }) => {
+    const stride = x.strides[dim] as number;
+    return view(
+      x,
+      x.shape.map((size, i) => (i === dim ? length : size)),
+      x.strides.map((one, i) => (i === dim ? one * step : one)),
+      x.offset + start * stride,
+    );
+  },
+  (g, attrs, shape) => embed([g], { ...attrs, shape }),
+);
+
+/** The adjoint of a slice: the gradient in its place, zeros elsewhere. */
+const embed: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { shape: Shape }>({
+  name: "embed",
+  forward(ctx, [g]: [Tensor], { dim, start, step, shape }) {
+    const whole = empty(ctx.device, shape, g.dtype);
+    fill(whole, 0);
+    const place = view(
+      whole,
+      g.shape,
+      whole.strides.map((one, i) => (i === dim ? one * step : one)),
+      start * (whole.strides[dim] as number),
+    );
+    copyInto(place, g);
+    place.dispose();
+    return whole;
+  },
+  backward: (ctx, g: Tensor) => sliceOp([g], ctx.attrs),
+});
+
+/** `length` places of a dim from `start` on. */
+export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+  const at = normalDim("narrow", dim, x.ndim);
+  const size = x.shape[at] as number;
+  const first = start < 0 ? start + size : start;
+  check(
+    Number.isInteger(first) && Number.isInteger(length) && first >= 0 && length >= 0 && first + length <= size,
+    ArgumentError,
+    () => expected("narrow", "start, length", `a range within dim ${dim} of size ${size}`, [start, length]),
+  );
+  return sliceOp([x], { dim: at, start: first, length, step: 1 });
+}
+
+/** Places start, start + step, ... below `end` of a dim (default 0), as in Python: negative ones count from the end. */
+export function slice(
+  x: Tensor,
+  start: number,
+  end?: number,
+  { dim = 0, step = 1 }: { dim?: number; step?: number } = {},
+): Tensor {
+  const at = normalDim("slice", dim, x.ndim);
+  const size = x.shape[at] as number;
+  check(Number.isInteger(step) && step > 0, ArgumentError, () => expected("slice", "step", "a whole number > 0", step));
+  const clip = (place: number) => Math.max(0, Math.min(size, place < 0 ? place + size : place));
+  const [first, last] = [clip(start), clip(end ?? size)];
+  return sliceOp([x], {
+    dim: at,
+    start: Math.min(first, Math.max(0, size - 1)),
+    length: Math.max(0, Math.ceil((last - first) / step)),
+    step,
+  });
+}
+
+/** Dims in reverse order of their elements. */
+export function flip(x: Tensor, dim: number | readonly number[]): Tensor {
+  const dims = [dim].flat().map((one) => normalDim("flip", one as number, x.ndim));
+  return flipOp([x], { dims });
+}
+const flipOp = defineView<{ dims: number[] }>(
+  "flip",
+  (x, { dims }) => {
+    const last = dims.reduce((sum, d) => sum + Math.max(0, (x.shape[d] as number) - 1) * (x.strides[d] as number), 0);
+    return view(
+      x,
+      x.shape,
+      x.strides.map((one, i) => (dims.includes(i) ? -one : one)),
+      x.offset + last,
+    );
+  },
+  (g, { dims }) => flip(g, dims),
+);
+
+/** Pieces of `size` along a dim (the last may be smaller), or of the sizes given. */
+export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
+  const at = normalDim("split", dim, x.ndim);
+  const total = x.shape[at] as number;
+  const one = size as number;
+  const sizes =
+    typeof size === "number"
+      ? Array.from({ length: Math.ceil(total / one) }, (_, i) => Math.min(one, total - i * one))
+      : [...size];
+  check(sizes.every((piece) => piece >= 0) && sizes.reduce((a, b) => a + b, 0) === total, ArgumentError, () =>
+    expected("split", "size", `sizes that add up to ${total}`, size),
+  );
+  let start = 0;
+  return sizes.map((length) => {
+    start += length;
+    return narrow(x, at, start - length, length);
+  });
+}
+
+/** `n` pieces of about equal size along a dim. */
+export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
+  check(Number.isInteger(n) && n > 0, ArgumentError, () => expected("chunk", "n", "a whole number > 0", n));
+  return split(x, Math.max(1, Math.ceil((x.shape[normalDim("chunk", dim, x.ndim)] as number) / n)), dim);
+}
+
+const catOp = defineOp<{ dim: number; sizes: number[] }>({
+  name: "cat",
+  forward(ctx, tensors: Tensor[], { dim, sizes }) {
+    const first = tensors[0] as Tensor;
+    const total = sizes.reduce((a, b) => a + b, 0);
+    const y = empty(
+      ctx.device,
+      first.shape.map((size, i) => (i === dim ? total : size)),
+      first.dtype,
+    );
+    let start = 0;
+    for (const x of tensors) {
+      const place = view(y, x.shape, y.strides, start * (y.strides[dim] as number));
+      copyInto(place, x);
+      place.dispose();
+      start += x.shape[dim] as number;
+    }
+    return y;
+  },
+  backward: (ctx, g: Tensor) => split(g, ctx.attrs.sizes, ctx.attrs.dim),
+});
+
+/** Joins tensors along an existing dim. */
+export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  check(Array.isArray(tensors) && tensors.length > 0, ArgumentError, () =>
+    expected("cat", "tensors", "a list of tensors", tensors),
+  );
+  const first = tensors[0] as Tensor;
+  const at = normalDim("cat", dim, first.ndim);
+  for (const x of tensors) {
+    check(x.dtype === first.dtype, DtypeError, () =>
+      expected("cat", "tensors", `dtype ${first.dtype} in all`, x.dtype),
+    );
+    const fits = x.ndim === first.ndim && sameShape(x.shape.toSpliced(at, 1), first.shape.toSpliced(at, 1));
+    check(
+      fits,
+      ShapeError,
+      () => `cat: argument 'tensors' expected shapes equal but for dim ${dim}, got [${first.shape}] and [${x.shape}]`,
+    );
+  }
+  return catOp(tensors, { dim: at, sizes: tensors.map((x) => x.shape[at] as number) });
+}
+
+/** Joins tensors of one shape along a new dim. */
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  check(Array.isArray(tensors) && tensors.length > 0, ArgumentError, () =>
+    expected("stack", "tensors", "a list of tensors", tensors),
+  );
+  return cat(
+    tensors.map((x) => unsqueeze(x, dim)),
+    dim,
+  );
+}
+
+/** Puts `value` before and after each dim: one pair per dim. */
+export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], value = 0): Tensor {
+  const valid =
+    Array.isArray(amounts) &&
+    amounts.length === x.ndim &&
+    amounts.every((pair) => pair.length === 2 && pair.every((n: number) => Number.isInteger(n) && n >= 0));
+  check(valid, ArgumentError, () =>
+    expected("pad", "amounts", `${x.ndim} pairs [before, after] of whole numbers >= 0`, amounts),
+  );
+  return padOp([x], { amounts, value });
+}
+const padOp = defineOp<{ amounts: readonly (readonly [number, number])[]; value: number }>({
+  name: "pad",
+  forward(ctx, [x]: [Tensor], { amounts, value }) {
+    const y = empty(
+      ctx.device,
+      x.shape.map(
+        (size, i) => size + (amounts[i] as readonly [number, number])[0] + (amounts[i] as readonly [number, number])[1],
+      ),
+      x.dtype,
+    );
+    fill(y, value);
+    const offset = amounts.reduce((sum, [before], i) => sum + before * (y.strides[i] as number), 0);
+    const place = view(y, x.shape, y.strides, offset);
+    copyInto(place, x);
+    place.dispose();
+    return y;
+  },
+  backward: (ctx, g: Tensor) =>
+    ctx.attrs.amounts.reduce(
+      (part, [before, after], i) => narrow(part, i, before, (g.shape[i] as number) - before - after),
+      g,
+    ),
+});
+
+const contiguousOp = defineView<object>(
+  "contiguous",
+  (x) => dense(x, { copy: true }),
+  (g) => g,
+);
+/** x itself if its elements lie in row-major order, else a dense copy. */
+export const contiguous = (x: Tensor): Tensor => (isDense(x.shape, x.strides) ? x : contiguousOp([x], {}));
+/** A dense copy, part of the graph. */
+export const clone = (x: Tensor): Tensor => contiguousOp([x], {});
+
+/** The same values outside the graph; shares memory. */
+export const detach = (x: Tensor): Tensor => {
+  x.assertLive("detach");
+  return view(x, x.shape, x.strides, x.offset);
+};
+
+const identityOp = defineView<object>(
+  "identity",
+  (x) => view(x, x.shape, x.strides, x.offset),
+  (g) => g,
+);
+hooks.identity = (x) => identityOp([x], {});

@@ -1,0 +1,290 @@
+/** Reductions over dims: `(x, dim?, { keepdim, correction })`, `dim` one, several or (left out) all. */
+import { noGrad } from "../autograd/mode.ts";
+import { defineOp } from "../autograd/op.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
+import { contiguous } from "../tensor/copy.ts";
+import { arange, eye } from "../tensor/create.ts";
+import { normalDim, normalDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
+import { empty, type Tensor, view } from "../tensor/tensor.ts";
+import { add, div, eq, mul, sub, where } from "./binary.ts";
+import { expand } from "./broadcast.ts";
+import { isFloat } from "./dtype.ts";
+import { flatten, flip, permute, reshape, unsqueeze } from "./movement.ts";
+import { runArgReduce, runReduce } from "./reduce-kernel.ts";
+import { exp, isfinite, log, sqrt, square, to } from "./unary.ts";
+
+export type Dim = number | readonly number[];
+export interface ReduceOptions {
+  /** Keep reduced dims with size 1. Default false. */
+  keepdim?: boolean;
+}
+
+interface ReduceAttrs {
+  readonly dims: readonly number[];
+  readonly scale: number;
+}
+
+/** The shape with reduced dims of size 1. */
+const keptShape = (shape: Shape, dims: readonly number[]): number[] =>
+  shape.map((dim, i) => (dims.includes(i) ? 1 : dim));
+
+/** Runs a kernel whose result keeps reduced dims as 1, so that gradients broadcast back. */
+function keepDims(x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
+  const shape = keptShape(x.shape, dims);
+  const kept = view(y, shape, stridesOf(shape), 0);
+  y.dispose();
+  return kept;
+}
+
+function finish(y: Tensor, x: Tensor, dims: readonly number[], keepdim = false): Tensor {
+  return keepdim
+    ? y
+    : reshape(
+        y,
+        x.shape.filter((_, i) => !dims.includes(i)),
+      );
+}
+
+const sumOp = defineOp<ReduceAttrs & { shape: Shape }>({
+  name: "sum",
+  forward: (_, [x]: [Tensor], { dims, scale }) => keepDims(x, runReduce(x, dims, "sum", scale), dims),
+  backward: (ctx, g: Tensor) => expand(ctx.attrs.scale === 1 ? g : mul(g, ctx.attrs.scale), ctx.attrs.shape),
+});
+
+function reduceSum(
+  op: string,
+  x: Tensor,
+  dim: Dim | undefined,
+  options: ReduceOptions,
+  scale: (count: number) => number,
+): Tensor {
+  checkKeys(op, options, ["keepdim"]);
+  const dims = normalDims(op, dim, x.ndim);
+  const count = sizeOf(dims.map((d) => x.shape[d] as number));
+  return finish(sumOp([x], { dims, scale: scale(count), shape: x.shape }), x, dims, options.keepdim);
+}
+
+/** Sum of elements; of whole numbers and bools an i32 (u32 stays u32). */
+export const sum = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor =>
+  reduceSum("sum", x, dim, options, () => 1);
+
+/** Arithmetic mean; NaN for none. */
+export function mean(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  check(isFloat(x.dtype), DtypeError, () => expected("mean", "x", "a float tensor", x.dtype));
+  const dims = normalDims("mean", dim, x.ndim);
+  if (dims.some((d) => x.shape[d] === 0))
+    return mul(
+      reduceSum("mean", x, dim, options, () => 1),
+      Number.NaN,
+    );
+  return reduceSum("mean", x, dim, options, (count) => 1 / count);
+}
+
+const prodOp = defineOp<ReduceAttrs>({
+  name: "prod",
+  forward(ctx, [x]: [Tensor], { dims }) {
+    const y = keepDims(x, runReduce(x, dims, "prod"), dims);
+    ctx.save(x);
+    return y;
+  },
+  backward(ctx, g: Tensor) {
+    const x = ctx.saved[0] as Tensor;
+    return mul(g, productsOfOthers(x, ctx.attrs.dims));
+  },
+});
+
+/** Above this many factors the product of the others is the quotient, which zeros spoil, rather than a square of memory. */
+const SQUARE_LIMIT = 2048;
+
+/** For each element the product of all others along `dims`. */
+function productsOfOthers(x: Tensor, dims: readonly number[]): Tensor {
+  const order = [...x.shape.keys()].filter((d) => !dims.includes(d)).concat(dims as number[]);
+  const turned = permute(x, order);
+  const lines = dims.length === 0 ? reshape(x, [...x.shape, 1]) : flatten(turned, x.ndim - dims.length, -1);
+  const n = lines.shape[lines.ndim - 1] as number;
+  const others =
+    n > SQUARE_LIMIT
+      ? div(prod(lines, -1, { keepdim: true }), lines)
+      : prod(
+          where(eye(n, n, { dtype: "bool", device: x.device }), 1, expand(unsqueeze(lines, -2), [...lines.shape, n])),
+          -1,
+        );
+  return permute(
+    reshape(others, turned.shape),
+    order.map((_, i) => order.indexOf(i)),
+  );
+}
+
+/** Product of elements. */
+export function prod(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  checkKeys("prod", options, ["keepdim"]);
+  const dims = normalDims("prod", dim, x.ndim);
+  return finish(prodOp([x], { dims, scale: 1 }), x, dims, options.keepdim);
+}
+
+interface ExtremeAttrs {
+  readonly dims: readonly number[];
+  readonly largest: boolean;
+}
+
+/** Over several dims (or all) equal extremes share the gradient, as PyTorch's amax. */
+const extremeOp = defineOp<ExtremeAttrs>({
+  name: "extreme",
+  forward(ctx, [x]: [Tensor], { dims, largest }) {
+    const y = keepDims(x, runReduce(x, dims, largest ? "max" : "min"), dims);
+    ctx.save(x, y);
+    return y;
+  },
+  backward(ctx, g: Tensor) {
+    const [x, y] = ctx.saved as [Tensor, Tensor];
+    const hits = to(eq(x, y), "f32");
+    return mul(hits, div(g, sum(hits, ctx.attrs.dims, { keepdim: true })));
+  },
+});
+
+/** Along one dim the first extreme takes the gradient, as PyTorch's max(dim). */
+const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
+  name: "extremeAlong",
+  forward(ctx, [x]: [Tensor], { dim, largest }) {
+    const y = keepDims(x, runReduce(x, [dim], largest ? "max" : "min"), [dim]);
+    ctx.save(x);
+    return y;
+  },
+  backward(ctx, g: Tensor) {
+    const x = ctx.saved[0] as Tensor;
+    const { dim, largest } = ctx.attrs;
+    const place = unsqueeze(largest ? argmax(x, dim) : argmin(x, dim), dim);
+    const places = arange(0, x.shape[dim] as number, 1, { dtype: "i32", device: x.device });
+    return mul(
+      g,
+      eq(
+        reshape(
+          places,
+          x.shape.map((_, i) => (i === dim ? -1 : 1)),
+        ),
+        place,
+      ),
+    );
+  },
+});
+
+function extreme(op: string, x: Tensor, dim: Dim | undefined, { keepdim }: ReduceOptions, largest: boolean): Tensor {
+  const dims = normalDims(op, dim, x.ndim);
+  const count = sizeOf(dims.map((d) => x.shape[d] as number));
+  check(
+    count > 0 || x.size > 0,
+    ShapeError,
+    () => `${op}: expected at least one element to choose from, got shape [${x.shape}]`,
+  );
+  const y =
+    typeof dim === "number" && x.ndim > 0
+      ? extremeAlongOp([x], { dim: dims[0] as number, largest })
+      : extremeOp([x], { dims, largest });
+  return finish(y, x, dims, keepdim);
+}
+
+/** Largest values; NaN wins. `argmax` gives their places. */
+export const max = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor => extreme("max", x, dim, options, true);
+/** Smallest values; NaN wins. */
+export const min = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor =>
+  extreme("min", x, dim, options, false);
+
+/** The place (i32) of the largest value along `dim`, or in the flattened tensor; the first of equal ones. */
+export const argmax = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor =>
+  arg("argmax", x, dim, options, true);
+/** The place (i32) of the smallest value along `dim`, or in the flattened tensor; the first of equal ones. */
+export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor =>
+  arg("argmin", x, dim, options, false);
+
+const argOp = defineOp<{ dim: number; largest: boolean }>({
+  name: "argmax",
+  forward: (_, [x]: [Tensor], { dim, largest }) => runArgReduce(x, dim, largest),
+});
+
+function arg(op: string, x: Tensor, dim: number | undefined, { keepdim }: ReduceOptions, largest: boolean): Tensor {
+  const lines = dim === undefined || x.ndim === 0 ? reshape(x, [x.size]) : x;
+  const at = dim === undefined || x.ndim === 0 ? 0 : normalDim(op, dim, x.ndim);
+  check(
+    (lines.shape[at] as number) > 0,
+    ShapeError,
+    () => `${op}: expected at least one element to choose from, got shape [${x.shape}]`,
+  );
+  const y = argOp([lines], { dim: at, largest });
+  if (!keepdim) return y;
+  return reshape(y, dim === undefined ? x.shape.map(() => 1) : keptShape(x.shape, [at]));
+}
+
+export interface VarianceOptions extends ReduceOptions {
+  /** The divisor is n - correction. Default 1 (Bessel's). */
+  correction?: number;
+}
+
+/** Variance: mean square of the centred values, over n - correction. */
+export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
+  checkKeys("var", options, ["keepdim", "correction"]);
+  const { keepdim = false, correction = 1 } = options;
+  const dims = normalDims("var", dim, x.ndim);
+  const count = sizeOf(dims.map((d) => x.shape[d] as number));
+  const centred = sub(x, mean(x, dims, { keepdim: true }));
+  return mul(sum(square(centred), dims, { keepdim }), 1 / Math.max(0, count - correction));
+}
+
+/** Standard deviation: the root of `var`. */
+export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor => sqrt(variance(x, dim, options));
+
+/** The Euclidean norm; its gradient at 0 is 0. */
+export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  const root = sqrt(sum(square(x), dim, { keepdim: true }));
+  return finish(guardZero([root], {}), x, normalDims("norm", dim, x.ndim), options.keepdim);
+}
+
+/** Passes the gradient on except where the value is 0: a norm has no slope there, and 0.5/0 would be infinite. */
+const guardZero = defineOp<object>({
+  name: "norm",
+  forward(ctx, [y]: [Tensor]) {
+    ctx.save(y);
+    return view(y, y.shape, y.strides, y.offset);
+  },
+  backward: (ctx, g: Tensor) => where(ctx.saved[0] as Tensor, g, 0),
+});
+
+/** log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
+export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  const dims = normalDims("logsumexp", dim, x.ndim);
+  const top = detachedMax(x, dims);
+  const total = log(sum(exp(sub(x, top)), dims, { keepdim: true }));
+  return finish(add(total, top), x, dims, options.keepdim);
+}
+
+/** The largest values, 0 where they are infinite, outside the graph. */
+function detachedMax(x: Tensor, dims: readonly number[]): Tensor {
+  return noGrad(() => {
+    const top = max(x, dims, { keepdim: true });
+    return where(isfinite(top), top, 0);
+  });
+}
+
+const cumsumOp = defineOp<{ dim: number }>({
+  name: "cumsum",
+  forward(ctx, [x]: [Tensor], { dim }) {
+    const y = empty(ctx.device, x.shape, "f32");
+    const input = contiguous(x);
+    const inner = sizeOf(x.shape.slice(dim + 1));
+    const length = x.shape[dim] as number;
+    const lines = length === 0 ? 0 : x.size / length;
+    ctx.device.run(cumsumShader, { x: input.slice, y: y.slice, lines, length, inner }, strideGroups(ctx.device, lines));
+    if (input !== x) input.dispose();
+    return y;
+  },
+  backward: (ctx, g: Tensor) => flip(cumsum(flip(g, ctx.attrs.dim), ctx.attrs.dim), ctx.attrs.dim),
+});
+
+/** Running sums along `dim`. */
+export function cumsum(x: Tensor, dim: number): Tensor {
+  const float = isFloat(x.dtype) ? x : to(x, "f32");
+  if (x.ndim === 0) return mul(float, 1);
+  const y = cumsumOp([float], { dim: normalDim("cumsum", dim, x.ndim) });
+  return x.dtype === float.dtype ? y : to(y, x.dtype === "bool" ? "i32" : x.dtype);
+}

@@ -1,0 +1,256 @@
+/** Elementwise functions of one tensor: one table of formulas and derivatives. */
+import { isGradEnabled } from "../autograd/mode.ts";
+import { defineOp } from "../autograd/op.ts";
+import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
+import type { Dtype } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
+import { computeType, isFloat } from "./dtype.ts";
+import { runElementwise } from "./elementwise-kernel.ts";
+
+interface UnaryRule {
+  /** f(a), with `p` and `q` for the op's own numbers. */
+  readonly wgsl: string;
+  /** f'(a) times the incoming gradient `g`, from a (the input) and b (the output): one kernel for first derivatives. */
+  readonly gradient?: string;
+  /** f' in differentiable operations: for second derivatives. */
+  readonly derivative?: (x: Tensor, y: Tensor, p: number, q: number) => Tensor | number;
+  readonly saves?: "x" | "y" | "both";
+  /** What i32 and u32 inputs give: themselves by the same or another formula; otherwise they are lifted to f32. */
+  readonly whole?: string;
+  readonly result?: Dtype;
+}
+
+interface UnaryAttrs {
+  readonly p: number;
+  readonly q: number;
+}
+
+/** Writes the op's own numbers into its formula: distinct values are few (a slope, two limits). */
+const filled = (wgsl: string, { p, q }: UnaryAttrs): string =>
+  wgsl.replace(/\bp\b/g, literal(p)).replace(/\bq\b/g, literal(q));
+const literal = (value: number): string => `f32(${Math.max(-3.4028234e38, Math.min(3.4028234e38, value))})`;
+
+function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
+  const op = defineOp<UnaryAttrs>({
+    name,
+    forward(ctx, [x]: [Tensor], attrs) {
+      const whole = !isFloat(x.dtype) && x.dtype !== "bool" && rule.whole !== undefined;
+      const compute = whole ? computeType(x.dtype) : "f32";
+      const result = rule.result ?? (whole || isFloat(x.dtype) ? x.dtype : "f32");
+      const wgsl = filled(whole ? (rule.whole as string) : rule.wgsl, attrs);
+      const y = runElementwise(ctx.device, { name, wgsl, compute, result }, [x], x.shape);
+      if (rule.saves) ctx.save(...(rule.saves === "both" ? [x, y] : [rule.saves === "x" ? x : y]));
+      return y;
+    },
+    ...(rule.gradient && {
+      backward(ctx, g: Tensor) {
+        const first = ctx.saved[0] as Tensor;
+        const [x, y] = rule.saves === "both" ? [first, ctx.saved[1] as Tensor] : [first, first];
+        if (isGradEnabled()) return chain(rule, g, x, y, ctx.attrs);
+        const wgsl = filled(
+          (rule.gradient as string)
+            .replace(/\bb\b/g, rule.saves === "both" ? "b" : "a")
+            .replace(/\bg\b/g, rule.saves === "both" ? "c" : rule.saves ? "b" : "a"),
+          ctx.attrs,
+        );
+        const operands = rule.saves === "both" ? [x, y, g] : rule.saves ? [first, g] : [g];
+        return runElementwise(
+          ctx.device,
+          { name: `${name}_backward`, wgsl, compute: "f32", result: g.dtype },
+          operands,
+          g.shape,
+        );
+      },
+    }),
+  });
+  return (x, p = 0, q = 0) => {
+    check(x instanceof Tensor, DtypeError, () => expected(name, "x", "a tensor", x));
+    return op([x], { p, q });
+  };
+}
+
+function chain(rule: UnaryRule, g: Tensor, x: Tensor, y: Tensor, { p, q }: UnaryAttrs): Tensor {
+  const slope = rule.derivative?.(x, y, p, q);
+  return slope === undefined ? mul(g, 0) : mul(g, slope);
+}
+
+const SQRT1_2PI = 0.3989422804014327;
+const normalDensity = (x: Tensor): Tensor => mul(exp(mul(square(x), -0.5)), SQRT1_2PI);
+
+export const neg = defineUnary("neg", { wgsl: "-a", whole: "-a", gradient: "-g", derivative: () => -1 });
+export const abs = defineUnary("abs", {
+  wgsl: "abs(a)",
+  whole: "abs(a)",
+  saves: "x",
+  gradient: "sign(a) * g",
+  derivative: (x) => sign(x),
+});
+export const sign = defineUnary("sign", { wgsl: "sign(a) + nan_of(a)", whole: "sign(a)", gradient: "0.0 * g" });
+export const exp = defineUnary("exp", { wgsl: "exp(a)", saves: "y", gradient: "b * g", derivative: (_, y) => y });
+export const log = defineUnary("log", {
+  wgsl: "log(a)",
+  saves: "x",
+  gradient: "g / a",
+  derivative: (x) => reciprocal(x),
+});
+export const log1p = defineUnary("log1p", {
+  wgsl: "log1p_safe(a)",
+  saves: "x",
+  gradient: "g / (1.0 + a)",
+  derivative: (x) => reciprocal(add(x, 1)),
+});
+export const sqrt = defineUnary("sqrt", {
+  wgsl: "sqrt(a)",
+  saves: "y",
+  gradient: "0.5 * g / b",
+  derivative: (_, y) => div(0.5, y),
+});
+export const rsqrt = defineUnary("rsqrt", {
+  wgsl: "inverseSqrt(a)",
+  saves: "y",
+  gradient: "-0.5 * b * b * b * g",
+  derivative: (_, y) => mul(mul(square(y), y), -0.5),
+});
+export const square = defineUnary("square", {
+  wgsl: "a * a",
+  whole: "a * a",
+  saves: "x",
+  gradient: "2.0 * a * g",
+  derivative: (x) => mul(x, 2),
+});
+export const reciprocal = defineUnary("reciprocal", {
+  wgsl: "1.0 / a",
+  saves: "y",
+  gradient: "-b * b * g",
+  derivative: (_, y) => neg(square(y)),
+});
+export const sin = defineUnary("sin", {
+  wgsl: "sin(a)",
+  saves: "x",
+  gradient: "cos(a) * g",
+  derivative: (x) => cos(x),
+});
+export const cos = defineUnary("cos", {
+  wgsl: "cos(a)",
+  saves: "x",
+  gradient: "-sin(a) * g",
+  derivative: (x) => neg(sin(x)),
+});
+export const erf = defineUnary("erf", {
+  wgsl: "erf_approx(a)",
+  saves: "x",
+  gradient: "1.1283791671 * exp(-min(a * a, 110.0)) * g",
+  derivative: (x) => mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)),
+});
+
+/** max(x, 0); its derivative at 0 is 0. */
+export const relu = defineUnary("relu", {
+  wgsl: "relu(a)",
+  whole: "max(a, 0)",
+  saves: "y",
+  gradient: "relu_grad_y(b) * g",
+  derivative: (_, y) => gt(y, 0),
+});
+const leaky = defineUnary("leakyRelu", {
+  wgsl: "leaky_relu(a, p)",
+  saves: "x",
+  gradient: "leaky_relu_grad_y(a, p) * g",
+  derivative: (x, _, p) => where(gt(x, 0), 1, p),
+});
+const eluWith = defineUnary("elu", {
+  wgsl: "elu(a, p)",
+  saves: "both",
+  gradient: "select(b + p, 1.0, a > 0.0) * g",
+  derivative: (x, y, p) => where(gt(x, 0), 1, add(y, p)),
+});
+/** x Phi(x), exact (by the error function). Hendrycks and Gimpel 2016. */
+export const gelu = defineUnary("gelu", {
+  wgsl: "gelu(a)",
+  saves: "x",
+  gradient: "gelu_grad(a) * g",
+  derivative: (x) => add(mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5), mul(x, normalDensity(x))),
+});
+/** x sigmoid(x). */
+export const silu = defineUnary("silu", {
+  wgsl: "silu(a)",
+  saves: "x",
+  gradient: "silu_grad(a) * g",
+  derivative: (x) => {
+    const s = sigmoid(x);
+    return mul(s, add(mul(x, sub(1, s)), 1));
+  },
+});
+/** log(1 + exp(x)). */
+export const softplus = defineUnary("softplus", {
+  wgsl: "softplus(a)",
+  saves: "x",
+  gradient: "softplus_grad(a) * g",
+  derivative: (x) => sigmoid(x),
+});
+export const sigmoid = defineUnary("sigmoid", {
+  wgsl: "sigmoid(a)",
+  saves: "y",
+  gradient: "sigmoid_grad_y(b) * g",
+  derivative: (_, y) => mul(y, sub(1, y)),
+});
+export const tanh = defineUnary("tanh", {
+  wgsl: "tanh_safe(a)",
+  saves: "y",
+  gradient: "tanh_grad_y(b) * g",
+  derivative: (_, y) => sub(1, square(y)),
+});
+const clampTo = defineUnary("clamp", {
+  wgsl: "clamp(a, p, q) + nan_of(a)",
+  whole: "clamp(a, i32(p), i32(q))",
+  saves: "x",
+  gradient: "select(0.0, g, a >= p && a <= q)",
+  derivative: (x, _, p, q) => logicalAnd(ge(x, p), le(x, q)),
+});
+/** bool: neither infinite nor NaN. */
+export const isfinite = defineUnary("isfinite", { wgsl: "is_finite(a)", whole: "true", result: "bool" });
+
+/** bool: x == 0. */
+export const logicalNot = (x: Tensor): Tensor => eq(x, 0);
+
+/** x for x >= 0, `slope` x below. Default slope 0.01. */
+export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => leaky(x, number("leakyRelu", "slope", slope));
+
+/** x for x >= 0, `alpha` (exp(x) - 1) below. Default alpha 1. */
+export const elu = (x: Tensor, alpha = 1): Tensor => eluWith(x, number("elu", "alpha", alpha));
+
+/** Limits x to [min, max]; either may be left out. The gradient passes where x lies within. */
+export function clamp(x: Tensor, min = -Infinity, max = Infinity): Tensor {
+  const valid = typeof min === "number" && typeof max === "number" && min <= max;
+  check(valid, ArgumentError, () => expected("clamp", "min, max", "numbers with min <= max", [min, max]));
+  return clampTo(x, min, max);
+}
+
+function number(op: string, argument: string, value: number): number {
+  check(typeof value === "number" && Number.isFinite(value), ArgumentError, () =>
+    expected(op, argument, "a finite number", value),
+  );
+  return value;
+}
+
+/** x in another dtype. Floats lose their fraction in whole numbers; bool is x != 0. Gradients flow between floats. */
+export function to(x: Tensor, dtype: Dtype): Tensor {
+  return dtype === x.dtype ? x : cast([x], { dtype });
+}
+
+const cast = defineOp<{ dtype: Dtype }>({
+  name: "to",
+  forward(ctx, [x]: [Tensor], { dtype }) {
+    check(
+      dtype !== "f16" || ctx.device.features.f16,
+      DtypeError,
+      () =>
+        `to: dtype f16 needs the WebGPU feature shader-f16, which this adapter (${ctx.device.info.description}) does not have`,
+    );
+    ctx.save(x);
+    const compute = dtype === "bool" || isFloat(dtype) === isFloat(x.dtype) ? computeType(x.dtype) : "f32";
+    const wgsl = dtype === "bool" ? `a != ${compute}(0)` : isFloat(dtype) ? "f32(a)" : `${dtype}(a)`;
+    return runElementwise(ctx.device, { name: "to", wgsl, compute, result: dtype }, [x], x.shape);
+  },
+  backward: (ctx, g: Tensor) => to(g, (ctx.saved[0] as Tensor).dtype),
+});
