@@ -224,6 +224,7 @@ class Walk {
 
   #slot(target: Target | undefined): Tensor | undefined {
     if (!(target instanceof Tensor) || this.#options.wanted || this.#options.createGraph) return undefined;
+    target.device.recorder.tape?.readsGrad(target);
     return target.grad === null && !this.leaves.has(target) ? target.gradSlot : undefined;
   }
 
@@ -262,6 +263,7 @@ function accumulate(sum: Tensor, gradient: Tensor, createGraph: boolean, inPlace
 
 /** Puts a finished gradient into `leaf.grad`. */
 function deposit(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
+  leaf.device.recorder.tape?.readsGrad(leaf);
   if (createGraph) {
     leaf.grad = keep(leaf.grad ? hooks.add(leaf.grad, gradient) : gradient);
     return;

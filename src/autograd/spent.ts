@@ -47,11 +47,20 @@ export function freeSpent(device: Device): void {
   queue.large = [];
 }
 
-/** Takes a tensor out again: a capture's outputs belong to the capture. */
-export function unspend(tensor: Tensor): void {
-  const queue = queueOf(tensor.device);
-  queue.large = queue.large.filter((one) => one !== tensor);
-  queue.small = queue.small.filter((one) => one !== tensor);
+/** Runs `fn` with a queue of its own and frees at once what it spent, but for what `kept(result)` names. */
+export function spendingApart<T>(device: Device, fn: () => T, kept: (result: T) => readonly unknown[]): T {
+  const outer = queueOf(device);
+  const inner = new Spent();
+  queues.set(device, inner);
+  let survivors: readonly unknown[] = [];
+  try {
+    const result = fn();
+    survivors = kept(result);
+    return result;
+  } finally {
+    queues.set(device, outer);
+    for (const tensor of [...inner.large, ...inner.small]) if (!survivors.includes(tensor)) free(tensor);
+  }
 }
 
 function free(tensor: Tensor): void {

@@ -115,6 +115,22 @@ export class Device {
     this.recorder.tape?.eachRun(fn);
   }
 
+  /** Tells a capture being recorded that what `value` gives decides what is recorded. */
+  guard(value: () => unknown): void {
+    this.recorder.tape?.guard(value);
+  }
+
+  /** Takes buffers from the device's own pool while `fn` runs, even inside a capture. */
+  outsideCapture<T>(fn: () => T): T {
+    const inner = this.pool;
+    this.pool = this.#rootPool;
+    try {
+      return fn();
+    } finally {
+      this.pool = inner;
+    }
+  }
+
   dispatch(
     kernel: Kernel,
     args: KernelArgs,

@@ -20,10 +20,14 @@ export interface Tape {
   dispatch(entry: Dispatch): void;
   /** A function of host state (step counts, random calls) to run again at this point of every replay. */
   eachRun(fn: () => void): void;
+  /** Something that what is recorded depends on: when its value has changed, a replay would be stale. */
+  guard(value: () => unknown): void;
+  /** A tensor whose `grad` is about to be set; the capture sets it likewise after each replay. */
+  setsGrad(leaf: object): void;
+  /** A tensor whose present `grad` decides what is recorded. */
+  readsGrad(leaf: object): void;
   /** Throws: the thing named cannot be replayed. */
   refuse(what: string): void;
-  /** A buffer filled from the host: its content must survive until every replay is over. */
-  upload(buffer: GpuBuffer): void;
 }
 
 const UNIFORM_BYTES = 128 * 1024;
@@ -86,7 +90,6 @@ export class Recorder {
     if (whole.byteLength > 0) {
       this.#gpu.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
     }
-    this.tape?.upload(slice.buffer);
   }
 
   /** The encoder of the current submit, with no pass open: for copies and replays. */

@@ -46,11 +46,11 @@ export function runElementwise(
   const access = operands.map((operand) => accessOf(operand, shape));
   const flat = access.every(({ kind }) => kind !== "strided");
   const shader = shaderFor(expression, operands, access, flat);
-  const args: Record<string, KernelArgs[string]> = { y: y.slice, size: y.size };
+  const args: Record<string, KernelArgs[string]> = { y: y.binding, size: y.size };
   operands.forEach((operand, i) => {
     const letter = LETTERS[i] as string;
     if (typeof operand === "number") args[`number_${letter}`] = operand;
-    else args[`in_${letter}`] = flat ? operand.slice : operand.wholeSlice;
+    else args[`in_${letter}`] = flat ? operand.binding : operand.wholeBinding;
   });
   if (flat) addPeriods(args, access);
   else addStrides(args, operands, shape);

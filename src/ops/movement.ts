@@ -159,24 +159,18 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
   return sliceOp([x], { dim: at, start: first, length, step: 1 });
 }
 
-/** Places start, start + step, ... below `end` of a dim (default 0), as in Python: negative ones count from the end. */
-export function slice(
-  x: Tensor,
-  start: number,
-  end?: number,
-  { dim = 0, step = 1 }: { dim?: number; step?: number } = {},
-): Tensor {
+/** Places start, start + step, ... below `end` of a dim, clipped as in Python: negative ones count from the end. */
+export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
   const at = normalDim("slice", dim, x.ndim);
   const size = x.shape[at] as number;
+  check(Number.isInteger(start) && Number.isInteger(end ?? 0), ArgumentError, () =>
+    expected("slice", "start, end", "whole numbers", [start, end]),
+  );
   check(Number.isInteger(step) && step > 0, ArgumentError, () => expected("slice", "step", "a whole number > 0", step));
   const clip = (place: number) => Math.max(0, Math.min(size, place < 0 ? place + size : place));
-  const [first, last] = [clip(start), clip(end ?? size)];
-  return sliceOp([x], {
-    dim: at,
-    start: Math.min(first, Math.max(0, size - 1)),
-    length: Math.max(0, Math.ceil((last - first) / step)),
-    step,
-  });
+  const first = clip(start);
+  const length = Math.max(0, Math.ceil((clip(end ?? size) - first) / step));
+  return sliceOp([x], { dim: at, start: length === 0 ? 0 : first, length, step });
 }
 
 /** Dims in reverse order of their elements. */

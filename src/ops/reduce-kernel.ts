@@ -64,7 +64,7 @@ interface Stage {
 function stage(x: Tensor, y: Tensor, { outer, ...params }: Stage, kind: keyof typeof KINDS): void {
   const outputs = outer * params.parts * params.inner;
   const overrides = { KIND: KINDS[kind], DTYPE: DTYPES[x.dtype] ?? 0 };
-  x.device.run(reduce, { x: x.slice, y: y.slice, outputs, ...params }, strideGroups(x.device, outputs), overrides);
+  x.device.run(reduce, { x: x.binding, y: y.binding, outputs, ...params }, strideGroups(x.device, outputs), overrides);
 }
 
 /** Parts such that none is empty: every part has `ceil(reduced / parts)` elements but the last, which has some. */
@@ -114,7 +114,7 @@ export function runArgReduce(x: Tensor, dim: number, largest: boolean): Tensor {
   const { reduced, inner } = lines;
   x.device.run(
     arg_reduce,
-    { x: lines.x.slice, y: y.slice, outputs: y.size, reduced, inner },
+    { x: lines.x.binding, y: y.binding, outputs: y.size, reduced, inner },
     strideGroups(x.device, y.size),
     overrides,
   );

@@ -274,7 +274,11 @@ const cumsumOp = defineOp<{ dim: number }>({
     const inner = sizeOf(x.shape.slice(dim + 1));
     const length = x.shape[dim] as number;
     const lines = length === 0 ? 0 : x.size / length;
-    ctx.device.run(cumsumShader, { x: input.slice, y: y.slice, lines, length, inner }, strideGroups(ctx.device, lines));
+    ctx.device.run(
+      cumsumShader,
+      { x: input.binding, y: y.binding, lines, length, inner },
+      strideGroups(ctx.device, lines),
+    );
     if (input !== x) input.dispose();
     return y;
   },

@@ -21,7 +21,7 @@ export function fill(tensor: Tensor, value: number): void {
   const bits = bitsOf(value, tensor.dtype);
   if (tensor.isContiguous && ownsTail(tensor)) {
     const vectors = vectorsOf(tensor);
-    tensor.device.run(fillShader, { y: tensor.slice, vectors, bits }, strideGroups(tensor.device, vectors));
+    tensor.device.run(fillShader, { y: tensor.binding, vectors, bits }, strideGroups(tensor.device, vectors));
     return;
   }
   const scalar = empty(tensor.device, [], tensor.dtype);
@@ -52,10 +52,15 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   check(sameShape(dst.shape, src.shape), ShapeError, () => expected(op, "src", `shape [${dst.shape}]`, src));
   check(dst.dtype === src.dtype, DtypeError, () => expected(op, "src", `dtype ${dst.dtype}`, src.dtype));
   if (dst.size === 0) return;
-  if (dst.storage.buffer === src.storage.buffer) return throughCopy(op, dst, src, add);
+  if (dst.storage.buffer === src.storage.buffer) {
+    throughCopy(op, dst, src, add);
+    return;
+  }
   if (dst.isContiguous && src.isContiguous && ownsTail(dst)) {
     const vectors = vectorsOf(dst);
-    dst.device.run(copy, { src: src.slice, dst: dst.slice, vectors }, strideGroups(dst.device, vectors), { ADD: add });
+    dst.device.run(copy, { src: src.binding, dst: dst.binding, vectors }, strideGroups(dst.device, vectors), {
+      ADD: add,
+    });
     return;
   }
   stridedCopy(src, src.strides, dst, add);
@@ -78,8 +83,8 @@ function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, ad
   src.device.run(
     strided_copy,
     {
-      src: src.wholeSlice,
-      dst: dst.wholeSlice,
+      src: src.wholeBinding,
+      dst: dst.wholeBinding,
       size: dst.size,
       rank: shape.length,
       srcOffset: src.offset,
@@ -104,5 +109,14 @@ function ownsTail(tensor: Tensor): boolean {
 /** Writes host values into a contiguous tensor. */
 export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): void {
   check(tensor.isContiguous, ArgumentError, () => expected("upload", "tensor", "a contiguous tensor", tensor));
-  tensor.device.recorder.upload(tensor.slice, bytes);
+  const { device } = tensor;
+  if (!device.recorder.tape) {
+    device.recorder.upload(tensor.binding, bytes);
+    return;
+  }
+  // A replay does not upload again: it copies from a constant that lies outside the capture's reused memory.
+  const constant = device.outsideCapture(() => empty(device, tensor.shape, tensor.dtype));
+  device.recorder.upload(constant.binding, bytes);
+  copyInto(tensor, constant);
+  constant.dispose();
 }

@@ -44,8 +44,7 @@ export function make(op: string, shape: Shape, options: CreateOptions): Tensor {
 }
 
 function finish(tensor: Tensor, options: CreateOptions): Tensor {
-  if (options.requiresGrad) tensor.requiresGrad = true;
-  return tensor;
+  return options.requiresGrad ? tensor.asLeaf() : tensor;
 }
 
 /** A tensor of host numbers: a number, nested arrays, or a typed array with a `shape`. Booleans make dtype bool. */

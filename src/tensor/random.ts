@@ -41,9 +41,9 @@ const KINDS = { uniform: 0, normal: 1, randint: 2, truncNormal: 3 };
  */
 export function fillRandom(tensor: Tensor, kind: keyof typeof KINDS, a: number, b: number): void {
   if (tensor.size === 0) return;
-  const { device, size, slice } = tensor;
+  const { device, size, binding } = tensor;
   const call = nextRandomCall(device);
-  const args = () => ({ y: slice, size, a, b, ...call() });
+  const args = () => ({ y: binding, size, a, b, ...call() });
   device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), {
     KIND: KINDS[kind],
     INTEGER: tensor.dtype !== "f32",

@@ -33,7 +33,7 @@ export async function readData(x: Tensor): Promise<TypedArray> {
   if (x.size === 0) return decode(new ArrayBuffer(0), x.dtype);
   const dense = contiguous(x);
   const bytes = x.size * (x.dtype === "f16" ? 2 : 4);
-  const read = x.device.read({ ...dense.slice, size: bytes });
+  const read = x.device.read({ ...dense.binding, size: bytes });
   if (dense !== x) dense.dispose();
   return decode(await read, x.dtype);
 }

@@ -42,14 +42,13 @@ export class Tensor {
   readonly device: Device;
   /** A name for messages: a parameter's path in its model, or whatever the user sets. */
   label: string | undefined;
-  /** dLoss/dthis after `backward()`, for leaves with `requiresGrad`. */
-  grad: Tensor | null = null;
   /** Where `backward()` should write this leaf's gradient: an optimizer's flat storage. */
   gradSlot: Tensor | undefined;
   /** Why the tensor is no longer readable, once it was freed by something other than its owner. */
   freedBy: string | undefined;
   readonly #body: Body;
   #requiresGrad = false;
+  #grad: Tensor | null = null;
 
   constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: Dtype) {
     this.shape = shape;
@@ -89,6 +88,16 @@ export class Tensor {
     this.#requiresGrad = true;
   }
 
+  /** dLoss/dthis after `backward()`, for leaves with `requiresGrad`. */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+
+  set grad(gradient: Tensor | null) {
+    this.device.recorder.tape?.setsGrad(this);
+    this.#grad = gradient;
+  }
+
   get requiresGrad(): boolean {
     return this.#requiresGrad;
   }
@@ -103,19 +112,27 @@ export class Tensor {
     freezing.epoch++;
   }
 
+  /** Makes a tensor that nothing has seen yet a leaf that wants a gradient: no capture can depend on it. */
+  asLeaf(): this {
+    const before = freezing.epoch;
+    this.requiresGrad = true;
+    freezing.epoch = before;
+    return this;
+  }
+
   /** Whether elements lie one after the other in row-major order, where a kernel can bind them. */
   get isContiguous(): boolean {
     return isDense(this.shape, this.strides) && (this.offset * bytesOf(this.dtype)) % ALIGNMENT === 0;
   }
 
   /** The bytes of a contiguous tensor, for a kernel. */
-  get slice(): BufferSlice {
+  get binding(): BufferSlice {
     const bytes = bytesOf(this.dtype);
     return this.storage.slice(this.offset * bytes, this.size * bytes);
   }
 
   /** The whole storage, for kernels that index by offset and strides. */
-  get wholeSlice(): BufferSlice {
+  get wholeBinding(): BufferSlice {
     return this.storage.slice(0, this.storage.bytes);
   }
 

@@ -1,0 +1,179 @@
+/** The commands of one captured run, and the loop that plays them again. */
+import { CaptureError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import type { Kernel, KernelArgs, ParamWords } from "../gpu/kernel.ts";
+import { type BufferPool, type GpuBuffer, usage } from "../gpu/pool.ts";
+import type { Dispatch, Tape } from "../gpu/recorder.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** Something that host code must do before a replay, in the order of recording. */
+type Prelude =
+  | { readonly run: () => void }
+  | { readonly refresh: () => KernelArgs; readonly kernel: Kernel; readonly at: number };
+
+interface Guard {
+  readonly value: () => unknown;
+  readonly recorded: unknown;
+}
+
+const PASS = { label: "gradwell replay" };
+
+export class RecordedTape implements Tape {
+  readonly #device: Device;
+  readonly #pool: BufferPool;
+  readonly #entries: Dispatch[] = [];
+  readonly #preludes: Prelude[] = [];
+  readonly #guards: Guard[] = [];
+  readonly #pinned = new Set<GpuBuffer>();
+  readonly #gradLeaves = new Set<Tensor>();
+  #finalGrads: (readonly [Tensor, Tensor | null])[] = [];
+  readonly #slotBytes: number;
+  #paramBytes = 0;
+  // Parallel arrays that the replay walks.
+  #pipelines: GPUComputePipeline[] = [];
+  #groups: GPUBindGroup[] = [];
+  #offsets = new Uint32Array(0);
+  #hasParams: boolean[] = [];
+  #counts = new Uint32Array(0);
+  #uniform: GPUBuffer | undefined;
+  #words: ParamWords | undefined;
+
+  constructor(device: Device, pool: BufferPool) {
+    this.#device = device;
+    this.#pool = pool;
+    this.#slotBytes = device.limits.minUniformBufferOffsetAlignment;
+  }
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  dispatch(entry: Dispatch): void {
+    const at = this.#paramBytes;
+    this.#paramBytes += Math.ceil((entry.params.length * 4) / this.#slotBytes) * this.#slotBytes;
+    this.#entries.push(entry);
+    if (entry.refresh) this.#preludes.push({ refresh: entry.refresh, kernel: entry.kernel, at: at / 4 });
+    for (const { buffer } of entry.slices) this.#hold(buffer);
+  }
+
+  eachRun(fn: () => void): void {
+    this.#preludes.push({ run: fn });
+  }
+
+  guard(value: () => unknown): void {
+    this.#guards.push({ value, recorded: value() });
+  }
+
+  setsGrad(leaf: object): void {
+    this.#gradLeaves.add(leaf as Tensor);
+  }
+
+  readsGrad(leaf: object): void {
+    const tensor = leaf as Tensor;
+    if (this.#gradLeaves.has(tensor)) return;
+    this.guard(() => tensor.grad?.storage ?? null);
+    this.#gradLeaves.add(tensor);
+  }
+
+  refuse(what: string): void {
+    throw new CaptureError(`capture: ${what} cannot be captured; do it outside the captured function`);
+  }
+
+  /** Whether everything that the recording depended on is as it was. */
+  holds(): boolean {
+    for (const { value, recorded } of this.#guards) if (value() !== recorded) return false;
+    return true;
+  }
+
+  /** Makes what replays need: one uniform buffer with all params, and bind groups over it. */
+  finish(): void {
+    const { gpu } = this.#device;
+    const size = Math.max(this.#paramBytes, 16);
+    this.#uniform = gpu.createBuffer({ label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST });
+    const memory = new ArrayBuffer(size);
+    this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
+    this.#offsets = new Uint32Array(this.#entries.length);
+    this.#counts = new Uint32Array(this.#entries.length * 3);
+    let at = 0;
+    this.#entries.forEach((entry, i) => {
+      (this.#words as ParamWords).u32.set(entry.params, at / 4);
+      this.#offsets[i] = at;
+      this.#counts.set(entry.groups, i * 3);
+      this.#hasParams.push(entry.params.length > 0);
+      this.#pipelines.push(entry.kernel.pipeline);
+      this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform as GPUBuffer));
+      at += Math.ceil((entry.params.length * 4) / this.#slotBytes) * this.#slotBytes;
+    });
+    gpu.queue.writeBuffer(this.#uniform, 0, memory);
+    this.#finalGrads = [...this.#gradLeaves].map((leaf) => [leaf, leaf.grad] as const);
+  }
+
+  /** One encoder, one pass, one submit. `inputs` are copied into `bound` first. */
+  replay(inputs: readonly Tensor[], bound: readonly Tensor[]): void {
+    const { recorder, gpu } = this.#device;
+    this.#advance(gpu);
+    const encoder = recorder.encoder();
+    for (let i = 0; i < inputs.length; i++) copyDense(encoder, inputs[i] as Tensor, bound[i] as Tensor);
+    if (recorder.timer) this.#playTimed(encoder);
+    else this.#play(encoder);
+    recorder.dispatchCount += this.#entries.length;
+    for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;
+    recorder.flush();
+    for (const [leaf, gradient] of this.#finalGrads) if (leaf.grad !== gradient) leaf.grad = gradient;
+  }
+
+  free(): void {
+    for (const buffer of this.#pinned) buffer.home.unpin(buffer);
+    this.#pinned.clear();
+    this.#uniform?.destroy();
+  }
+
+  #advance(gpu: GPUDevice): void {
+    const words = this.#words as ParamWords;
+    let dynamic = false;
+    for (const prelude of this.#preludes) {
+      if ("run" in prelude) prelude.run();
+      else {
+        prelude.kernel.pack(prelude.refresh(), words, prelude.at);
+        dynamic = true;
+      }
+    }
+    if (dynamic) gpu.queue.writeBuffer(this.#uniform as GPUBuffer, 0, words.u32.buffer as ArrayBuffer);
+  }
+
+  #play(encoder: GPUCommandEncoder): void {
+    const pass = encoder.beginComputePass(PASS);
+    for (let i = 0; i < this.#pipelines.length; i++) this.#encode(pass, i);
+    pass.end();
+  }
+
+  #playTimed(encoder: GPUCommandEncoder): void {
+    this.#entries.forEach(({ kernel }, i) => {
+      const pass = encoder.beginComputePass(this.#device.recorder.timer?.pass(kernel.label, encoder));
+      this.#encode(pass, i);
+      pass.end();
+    });
+  }
+
+  #encode(pass: GPUComputePassEncoder, i: number): void {
+    pass.setPipeline(this.#pipelines[i] as GPUComputePipeline);
+    const group = this.#groups[i] as GPUBindGroup;
+    if (this.#hasParams[i]) pass.setBindGroup(0, group, this.#offsets, i, 1);
+    else pass.setBindGroup(0, group);
+    const counts = this.#counts;
+    pass.dispatchWorkgroups(counts[i * 3] as number, counts[i * 3 + 1] as number, counts[i * 3 + 2] as number);
+  }
+
+  /** Buffers of others must not be handed on while replays use them. */
+  #hold(buffer: GpuBuffer): void {
+    if (buffer.home === this.#pool || this.#pinned.has(buffer)) return;
+    this.#pinned.add(buffer);
+    buffer.home.pin(buffer);
+  }
+}
+
+function copyDense(encoder: GPUCommandEncoder, source: Tensor, bound: Tensor): void {
+  const { buffer, offset } = source.binding;
+  const size = Math.ceil((source.size * (source.dtype === "f16" ? 2 : 4)) / 4) * 4;
+  if (size > 0) encoder.copyBufferToBuffer(buffer.gpu, offset, bound.binding.buffer.gpu, bound.binding.offset, size);
+}

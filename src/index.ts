@@ -1,0 +1,103 @@
+/** The public surface, and nothing else. */
+import "./ops/methods.ts";
+
+export { type BackwardOptions, backward, type GradOptions, grad } from "./autograd/backward.ts";
+export { isGradEnabled, noGrad } from "./autograd/mode.ts";
+export { type BackwardContext, defineOp, type ForwardContext, type Op, type OpDefinition } from "./autograd/op.ts";
+export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
+export * from "./errors.ts";
+export {
+  currentDevice,
+  type Device,
+  type DeviceFeatures,
+  type DeviceInfo,
+  type InitOptions,
+  init,
+} from "./gpu/device.ts";
+export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
+export { expand } from "./ops/broadcast.ts";
+export {
+  cat,
+  chunk,
+  clone,
+  contiguous,
+  detach,
+  flatten,
+  flip,
+  narrow,
+  pad,
+  permute,
+  reshape,
+  slice,
+  split,
+  squeeze,
+  stack,
+  t,
+  transpose,
+  unsqueeze,
+} from "./ops/movement.ts";
+export { pow } from "./ops/pow.ts";
+export {
+  argmax,
+  argmin,
+  cumsum,
+  logsumexp,
+  max,
+  mean,
+  min,
+  norm,
+  prod,
+  std,
+  sum,
+  variance as var,
+} from "./ops/reduce.ts";
+export {
+  abs,
+  clamp,
+  cos,
+  elu,
+  erf,
+  exp,
+  gelu,
+  isfinite,
+  leakyRelu,
+  log,
+  log1p,
+  logicalNot,
+  neg,
+  reciprocal,
+  relu,
+  rsqrt,
+  sigmoid,
+  sign,
+  silu,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  tanh,
+  to,
+} from "./ops/unary.ts";
+export {
+  arange,
+  type CreateOptions,
+  eye,
+  full,
+  linspace,
+  ones,
+  onesLike,
+  rand,
+  randint,
+  randn,
+  randperm,
+  type TensorData,
+  type TensorOptions,
+  tensor,
+  zeros,
+  zerosLike,
+} from "./tensor/create.ts";
+export { manualSeed } from "./tensor/random.ts";
+export { keep, scope } from "./tensor/scope.ts";
+export type { Shape } from "./tensor/shape.ts";
+export type { Dtype } from "./tensor/storage.ts";
+export { Tensor } from "./tensor/tensor.ts";
