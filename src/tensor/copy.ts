@@ -18,6 +18,7 @@ export function bitsOf(value: number, dtype: Dtype): number {
 /** Writes one value everywhere, through any view. */
 export function fill(tensor: Tensor, value: number): void {
   if (tensor.size === 0) return;
+  tensor.storage.writes++;
   const bits = bitsOf(value, tensor.dtype);
   if (tensor.isContiguous && ownsTail(tensor)) {
     const vectors = vectorsOf(tensor);
@@ -52,6 +53,7 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   check(sameShape(dst.shape, src.shape), ShapeError, () => expected(op, "src", `shape [${dst.shape}]`, src));
   check(dst.dtype === src.dtype, DtypeError, () => expected(op, "src", `dtype ${dst.dtype}`, src.dtype));
   if (dst.size === 0) return;
+  dst.storage.writes++;
   if (dst.storage.buffer === src.storage.buffer) {
     throughCopy(op, dst, src, add);
     return;
@@ -110,6 +112,7 @@ function ownsTail(tensor: Tensor): boolean {
 export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): void {
   check(tensor.isContiguous, ArgumentError, () => expected("upload", "tensor", "a contiguous tensor", tensor));
   const { device } = tensor;
+  tensor.storage.writes++;
   if (!device.recorder.tape) {
     device.recorder.upload(tensor.binding, bytes);
     return;

@@ -42,6 +42,7 @@ const KINDS = { uniform: 0, normal: 1, randint: 2, truncNormal: 3 };
 export function fillRandom(tensor: Tensor, kind: keyof typeof KINDS, a: number, b: number): void {
   if (tensor.size === 0) return;
   const { device, size, binding } = tensor;
+  tensor.storage.writes++;
   const call = nextRandomCall(device);
   const args = () => ({ y: binding, size, a, b, ...call() });
   device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), {

@@ -12,6 +12,8 @@ export class Storage {
   readonly bytes: number;
   /** Set when this range was moved into a larger, flat storage (an optimizer's). */
   flat: Storage | undefined;
+  /** How often it was filled, copied into or uploaded to: a layer sees by it whether its first values are still there. */
+  writes = 0;
   #buffer: GpuBuffer;
   /** Byte offset in the buffer, a multiple of ALIGNMENT. */
   #offset = 0;

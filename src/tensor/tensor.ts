@@ -44,6 +44,8 @@ export class Tensor {
   label: string | undefined;
   /** Where `backward()` should write this leaf's gradient: an optimizer's flat storage. */
   gradSlot: Tensor | undefined;
+  /** Whether `requiresGrad` was ever set: a parameter that was frozen later is still one. */
+  isParameter = false;
   /** Why the tensor is no longer readable, once it was freed by something other than its owner. */
   freedBy: string | undefined;
   readonly #body: Body;
@@ -109,6 +111,7 @@ export class Tensor {
       expected("requiresGrad", "dtype", "a float tensor", this.dtype),
     );
     this.#requiresGrad = value;
+    this.isParameter = true;
     freezing.epoch++;
   }
 
