@@ -18,6 +18,8 @@ export interface ForwardContext {
   readonly needs: readonly boolean[];
   /** Keeps tensors (inputs, outputs or intermediates) for backward. */
   save(...tensors: Tensor[]): void;
+  /** Frees a tensor made in forward (not an input) when forward is over; the graph goes on holding it if it was saved. */
+  temporary(tensor: Tensor): Tensor;
 }
 
 /** What a backward is given beside the gradients of the outputs. */
@@ -29,6 +31,8 @@ export interface BackwardContext<A = object> {
   readonly needs: readonly boolean[];
   /** Where the gradient of input `i` may be written at once, when it is a leaf with storage waiting for it. */
   gradSlot(i: number): Tensor | undefined;
+  /** Whether the consumer has already applied this op's activation derivative to the gradient. */
+  readonly finished: boolean;
   /** Whether this gradient is the constant 1 that `backward()` starts from. */
   isUnit(gradient: Tensor): boolean;
   /** The producer of input `i`, when nothing else consumes it: a backward may then do part of the producer's. */
@@ -81,6 +85,7 @@ class Running implements ForwardContext {
   readonly needs: readonly boolean[];
   readonly inputs: Inputs;
   kept: Tensor[] = [];
+  readonly temporaries: Tensor[] = [];
 
   constructor(name: string, device: Device, inputs: Inputs, needs: readonly boolean[]) {
     this.name = name;
@@ -91,6 +96,11 @@ class Running implements ForwardContext {
 
   save(...tensors: Tensor[]): void {
     this.kept = tensors;
+  }
+
+  temporary(tensor: Tensor): Tensor {
+    if (!this.inputs.includes(tensor)) this.temporaries.push(tensor);
+    return tensor;
   }
 
   shapes(): string {
@@ -117,6 +127,7 @@ export function runOp<A extends object, O extends Outputs>(
   }
   const outputs: Tensor[] = Array.isArray(result) ? result : [result as Tensor];
   if (recording) attach(definition, attrs, ctx, outputs);
+  for (const tensor of ctx.temporaries) tensor.dispose();
   observeForward(definition.name, inputs, outputs);
   return result;
 }
