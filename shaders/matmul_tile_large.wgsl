@@ -55,22 +55,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   }
   let row = tile.row + 4u * down;
   let col = tile.col + 4u * across;
-  store(tile, row, col, c0);
-  store(tile, row, col + 64u, c1);
-  store(tile, row + 1u, col, c2);
-  store(tile, row + 1u, col + 64u, c3);
-  store(tile, row + 2u, col, c4);
-  store(tile, row + 2u, col + 64u, c5);
-  store(tile, row + 3u, col, c6);
-  store(tile, row + 3u, col + 64u, c7);
-  store(tile, row + 64u, col, c8);
-  store(tile, row + 64u, col + 64u, c9);
-  store(tile, row + 65u, col, c10);
-  store(tile, row + 65u, col + 64u, c11);
-  store(tile, row + 66u, col, c12);
-  store(tile, row + 66u, col + 64u, c13);
-  store(tile, row + 67u, col, c14);
-  store(tile, row + 67u, col + 64u, c15);
+  // Through an array and a loop that no compiler can unroll, so that the epilogue is in the code once.
+  var sums = array<vec4f, 16>(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15);
+  for (var i = 0u; i < select(0u, 16u, row < params.M); i++) {
+    store(tile, row + i / 8u * 64u + i / 2u % 4u, col + i % 2u * 64u, sums[i]);
+  }
   // Each invocation holds four rows' sums over its own k modulo DEPTH: added up here in the order of k.
   stagedA[placeA.x * PITCH + placeA.y] = rowSums;
   workgroupBarrier();

@@ -11,11 +11,11 @@ struct Params {
   alpha: f32, slope: f32,                          // slope: of the activation below 0; 1 for none, 0 for relu
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;              // (batch, M, K) or (batch, K, M)
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;            // (batch, K, N) or (batch, N, K)
+@group(0) @binding(1) var<storage, read> matrixA: array<vec4f>;      // (batch, M, K) or (batch, K, M)
+@group(0) @binding(2) var<storage, read> matrixB: array<vec4f>;      // (batch, K, N) or (batch, N, K)
 @group(0) @binding(3) var<storage, read> bias: array<f32>;           // (N)
-@group(0) @binding(4) var<storage, read> saved: array<f32>;          // (batch, M, N), what the activation's derivative is computed from
-@group(0) @binding(5) var<storage, read_write> c: array<f32>;        // (splits, batch, M, N)
+@group(0) @binding(4) var<storage, read> saved: array<f32>;          // (batch, M, N): what the derivative is computed from
+@group(0) @binding(5) var<storage, read_write> matrixC: array<f32>;  // (splits, batch, M, N)
 @group(0) @binding(6) var<storage, read_write> biasGrad: array<f32>; // (splits, M): sums of op(A) over k
 
 // How B is read: vec4 along n or along k where the length of its rows allows, else by scalars.
@@ -23,6 +23,8 @@ override B_ROWS: u32 = 0;
 const SCALARS = 0u;
 const VEC4_ALONG_N = 1u;
 const VEC4_ALONG_K = 2u;
+// Whether load_a may read vec4 along k: one pipeline more where A comes both ways, so only for kernels that need it.
+override A_VEC4: bool = false;
 // K is no multiple of what the kernel sums per iteration: guards its loads.
 override K_TAIL: bool = false;
 // Adds to what C and the bias gradient hold, before the epilogue.
@@ -41,36 +43,42 @@ fn tile_of(group: u32, rows: u32, cols: u32) -> Tile {
   let split = slot / params.batches;
   let batch = slot % params.batches;
   let kBegin = split * params.splitK;
-  return Tile((group / across) % down * rows, group % across * cols, kBegin, min(kBegin + params.splitK, params.K),
+  return Tile(group / across % down * rows, group % across * cols, kBegin, min(kBegin + params.splitK, params.K),
     batch * params.batchStrideA, batch * params.batchStrideB, slot * params.M * params.N, split, batch);
 }
+
+fn a_at(i: u32) -> f32 { return matrixA[i / 4u][i % 4u]; }
+fn b_at(i: u32) -> f32 { return matrixB[i / 4u][i % 4u]; }
+fn four_from(i: u32) -> vec4u { return i + vec4u(0u, 1u, 2u, 3u); }
 
 /** op(A)[row][k .. k + 3]. Rows past the end read the last one: they are not stored. */
 fn load_a(tile: Tile, row: u32, k: u32) -> vec4f {
   let s = params.strideAk;
   let i = tile.a + min(row, params.M - 1u) * params.strideAm + k * s;
-  if (!K_TAIL) { return vec4f(a[i], a[i + s], a[i + 2u * s], a[i + 3u * s]); }
-  let inside = vec4u(k) + vec4u(0u, 1u, 2u, 3u) < vec4u(tile.kEnd);
+  if (A_VEC4) { return matrixA[i / 4u]; }
+  if (!K_TAIL) { return vec4f(a_at(i), a_at(i + s), a_at(i + 2u * s), a_at(i + 3u * s)); }
+  let inside = four_from(k) < vec4u(tile.kEnd);
   let j = select(vec4u(tile.a), vec4u(i, i + s, i + 2u * s, i + 3u * s), inside);
-  return select(vec4f(), vec4f(a[j.x], a[j.y], a[j.z], a[j.w]), inside);
+  return select(vec4f(), vec4f(a_at(j.x), a_at(j.y), a_at(j.z), a_at(j.w)), inside);
 }
 
 /** op(A)[row .. row + 3][k]. */
 fn load_a_column(tile: Tile, row: u32, k: u32) -> vec4f {
   let inside = !K_TAIL || k < tile.kEnd;
   let i = vec4u(tile.a + select(0u, k, inside) * params.strideAk)
-    + min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(params.M - 1u)) * params.strideAm;
-  return select(vec4f(), vec4f(a[i.x], a[i.y], a[i.z], a[i.w]), inside);
+    + min(four_from(row), vec4u(params.M - 1u)) * params.strideAm;
+  return select(vec4f(), vec4f(a_at(i.x), a_at(i.y), a_at(i.z), a_at(i.w)), inside);
 }
 
 /** op(B)[k .. k + 3][col .. col + 3], one column of the matrix per k. Columns past the end read the last ones. */
 fn load_b(tile: Tile, k: u32, col: u32) -> mat4x4f {
   if (B_ROWS == VEC4_ALONG_K) {
     let i = (tile.b + k) / 4u;
-    let n = min(vec4u(col) + vec4u(0u, 1u, 2u, 3u), vec4u(params.N - 1u)) * (params.strideBn / 4u);
-    return transpose(mat4x4f(b[i + n.x], b[i + n.y], b[i + n.z], b[i + n.w]));
+    let n = min(four_from(col), vec4u(params.N - 1u)) * (params.strideBn / 4u);
+    return transpose(mat4x4f(matrixB[i + n.x], matrixB[i + n.y], matrixB[i + n.z], matrixB[i + n.w]));
   }
-  return mat4x4f(load_b_row(tile, k, col), load_b_row(tile, k + 1u, col), load_b_row(tile, k + 2u, col), load_b_row(tile, k + 3u, col));
+  return mat4x4f(load_b_row(tile, k, col), load_b_row(tile, k + 1u, col),
+    load_b_row(tile, k + 2u, col), load_b_row(tile, k + 3u, col));
 }
 
 /** op(B)[k][col .. col + 3]. */
@@ -79,10 +87,10 @@ fn load_b_row(tile: Tile, k: u32, col: u32) -> vec4f {
   let i = tile.b + select(0u, k, inside) * params.strideBk;
   var row: vec4f;
   if (B_ROWS == VEC4_ALONG_N) {
-    row = b[(i + min(col, params.N - 4u)) / 4u];
+    row = matrixB[(i + min(col, params.N - 4u)) / 4u];
   } else {
-    let n = i + min(vec4u(col) + vec4u(0u, 1u, 2u, 3u), vec4u(params.N - 1u)) * params.strideBn;
-    row = vec4f(b[n.x / 4u][n.x % 4u], b[n.y / 4u][n.y % 4u], b[n.z / 4u][n.z % 4u], b[n.w / 4u][n.w % 4u]);
+    let n = i + min(four_from(col), vec4u(params.N - 1u)) * params.strideBn;
+    row = vec4f(b_at(n.x), b_at(n.y), b_at(n.z), b_at(n.w));
   }
   return select(vec4f(), row, inside);
 }
@@ -102,21 +110,23 @@ fn store_one(tile: Tile, row: u32, col: u32, sum: f32) {
 /** Element i of C, which is in column col, from its sum over k. */
 fn finish(i: u32, col: u32, sum: f32) {
   var x = params.alpha * sum;
-  if (ACCUMULATE) { x += c[i]; }
-  c[i] = epilogue(x, i, col);
+  if (ACCUMULATE) { x += matrixC[i]; }
+  matrixC[i] = epilogue(x, i, col);
 }
 
-/** The gradient of the bias before, where C is the gradient of a weight: sums of op(A)'s rows, kept by the first column of tiles. */
+/** The bias's gradient, where C is its weight's: the sum of a row of op(A), kept by the first column of tiles. */
 fn store_bias_grad(tile: Tile, row: u32, sum: f32) {
   if (params.hasBiasGrad == 0u || tile.col != 0u || row >= params.M) { return; }
   let i = tile.split * params.M + row;
   if (ACCUMULATE) { biasGrad[i] += params.alpha * sum; } else { biasGrad[i] = params.alpha * sum; }
 }
 
-/** Bias, activation and the derivative of the activation before, at element i of C in column col. */
+/** Bias and activation, or the derivative of an activation as a factor, at element i of C in column col. */
 fn epilogue(sum: f32, i: u32, col: u32) -> f32 {
-  let x = sum + select(0.0, bias[col], params.hasBias != 0u);
-  let y = saved[i];
+  var x = sum;
+  var y = 0.0;
+  if (params.hasBias != 0u) { x += bias[col]; }
+  if (params.hasSaved != 0u) { y = saved[i]; }
   switch EPILOGUE {
     case 1u: { return gelu(x); }
     case 2u: { return tanh_safe(x); }
@@ -128,7 +138,9 @@ fn epilogue(sum: f32, i: u32, col: u32) -> f32 {
     case 8u: { return x * silu_grad(y); }
     default: {
       let negative = select(x < 0.0, y <= 0.0, params.hasSaved != 0u);
-      return select(x, params.slope * x, negative);
+      // 0 times infinity would be NaN.
+      let scaled = select(params.slope * x, 0.0, params.slope == 0.0);
+      return select(x, scaled, negative);
     }
   }
 }
