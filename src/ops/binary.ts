@@ -127,7 +127,7 @@ export const minimum = defineBinary("minimum", {
 const share = defineBinary("larger_share", { wgsl: { f32: "larger_share(a, b)" } });
 /** 1 where both are not 0; for operands that are 0 or 1. */
 export const logicalAnd = defineBinary("logicalAnd", {
-  wgsl: { f32: "a * b", i32: "a * b", u32: "a * b" },
+  wgsl: { f32: "a * b != 0.0", i32: "a * b != 0", u32: "a * b != 0u" },
   result: "bool",
 });
 

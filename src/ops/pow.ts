@@ -9,11 +9,18 @@ const power = defineBinary("pow", {
   wgsl: { f32: "pow_safe(a, b)", i32: "pow_int(a, b)" },
   saves: ["a", "b", "y"],
   gradients: (g, a, b, y, needs) => [
-    needs[0] ? mul(g, mul(b, pow(a, typeof b === "number" ? b - 1 : sub(b, 1)))) : undefined,
+    needs[0] ? mul(g, slope(a, b)) : undefined,
     // log(0) where the base is 0: 0 to a positive power does not change with the exponent.
     needs[1] ? where(logicalAnd(eq(a, 0), ge(b, 0)), 0, mul(g, mul(y, logOf(a)))) : undefined,
   ],
 });
+
+/** b a^(b - 1), and 0 for b = 0 even where a is 0. */
+function slope(a: Operand, b: Operand): Operand {
+  if (typeof b === "number") return b === 0 ? 0 : mul(pow(a, b - 1), b);
+  // A safe exponent in place of 0 - 1: its infinite power times 0 would be NaN.
+  return mul(b, pow(a, where(b, sub(b, 1), 0)));
+}
 
 const logOf = (a: Operand): Operand => (typeof a === "number" ? Math.log(a) : log(a));
 

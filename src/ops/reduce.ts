@@ -6,6 +6,7 @@ import { strideGroups } from "../gpu/grid.ts";
 import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { arange, eye } from "../tensor/create.ts";
+import { scope } from "../tensor/scope.ts";
 import { normalDim, normalDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { add, div, eq, mul, sub, where } from "./binary.ts";
@@ -234,21 +235,26 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
 /** Standard deviation: the root of `var`. */
 export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor => sqrt(variance(x, dim, options));
 
+const normOp = defineOp<{ dims: readonly number[] }>({
+  name: "norm",
+  forward(ctx, [x]: [Tensor], { dims }) {
+    const y = noGrad(() => scope(() => sqrt(sum(square(x), dims, { keepdim: true }))));
+    ctx.save(x, y);
+    return y;
+  },
+  backward(ctx, g: Tensor) {
+    const [x, y] = ctx.saved as [Tensor, Tensor];
+    return mul(x, div(g, where(y, y, 1)));
+  },
+});
+
 /** The Euclidean norm; its gradient at 0 is 0. */
 export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
-  const root = sqrt(sum(square(x), dim, { keepdim: true }));
-  return finish(guardZero([root], {}), x, normalDims("norm", dim, x.ndim), options.keepdim);
+  checkKeys("norm", options, ["keepdim"]);
+  check(isFloat(x.dtype), DtypeError, () => expected("norm", "x", "a float tensor", x.dtype));
+  const dims = normalDims("norm", dim, x.ndim);
+  return finish(normOp([x], { dims }), x, dims, options.keepdim);
 }
-
-/** Passes the gradient on except where the value is 0: a norm has no slope there, and 0.5/0 would be infinite. */
-const guardZero = defineOp<object>({
-  name: "norm",
-  forward(ctx, [y]: [Tensor]) {
-    ctx.save(y);
-    return view(y, y.shape, y.strides, y.offset);
-  },
-  backward: (ctx, g: Tensor) => where(ctx.saved[0] as Tensor, g, 0),
-});
 
 /** log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
 export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
