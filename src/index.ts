@@ -14,8 +14,10 @@ export {
   type InitOptions,
   init,
 } from "./gpu/device.ts";
+export { profile, type Profile, type ProfileRow } from "./gpu/profiler.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
+export { addmm, matmul } from "./ops/matmul.ts";
 export {
   cat,
   chunk,

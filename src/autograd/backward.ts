@@ -209,11 +209,13 @@ class Walk {
       attrs: node.attrs,
       saved: node.saved(this.#options.createGraph),
       needs: node.targets.map((target) => target !== undefined),
+      finished: node.finished,
       gradSlot: (i) => this.#slot(node.targets[i]),
       isUnit: (gradient) => gradient.storage === one.storage,
       soleProducer: (i) => this.#soleProducer(node.targets[i]),
       shapes: () => node.outputs.map(({ shape }) => `[${shape}]`).join(", "),
     };
+    node.finished = false;
     device.operation = ctx;
     try {
       return asList((node.op.backward as NonNullable<typeof node.op.backward>)(ctx, ...gradients));

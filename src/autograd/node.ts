@@ -49,6 +49,8 @@ export class Node {
   readonly inputs: readonly (Tensor | undefined)[];
   refs = 0;
   freed = false;
+  /** Set by the only consumer's backward, when that has already applied this op's activation derivative. */
+  finished = false;
   #saved: Saved[] = [];
 
   constructor(op: OpDefinition, attrs: object, device: Device, inputs: readonly (Tensor | undefined)[]) {

@@ -113,7 +113,8 @@ export class RecordedTape implements Tape {
     const { recorder, gpu } = this.#device;
     this.#advance(gpu);
     const encoder = recorder.encoder();
-    for (let i = 0; i < inputs.length; i++) copyDense(encoder, inputs[i] as Tensor, bound[i] as Tensor);
+    for (let i = 0; i < inputs.length; i++)
+      copyDense(encoder, recorder.submitIndex, inputs[i] as Tensor, bound[i] as Tensor);
     if (recorder.timer) this.#playTimed(encoder);
     else this.#play(encoder);
     recorder.dispatchCount += this.#entries.length;
@@ -148,8 +149,9 @@ export class RecordedTape implements Tape {
   }
 
   #playTimed(encoder: GPUCommandEncoder): void {
-    this.#entries.forEach(({ kernel }, i) => {
-      const pass = encoder.beginComputePass(this.#device.recorder.timer?.pass(kernel.label, encoder));
+    this.#entries.forEach(({ kernel, slices }, i) => {
+      const at = (this.#offsets[i] as number) / 4;
+      const pass = encoder.beginComputePass(this.#device.recorder.timer?.pass(kernel, slices, this.#words as ParamWords, at));
       this.#encode(pass, i);
       pass.end();
     });
@@ -172,8 +174,9 @@ export class RecordedTape implements Tape {
   }
 }
 
-function copyDense(encoder: GPUCommandEncoder, source: Tensor, bound: Tensor): void {
+function copyDense(encoder: GPUCommandEncoder, submitIndex: number, source: Tensor, bound: Tensor): void {
   const { buffer, offset } = source.binding;
   const size = Math.ceil((source.size * (source.dtype === "f16" ? 2 : 4)) / 4) * 4;
   if (size > 0) encoder.copyBufferToBuffer(buffer.gpu, offset, bound.binding.buffer.gpu, bound.binding.offset, size);
+  buffer.lastUse = submitIndex;
 }

@@ -163,6 +163,7 @@ export class Device {
     const size = Math.ceil(slice.size / 4) * 4;
     const staging = this.gpu.createBuffer({ label: "readback", size, usage: usage.MAP_READ | usage.COPY_DST });
     this.recorder.encoder().copyBufferToBuffer(slice.buffer.gpu, slice.offset, staging, 0, size);
+    slice.buffer.lastUse = this.recorder.submitIndex;
     this.recorder.flush();
     try {
       await staging.mapAsync(1);

@@ -1,6 +1,141 @@
-/** Timestamps around each dispatch while `profile(fn)` runs. */
+/** profile(fn): GPU time of every kernel by timestamps around each dispatch, set against what this adapter can do at most. */
+import { currentDevice, type Device } from "./device.ts";
+import type { Kernel, ParamWords } from "./kernel.ts";
+import { type AdapterLimits, adapterLimits } from "./limits.ts";
+import { type BufferSlice, usage } from "./pool.ts";
+
+/** What a recorder tells of each dispatch while something is profiled. */
 export interface PassTimer {
-  /** The descriptor of a pass for one dispatch of the kernel `label`. */
-  pass(label: string, encoder: GPUCommandEncoder): GPUComputePassDescriptor;
-  submitted(): void;
+  /** The descriptor of a pass for one dispatch. */
+  pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor;
+}
+
+export interface ProfileRow {
+  readonly kernel: string;
+  /** Dispatches. */
+  readonly count: number;
+  /** GPU time of all of them; NaN where the adapter has no timestamps. */
+  readonly microseconds: number;
+  /** 10^9 multiplications and additions a second, for products; else 0. */
+  readonly gflops: number;
+  /** 10^9 bytes a second, each bound buffer counted once per dispatch. */
+  readonly gbps: number;
+  /** The larger of gflops and gbps as a share of this adapter's measured limits, in percent. */
+  readonly percentOfLimit: number;
+}
+
+/** Rows by falling time; `String(profile)` is a table. */
+export interface Profile extends ReadonlyArray<ProfileRow> {
+  readonly timestamps: boolean;
+  readonly limits: AdapterLimits;
+  toString(): string;
+}
+
+const QUERIES = 2048;
+
+interface Sample {
+  readonly kernel: string;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+class Timer implements PassTimer {
+  readonly samples: Sample[] = [];
+  readonly sets: GPUQuerySet[] = [];
+  readonly #device: Device;
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor {
+    const bytes = slices.reduce((sum, slice) => sum + slice.size, 0);
+    this.samples.push({ kernel: kernel.label, flops: flopsOf(kernel, words, at), bytes });
+    const first = (this.samples.length - 1) * 2;
+    if (!this.#device.features.timestamps) return { label: kernel.label };
+    if (first % QUERIES === 0) this.sets.push(this.#device.gpu.createQuerySet({ type: "timestamp", count: QUERIES }));
+    const querySet = this.sets[this.sets.length - 1] as GPUQuerySet;
+    const beginningOfPassWriteIndex = first % QUERIES;
+    return {
+      label: kernel.label,
+      timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex: beginningOfPassWriteIndex + 1 },
+    };
+  }
+
+  /** Nanoseconds of each sample. */
+  async times(): Promise<number[]> {
+    const { gpu, recorder } = this.#device;
+    if (this.sets.length === 0) return this.samples.map(() => Number.NaN);
+    const size = this.sets.length * QUERIES * 8;
+    const resolved = gpu.createBuffer({ label: "timestamps", size, usage: usage.QUERY_RESOLVE | usage.COPY_SRC });
+    const staging = gpu.createBuffer({ label: "timestamps", size, usage: usage.MAP_READ | usage.COPY_DST });
+    const encoder = recorder.encoder();
+    this.sets.forEach((set, i) => {
+      const left = Math.min(QUERIES, this.samples.length * 2 - i * QUERIES);
+      encoder.resolveQuerySet(set, 0, left, resolved, i * QUERIES * 8);
+    });
+    encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+    recorder.flush();
+    await staging.mapAsync(1);
+    const ticks = new BigUint64Array(staging.getMappedRange().slice(0));
+    for (const one of [resolved, staging, ...this.sets]) one.destroy();
+    return this.samples.map((_, i) => Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)));
+  }
+}
+
+/** Products are known by their params M, N and K. */
+function flopsOf(kernel: Kernel, words: ParamWords, at: number): number {
+  const value = (name: string) => {
+    const param = kernel.shader.params.find((one) => one.name === name);
+    return param ? (words.u32[at + param.offset / 4] as number) : undefined;
+  };
+  const [M, N, K] = [value("M"), value("N"), value("K")];
+  return M && N && K ? 2 * M * N * K * (value("batches") ?? 1) : 0;
+}
+
+/**
+ * Runs `fn` (which may be async) with a timestamp around every dispatch. Each dispatch is then a pass of its own, so
+ * the whole takes longer than it does unprofiled.
+ */
+export async function profile(fn: () => unknown, device: Device = currentDevice()): Promise<Profile> {
+  const limits = await adapterLimits(device);
+  const timer = new Timer(device);
+  device.recorder.flush();
+  device.recorder.timer = timer;
+  try {
+    await fn();
+  } finally {
+    device.recorder.flush();
+    device.recorder.timer = undefined;
+  }
+  const times = await timer.times();
+  return tableOf(summarise(timer.samples, times, limits), device, limits);
+}
+
+function summarise(samples: readonly Sample[], nanoseconds: readonly number[], limits: AdapterLimits): ProfileRow[] {
+  const sums = new Map<string, { count: number; time: number; flops: number; bytes: number }>();
+  samples.forEach(({ kernel, flops, bytes }, i) => {
+    const sum = sums.get(kernel) ?? { count: 0, time: 0, flops: 0, bytes: 0 };
+    sums.set(kernel, { count: sum.count + 1, time: sum.time + (nanoseconds[i] as number), flops: sum.flops + flops, bytes: sum.bytes + bytes });
+  });
+  const rows = [...sums].map(([kernel, { count, time, flops, bytes }]) => {
+    const [gflops, gbps] = [flops / time, bytes / time];
+    const percentOfLimit = 100 * Math.max(gflops / limits.gflops, gbps / limits.gbps);
+    return { kernel, count, microseconds: time / 1000, gflops, gbps, percentOfLimit };
+  });
+  return rows.sort((a, b) => b.microseconds - a.microseconds || b.count - a.count);
+}
+
+function tableOf(rows: ProfileRow[], device: Device, limits: AdapterLimits): Profile {
+  const { timestamps } = device.features;
+  const cell = (value: number, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : "-");
+  const lines = [
+    ["kernel", "count", "us", "GFLOP/s", "GB/s", "% of limit"],
+    ...rows.map((row) => [row.kernel, String(row.count), cell(row.microseconds, 0), cell(row.gflops), cell(row.gbps), cell(row.percentOfLimit, 0)]),
+  ];
+  const widths = (lines[0] as string[]).map((_, i) => Math.max(...lines.map((line) => (line[i] as string).length)));
+  const text = lines.map((line) => line.map((one, i) => (i === 0 ? one.padEnd(widths[i] as number) : one.padStart(widths[i] as number))).join("  "));
+  const note = timestamps ? `limits measured here: ${limits.gflops.toFixed(1)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s`
+    : "this adapter has no timestamps (feature timestamp-query): counts only";
+  return Object.assign(rows, { timestamps, limits, toString: () => [...text, note].join("\n") });
 }

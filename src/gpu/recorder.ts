@@ -67,7 +67,7 @@ export class Recorder {
     const at = this.#reserve(kernel.shader.paramsBytes);
     kernel.pack(args, this.#words, at / 4);
     const group = kernel.bindGroup(slices, this.#uniform, this.#pool.generation);
-    const pass = this.#openPass(kernel.label);
+    const pass = this.#openPass(kernel, slices, at / 4);
     pass.setPipeline(kernel.pipeline);
     if (kernel.shader.paramsBytes > 0) {
       this.#dynamicOffset[0] = at;
@@ -110,7 +110,6 @@ export class Recorder {
     this.#gpu.queue.submit([commands]);
     this.submitIndex++;
     this.submitCount++;
-    this.timer?.submitted();
     this.#pool.trim(this.submitIndex);
   }
 
@@ -125,10 +124,10 @@ export class Recorder {
     return at;
   }
 
-  #openPass(label: string): GPUComputePassEncoder {
+  #openPass(kernel: Kernel, slices: readonly BufferSlice[], at: number): GPUComputePassEncoder {
     if (this.timer) {
       const encoder = this.encoder();
-      this.#pass = encoder.beginComputePass(this.timer.pass(label, encoder));
+      this.#pass = encoder.beginComputePass(this.timer.pass(kernel, slices, this.#words, at));
     }
     this.#pass ??= this.encoder().beginComputePass(PASS);
     return this.#pass;

@@ -8,6 +8,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import * as binary from "./binary.ts";
 import { expand } from "./broadcast.ts";
 import type { Operand } from "./elementwise-kernel.ts";
+import { addmm, matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pow } from "./pow.ts";
 import * as reduce from "./reduce.ts";
@@ -88,6 +89,8 @@ const methods = {
   chunk,
   pad,
   expand,
+  matmul,
+  addmm,
   contiguous,
   clone,
   detach,

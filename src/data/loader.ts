@@ -1,0 +1,209 @@
+/** Batches: samples stay on the GPU, and each batch is one gather per field out of them. */
+import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { currentDevice, type Device } from "../gpu/device.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { gather_bytes, gather_rows } from "../gpu/shaders.generated.ts";
+import { contiguous, upload } from "../tensor/copy.ts";
+import { permutation } from "../tensor/create.ts";
+import { keep } from "../tensor/scope.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { bytesOf } from "../tensor/storage.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
+import { IdxField } from "./idx.ts";
+
+/** What a loader takes samples from: an IDX file's content, or a tensor whose first dim counts the samples. */
+export type Field = IdxField | Tensor;
+
+export interface DataLoaderOptions {
+  /** Samples per batch. Default 1. */
+  batchSize?: number;
+  /** A new order for every epoch. Default false. */
+  shuffle?: boolean;
+  /** Leave out the last batch when it is not full. Default false. */
+  dropLast?: boolean;
+  /** What the orders depend on, together with the epoch's number. Default: the device's seed. */
+  seed?: number;
+}
+
+/** A tensor for every field. */
+export type Batch<F extends readonly Field[]> = { -readonly [K in keyof F]: Tensor };
+
+const WHY = "the loader made the next batch; clone() it to keep it";
+
+/**
+ * Iterates over batches of several fields at once, one epoch per `for ... of`; epoch n of a seed has always the same
+ * order. Nothing waits for the GPU, and nothing needs disposing: a batch that was used (by an operation or a read) is
+ * freed when the next one is asked for or the loop ends; `clone()` what must live on. A batch that nothing has used by
+ * then, as in `[...loader]`, is left to the garbage collector. Batches carry no gradient to the fields.
+ */
+export class DataLoader<const F extends readonly Field[]> implements Iterable<Batch<F>> {
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly seed: number | undefined;
+  /** Samples in all. */
+  readonly samples: number;
+  /** The number of the next epoch, from 0. Set it to go on where an earlier run stopped. */
+  epoch = 0;
+  readonly #fields: readonly Field[];
+
+  constructor(fields: F, options: DataLoaderOptions = {}) {
+    checkKeys("DataLoader", options, ["batchSize", "shuffle", "dropLast", "seed"]);
+    const { batchSize = 1, shuffle = false, dropLast = false, seed } = options;
+    checkWhole("batchSize", batchSize, 1);
+    if (seed !== undefined) checkWhole("seed", seed);
+    this.samples = checkFields(fields);
+    this.#fields = [...fields];
+    this.batchSize = batchSize;
+    this.shuffle = shuffle;
+    this.dropLast = dropLast;
+    this.seed = seed;
+  }
+
+  /** Batches per epoch. */
+  get length(): number {
+    const batches = this.samples / this.batchSize;
+    return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  *[Symbol.iterator](): Generator<Batch<F>, void, undefined> {
+    const device = deviceOf(this.#fields);
+    device.assertOpen("DataLoader");
+    device.recorder.tape?.refuse("a DataLoader, which chooses its batches on the host");
+    const epoch = new Epoch(device, this.#fields, this.#order(device));
+    try {
+      for (let i = 0; i < this.length; i++) {
+        yield epoch.batch(i * this.batchSize, this.batchSize) as Batch<F>;
+        epoch.release();
+      }
+    } finally {
+      // A loop that was left early has its batch still open.
+      epoch.close();
+    }
+  }
+
+  #order(device: Device): Int32Array<ArrayBuffer> {
+    const number = this.epoch++;
+    if (this.shuffle) return permutation(this.samples, this.seed ?? device.random.seed, number);
+    return Int32Array.from({ length: this.samples }, (_, i) => i);
+  }
+}
+
+/** One pass: the order of the samples on the GPU, and the batch that is out. */
+class Epoch {
+  readonly #device: Device;
+  readonly #fields: readonly Field[];
+  readonly #order: Tensor;
+  readonly #copies: Tensor[] = [];
+  readonly #samples: number;
+  #batch: readonly Tensor[] = [];
+
+  constructor(device: Device, fields: readonly Field[], order: Int32Array<ArrayBuffer>) {
+    this.#device = device;
+    this.#samples = order.length;
+    this.#order = keep(empty(device, [order.length], "i32"));
+    upload(this.#order, order);
+    this.#fields = fields.map((field) => (field instanceof IdxField ? field : this.#dense(field)));
+    for (const field of fields) if (field instanceof IdxField) field.on(device);
+  }
+
+  batch(start: number, size: number): Tensor[] {
+    const rows = Math.min(size, this.#samples - start);
+    const batch = this.#fields.map((field) => this.#gather(field, start, rows));
+    // Half a submit later than the gather that filled it: whatever uses it next writes a whole number.
+    for (const { storage } of batch) storage.buffer.lastUse += 0.5;
+    this.#batch = batch;
+    return [...batch];
+  }
+
+  /** Frees the batch that is out, if anything used it. */
+  release(): void {
+    const used = this.#batch.some((tensor) => tensor.disposed || Number.isInteger(tensor.storage.buffer.lastUse));
+    if (used) {
+      for (const tensor of this.#batch) {
+        if (!tensor.disposed) tensor.freedBy = WHY;
+        tensor.dispose();
+      }
+    }
+    this.#batch = [];
+  }
+
+  close(): void {
+    this.release();
+    for (const tensor of [this.#order, ...this.#copies]) tensor.dispose();
+  }
+
+  #dense(field: Tensor): Tensor {
+    field.assertLive("DataLoader");
+    const dense = contiguous(field);
+    if (dense !== field) this.#copies.push(keep(dense));
+    return dense;
+  }
+
+  #gather(field: Field, start: number, rows: number): Tensor {
+    const sample = field.shape.slice(1);
+    const y = empty(this.#device, [rows, ...sample], field.dtype);
+    const order = this.#order.binding;
+    if (field instanceof IdxField) {
+      const width = sizeOf(sample);
+      const args = { src: field.on(this.#device).binding, order, y: y.binding, start, rows, width };
+      const overrides = { WHOLE: field.dtype === "i32", ALIGNED: width % 4 === 0 };
+      this.#device.run(gather_bytes, args, strideGroups(this.#device, Math.ceil(y.size / 4)), overrides);
+    } else {
+      field.assertLive("DataLoader");
+      const width = (sizeOf(sample) * bytesOf(field.dtype)) / 4;
+      const args = { src: field.binding, order, y: y.binding, start, rows, width };
+      this.#device.run(gather_rows, args, strideGroups(this.#device, rows * width));
+    }
+    return y;
+  }
+}
+
+function deviceOf(fields: readonly Field[]): Device {
+  for (const field of fields) if (field instanceof Tensor) return field.device;
+  return currentDevice();
+}
+
+/** The number of samples, which all fields share. */
+function checkFields(fields: readonly Field[]): number {
+  check(Array.isArray(fields) && fields.length > 0, ArgumentError, () =>
+    expected("DataLoader", "fields", "a list of IDX fields and tensors", fields),
+  );
+  fields.forEach(checkField);
+  const counts = fields.map((field) => field.shape[0] as number);
+  check(
+    counts.every((count) => count === counts[0]),
+    ShapeError,
+    () => `DataLoader: argument 'fields' expected equally many samples in each field, got [${counts.join(", ")}]`,
+  );
+  const devices = new Set(fields.flatMap((field) => (field instanceof Tensor ? [field.device] : [])));
+  check(
+    devices.size <= 1,
+    ArgumentError,
+    () => "DataLoader: argument 'fields' expected tensors of one device, got two",
+  );
+  return counts[0] as number;
+}
+
+function checkField(field: Field, i: number): void {
+  if (field instanceof IdxField) return;
+  const name = `fields[${i}]`;
+  check(field instanceof Tensor, ArgumentError, () =>
+    expected("DataLoader", name, "a tensor, or what idxImages or idxLabels gives", field),
+  );
+  field.assertLive("DataLoader");
+  check(field.ndim > 0, ShapeError, () =>
+    expected("DataLoader", name, "a tensor whose first dim counts samples", field),
+  );
+  check(!field.requiresGrad, ArgumentError, () =>
+    expected("DataLoader", name, "a tensor without requiresGrad: batches carry no gradient to it", field),
+  );
+  check((sizeOf(field.shape.slice(1)) * bytesOf(field.dtype)) % 4 === 0, DtypeError, () =>
+    expected("DataLoader", name, "an even number of values per sample for dtype f16", field),
+  );
+}
+
+function checkWhole(argument: string, value: number, low?: number): void {
+  checkNumber("DataLoader", argument, value, low);
+  check(Number.isSafeInteger(value), ArgumentError, () => expected("DataLoader", argument, "a whole number", value));
+}

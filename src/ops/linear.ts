@@ -1,0 +1,170 @@
+/** The affine layer y = act(x W^T + b), fused forward and backward. */
+import { type BackwardContext, defineOp } from "../autograd/op.ts";
+import { check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { contiguous } from "../tensor/copy.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+import { add, gt, mul, sub, where } from "./binary.ts";
+import { matmul } from "./matmul.ts";
+import { type Activation, runMatmul } from "./matmul-kernels.ts";
+import { reshape, t } from "./movement.ts";
+import { gelu, leakyRelu, relu, sigmoid, silu, square, tanh } from "./unary.ts";
+
+export interface LinearOptions {
+  /** What follows the affine map, computed with it. Default "none". */
+  activation?: Activation;
+  /** Of leakyRelu, below 0. Default 0.01. */
+  slope?: number;
+}
+
+const apply: Record<Activation, (x: Tensor, slope: number) => Tensor> = {
+  none: (x) => x,
+  relu,
+  leakyRelu,
+  tanh,
+  sigmoid,
+  gelu,
+  silu,
+};
+
+/** Activations whose derivative follows from their output: only these are fused. */
+const FROM_OUTPUT: readonly Activation[] = ["none", "relu", "leakyRelu", "tanh", "sigmoid"];
+
+interface LinearAttrs {
+  readonly activation: Activation;
+  readonly slope: number;
+}
+
+const linearOp = defineOp<LinearAttrs>({
+  name: "linear",
+  forward(ctx, [x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
+    const [M, K] = x.shape as [number, number];
+    const N = weight.shape[0] as number;
+    const y = empty(ctx.device, [M, N]);
+    const [input, matrix] = [contiguous(x), contiguous(weight)];
+    runMatmul(ctx.device, {
+      a: input.binding,
+      b: matrix.binding,
+      c: y.binding,
+      M,
+      N,
+      K,
+      transB: true,
+      activation,
+      slope,
+      ...(bias && { bias: bias.binding }),
+    });
+    if (input !== x) input.dispose();
+    if (matrix !== weight) matrix.dispose();
+    ctx.save(x, weight, y);
+    return y;
+  },
+  backward(ctx, gradY: Tensor) {
+    const [x, weight, y] = ctx.saved.map((one) => contiguous(one)) as [Tensor, Tensor, Tensor];
+    const [M, K] = x.shape as [number, number];
+    const N = weight.shape[0] as number;
+    const g = ctx.finished ? contiguous(gradY) : derivative(gradY, y, ctx.attrs);
+    const weightGrads = weightGradients(ctx, g, x, M, N, K);
+    return [ctx.needs[0] ? inputGradient(ctx, g, x, weight, M, N, K) : undefined, ...weightGrads];
+  },
+  composed([x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
+    const z = matmul(x, t(weight));
+    return apply[activation](bias ? add(z, bias) : z, slope);
+  },
+});
+
+/** dLoss/dz from dLoss/dy, where y = act(z). */
+function derivative(gradY: Tensor, y: Tensor, { activation, slope }: LinearAttrs): Tensor {
+  switch (activation) {
+    case "relu":
+      return mul(gradY, gt(y, 0));
+    case "leakyRelu":
+      return where(gt(y, 0), gradY, mul(gradY, slope));
+    case "tanh":
+      return mul(gradY, sub(1, square(y)));
+    case "sigmoid":
+      return mul(gradY, mul(y, sub(1, y)));
+    default:
+      return contiguous(gradY);
+  }
+}
+
+/** dW = g^T x and db = column sums of g, in one kernel. */
+function weightGradients(
+  ctx: BackwardContext,
+  g: Tensor,
+  x: Tensor,
+  M: number,
+  N: number,
+  K: number,
+): (Tensor | undefined)[] {
+  if (!ctx.needs[1] && !ctx.needs[2]) return [undefined, undefined];
+  const weightGrad = ctx.gradSlot(1) ?? empty(ctx.device, [N, K]);
+  const biasGrad = ctx.needs[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
+  runMatmul(ctx.device, {
+    a: g.binding,
+    b: x.binding,
+    c: weightGrad.binding,
+    M: N,
+    N: K,
+    K: M,
+    transA: true,
+    ...(biasGrad && { biasGrad: biasGrad.binding }),
+  });
+  return [weightGrad, biasGrad];
+}
+
+/** dx = g W; times the derivative of the activation that made x, when its op is ours and has no other consumer. */
+function inputGradient(
+  ctx: BackwardContext,
+  g: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  M: number,
+  N: number,
+  K: number,
+): Tensor {
+  const gradX = empty(ctx.device, [M, K]);
+  const producer = ctx.soleProducer(0);
+  const before = producer?.op === linearOp.definition ? (producer.attrs as LinearAttrs) : undefined;
+  const fused =
+    before && before.activation !== "none"
+      ? { derivative: before.activation, slope: before.slope, saved: x.binding }
+      : {};
+  runMatmul(ctx.device, { a: g.binding, b: weight.binding, c: gradX.binding, M, N: K, K: N, ...fused });
+  if (producer && before) producer.finished = true;
+  return gradX;
+}
+
+/**
+ * `act(x W^T + b)`. x (..., inFeatures), weight (outFeatures, inFeatures), bias (outFeatures); y (..., outFeatures).
+ * gelu and silu are separate operations: their derivatives need what comes before them.
+ */
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  { activation = "none", slope = 0.01 }: LinearOptions = {},
+): Tensor {
+  checkLinear(x, weight, bias);
+  const fused = FROM_OUTPUT.includes(activation) && (activation !== "leakyRelu" || slope > 0);
+  const [outFeatures, inFeatures] = weight.shape as [number, number];
+  const rows = x.ndim === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inFeatures]);
+  const y = linearOp([rows, weight, bias], { activation: fused ? activation : "none", slope });
+  const shaped = x.ndim === 2 ? y : reshape(y, [...x.shape.slice(0, -1), outFeatures]);
+  return fused ? shaped : apply[activation](shaped, slope);
+}
+
+function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined): void {
+  for (const [argument, one] of Object.entries({ x, weight, ...(bias && { bias }) })) {
+    check(one?.dtype === "f32", DtypeError, () => expected("linear", argument, "an f32 tensor", one?.dtype ?? one));
+  }
+  check(weight.ndim === 2, ShapeError, () => expected("linear", "weight", "shape (outFeatures, inFeatures)", weight));
+  const [outFeatures, inFeatures] = weight.shape as [number, number];
+  check(x.ndim >= 1 && x.shape[x.ndim - 1] === inFeatures, ShapeError, () =>
+    expected("linear", "x", `a last dim of ${inFeatures} (inFeatures)`, x),
+  );
+  check(!bias || (bias.ndim === 1 && bias.shape[0] === outFeatures), ShapeError, () =>
+    expected("linear", "bias", `shape [${outFeatures}]`, bias),
+  );
+}

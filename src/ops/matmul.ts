@@ -1,0 +1,133 @@
+/** Matrix products: batched, broadcasting, transposed operands read as they lie. */
+import { defineOp } from "../autograd/op.ts";
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { contiguous } from "../tensor/copy.ts";
+import { broadcastShapes, type Shape, sizeOf } from "../tensor/shape.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+import { add, mul } from "./binary.ts";
+import { expand } from "./broadcast.ts";
+import { runMatmul } from "./matmul-kernels.ts";
+import { reshape, squeeze, transpose, unsqueeze } from "./movement.ts";
+import { sum } from "./reduce.ts";
+
+/** A matrix operand as the kernels take it. */
+export interface MatrixOperand {
+  /** What to bind; disposed by `release` when it is a copy. */
+  readonly tensor: Tensor;
+  /** Whether it lies in memory as its transpose. */
+  readonly transposed: boolean;
+  readonly release: () => void;
+}
+
+/** x (..., rows, cols) with dense matrices, as it lies or transposed; copied only when it is neither. */
+export function matrixOperand(x: Tensor): MatrixOperand {
+  const [rows, cols] = [x.shape[x.ndim - 2] as number, x.shape[x.ndim - 1] as number];
+  const swapped = [...x.shape.slice(0, -2), cols, rows];
+  const turned = x.strides.map((_, i) => x.strides[i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i] as number);
+  const isTurned = !x.isContiguous && lies(swapped, turned) && x.offset % 64 === 0;
+  if (isTurned) return { tensor: x, transposed: true, release: () => undefined };
+  const dense = contiguous(x);
+  return { tensor: dense, transposed: false, release: () => dense !== x && dense.dispose() };
+}
+
+function lies(shape: Shape, strides: Shape): boolean {
+  let step = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    if (shape[i] !== 1 && strides[i] !== step) return false;
+    step *= shape[i] as number;
+  }
+  return true;
+}
+
+/** a (batch, M, K) times b (batch, K, N); one of them may have batch 1. */
+const productOp = defineOp<object>({
+  name: "matmul",
+  forward(ctx, [a, b]: [Tensor, Tensor]) {
+    ctx.save(a, b);
+    const [M, K, N] = [a.shape[1] as number, a.shape[2] as number, b.shape[2] as number];
+    const batch = Math.max(a.shape[0] as number, b.shape[0] as number);
+    const y = empty(ctx.device, [batch, M, N]);
+    const [left, right] = [matrixOperand(a), matrixOperand(b)];
+    runMatmul(ctx.device, {
+      a: left.tensor.binding,
+      b: right.tensor.binding,
+      c: y.binding,
+      M,
+      N,
+      K,
+      batch,
+      transA: left.transposed,
+      transB: right.transposed,
+      strideA: a.shape[0] === 1 ? 0 : M * K,
+      strideB: b.shape[0] === 1 ? 0 : K * N,
+    });
+    left.release();
+    right.release();
+    return y;
+  },
+  backward(ctx, g: Tensor) {
+    const [a, b] = ctx.saved as [Tensor, Tensor];
+    return [
+      ctx.needs[0] ? sumBatch(product(g, transpose(b, 1, 2)), a) : undefined,
+      ctx.needs[1] ? sumBatch(product(transpose(a, 1, 2), g), b) : undefined,
+    ];
+  },
+});
+
+/** Sums a gradient over the batch where its operand was shared by all of it. */
+function sumBatch(g: Tensor, operand: Tensor): Tensor {
+  return g.shape[0] === operand.shape[0] ? g : sum(g, 0, { keepdim: true });
+}
+
+const product = (a: Tensor, b: Tensor): Tensor => productOp([a, b], {});
+
+/**
+ * Matrix product (..., M, K) x (..., K, N) -> (..., M, N), batch dims broadcasting; one-dimensional operands are a row
+ * on the left and a column on the right, and lose that dim in the result.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  checkOperands("matmul", a, b);
+  if (a.ndim === 1) return squeeze(matmul(unsqueeze(a, 0), b), b.ndim === 1 ? 0 : -2);
+  if (b.ndim === 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
+  const [M, K, N] = [a.shape[a.ndim - 2] as number, a.shape[a.ndim - 1] as number, b.shape[b.ndim - 1] as number];
+  check(
+    b.shape[b.ndim - 2] === K,
+    ShapeError,
+    () => `matmul: inner sizes differ: a is [${a.shape}] (K = ${K}), b is [${b.shape}] (K = ${b.shape[b.ndim - 2]})`,
+  );
+  const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
+  // A single right matrix makes one tall product out of a whole batch.
+  if (b.ndim === 2)
+    return reshape(product(reshape(a, [1, sizeOf(a.shape.slice(0, -1)), K]), unsqueeze(b, 0)), [...lead, M, N]);
+  const [x, y] = [batched(a, lead), batched(b, lead)];
+  return reshape(product(x, y), [...lead, M, N]);
+}
+
+/** (..., R, C) as (batch, R, C); batch 1 stands for any. */
+function batched(x: Tensor, lead: Shape): Tensor {
+  const matrix = x.shape.slice(-2);
+  const own = sizeOf(x.shape.slice(0, -2));
+  const full = own === 1 ? x : expand(x, [...lead, ...matrix]);
+  return reshape(full, [own === 1 ? 1 : sizeOf(lead), ...matrix]);
+}
+
+function checkOperands(op: string, a: Tensor, b: Tensor): void {
+  for (const [argument, x] of Object.entries({ a, b })) {
+    check(x?.dtype === "f32" || x?.dtype === "f16", DtypeError, () =>
+      expected(op, argument, "a float tensor", x?.dtype ?? x),
+    );
+    check(x.ndim > 0, ShapeError, () => expected(op, argument, "at least one dim", x));
+  }
+}
+
+/** beta * input + alpha * (a x b) for matrices a (M, K), b (K, N) and an input that broadcasts to (M, N). */
+export function addmm(
+  input: Tensor,
+  a: Tensor,
+  b: Tensor,
+  { beta = 1, alpha = 1 }: { beta?: number; alpha?: number } = {},
+): Tensor {
+  check(a.ndim === 2 && b.ndim === 2, ArgumentError, () => expected("addmm", "a, b", "matrices", [a, b]));
+  const scaled = (x: Tensor, factor: number) => (factor === 1 ? x : mul(x, factor));
+  return add(scaled(input, beta), scaled(matmul(a, b), alpha));
+}
