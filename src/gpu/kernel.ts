@@ -97,12 +97,19 @@ export class Kernel {
     return this.#gpu.createBindGroup({ label: this.label, layout: this.#layout, entries });
   }
 
-  /** WebGPU forbids one buffer as both read and written in a dispatch, whatever the ranges. */
+  /**
+   * WebGPU forbids one buffer as both read and written in a dispatch, whatever the ranges; two that are both written,
+   * such as gradients in flat storage, need only lie apart.
+   */
   #checkOverlap(slices: readonly BufferSlice[]): void {
     const { bindings } = this.shader;
     slices.forEach((slice, i) => {
       if (bindings[i]?.access !== "read_write") return;
-      const other = slices.findIndex((one, j) => j !== i && one.buffer === slice.buffer);
+      const other = slices.findIndex((one, j) => {
+        if (j === i || one.buffer !== slice.buffer) return false;
+        const apart = one.offset + one.size <= slice.offset || slice.offset + slice.size <= one.offset;
+        return bindings[j]?.access !== "read_write" || !apart;
+      });
       check(
         other < 0,
         ValidationError,
