@@ -1,0 +1,34 @@
+import { checkNumber } from "../errors.ts";
+import { adagrad } from "../gpu/shaders.generated.ts";
+import { Optimizer } from "./optimizer.ts";
+import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+
+export interface AdaGradOptions extends BaseOptions {
+  /** Default 0. */
+  lrDecay: number;
+  /** What the sums of squares start from. Default 0. */
+  initialAccumulatorValue: number;
+  /** Default 1e-10. */
+  eps: number;
+}
+
+const rule: Rule<AdaGradOptions> = {
+  name: "AdaGrad",
+  shader: adagrad,
+  defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 },
+  moments: [{ name: "sum", binding: "sum", initial: ({ initialAccumulatorValue }) => initialAccumulatorValue }],
+  check({ lrDecay, initialAccumulatorValue, eps }) {
+    checkNumber("AdaGrad", "lrDecay", lrDecay, 0);
+    checkNumber("AdaGrad", "initialAccumulatorValue", initialAccumulatorValue, 0);
+    checkNumber("AdaGrad", "eps", eps, 0);
+  },
+  overrides: () => ({}),
+  row: ({ lrDecay, weightDecay, eps }, lr, t) => [lr / (1 + (t - 1) * lrDecay), weightDecay, eps, 0, 0, 0, 0, 0],
+};
+
+/** `g += weightDecay p`, `s += g^2`, `p -= lr / (1 + (t - 1) lrDecay) g / (sqrt(s) + eps)`. Duchi, Hazan, Singer 2011. */
+export class AdaGrad extends Optimizer<AdaGradOptions> {
+  constructor(params: ParamsInput<AdaGradOptions>, options: Partial<AdaGradOptions> = {}) {
+    super(rule, params, options);
+  }
+}

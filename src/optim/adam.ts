@@ -1,0 +1,66 @@
+import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
+import { adam } from "../gpu/shaders.generated.ts";
+import { checkFlag } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
+import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+
+export interface AdamOptions extends BaseOptions {
+  /** How much of the first and second moment is kept. Default [0.9, 0.999]. */
+  betas: readonly [number, number];
+  /** Default 1e-8. */
+  eps: number;
+  /** Divides by the largest second moment so far. Default false. */
+  amsgrad: boolean;
+}
+
+/** The two optimizers differ in where the decay goes: into the gradient, or onto the parameter. */
+function adamRule(name: string, weightDecay: number, decoupled: boolean): Rule<AdamOptions> {
+  return {
+    name,
+    shader: adam,
+    defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false },
+    moments: [
+      { name: "exp_avg", binding: "expAvg" },
+      { name: "exp_avg_sq", binding: "expAvgSq" },
+      { name: "max_exp_avg_sq", binding: "maxExpAvgSq", used: ({ amsgrad }) => amsgrad },
+    ],
+    check({ betas, eps, amsgrad }) {
+      check(Array.isArray(betas) && betas.length === 2, ArgumentError, () =>
+        expected(name, "betas", "two numbers", betas),
+      );
+      for (const beta of betas) {
+        checkNumber(name, "betas", beta, 0);
+        check(beta < 1, ArgumentError, () => expected(name, "betas", "numbers below 1", betas));
+      }
+      checkNumber(name, "eps", eps, 0);
+      checkFlag(name, "amsgrad", amsgrad);
+    },
+    overrides: ({ amsgrad }) => ({ AMSGRAD: amsgrad }),
+    row({ betas: [beta1, beta2], eps, weightDecay: decay }, lr, t) {
+      const l2 = decoupled ? 0 : decay;
+      const factor = decoupled ? 1 - lr * decay : 1;
+      return [1 - beta1, 1 - beta2, l2, factor, lr / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), eps, 0];
+    },
+  };
+}
+
+const adamL2 = adamRule("Adam", 0, false);
+const adamDecoupled = adamRule("AdamW", 1e-2, true);
+
+/**
+ * `g += weightDecay p`, `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,
+ * `p -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)`, t the parameter's own step count. Kingma, Ba 2015;
+ * amsgrad: Reddi, Kale, Kumar 2018.
+ */
+export class Adam extends Optimizer<AdamOptions> {
+  constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(adamL2, params, options);
+  }
+}
+
+/** Adam whose decay bypasses the moments: `p *= 1 - lr weightDecay` before the update. Loshchilov, Hutter 2019. */
+export class AdamW extends Optimizer<AdamOptions> {
+  constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    super(adamDecoupled, params, options);
+  }
+}

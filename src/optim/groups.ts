@@ -1,0 +1,141 @@
+/** Parameter groups: what a user may pass as an optimizer's first argument, checked and completed. */
+import { ArgumentError, check, checkKeys, checkNumber, expected, show } from "../errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import type { BaseOptions, GroupInput, LearningRate, ParamGroup, ParamsInput, Rule } from "./rule.ts";
+
+/** The groups of an optimizer with every option filled in. Throws before anything is dispatched. */
+export function makeGroups<O extends BaseOptions>(
+  rule: Rule<O>,
+  input: ParamsInput<O>,
+  options: Partial<O>,
+): ParamGroup<O>[] {
+  const { name } = rule;
+  const known = Object.keys(rule.defaults);
+  check(typeof options === "object" && options !== null, ArgumentError, () =>
+    expected(name, "options", "an object", options),
+  );
+  checkKeys(name, options, known);
+  const groups = listGroups<O>(name, input).map((group) => {
+    checkKeys(`${name} group`, group, ["params", ...known]);
+    const params = listParams(name, group.params);
+    return {
+      ...given(rule.defaults),
+      ...given(options),
+      ...given(group),
+      params: Object.freeze(params),
+    } as unknown as ParamGroup<O>;
+  });
+  for (const group of groups) checkGroup(rule, group);
+  checkParams(
+    name,
+    groups.flatMap(({ params }) => params),
+  );
+  return groups;
+}
+
+/** Throws for options outside their domain. */
+export function checkGroup<O extends BaseOptions>(rule: Rule<O>, group: O): void {
+  const { lr, weightDecay } = group;
+  if (typeof lr !== "function") checkRate(rule.name, lr);
+  checkNumber(rule.name, "weightDecay", weightDecay, 0);
+  rule.check(group);
+}
+
+/** The learning rate of step `step`, counted from 0. */
+export function rateAt(op: string, lr: LearningRate, step: number): number {
+  if (typeof lr !== "function") return lr;
+  const rate = lr(step);
+  checkRate(`${op}: the schedule's value at step ${step}`, rate);
+  return rate;
+}
+
+function checkRate(op: string, lr: unknown): void {
+  check(typeof lr === "number" && Number.isFinite(lr) && lr >= 0, ArgumentError, () =>
+    expected(op, "lr", "a finite number >= 0 or a schedule (step) => number", lr),
+  );
+}
+
+export function checkFlag(op: string, argument: string, value: unknown): void {
+  check(typeof value === "boolean", ArgumentError, () => expected(op, argument, "true or false", value));
+}
+
+/** How messages call a parameter. */
+export const nameOf = (param: Tensor, index: number): string => (param.label ? `'${param.label}'` : `number ${index}`);
+
+function listGroups<O>(op: string, input: ParamsInput<O>): GroupInput<O>[] {
+  const isIterable =
+    typeof input === "object" && input !== null && Symbol.iterator in input && !(input instanceof Tensor);
+  check(isIterable, ArgumentError, () =>
+    expected(op, "params", "a list of tensors (model.parameters()) or of groups { params, … }", input),
+  );
+  const list = [...(input as Iterable<Tensor | GroupInput<O>>)];
+  check(list.length > 0, ArgumentError, () => expected(op, "params", "at least one parameter", list));
+  if (list.every((one) => one instanceof Tensor)) return [{ params: list } as unknown as GroupInput<O>];
+  for (const one of list) {
+    const isGroup = typeof one === "object" && one !== null && !(one instanceof Tensor) && "params" in one;
+    check(isGroup, ArgumentError, () => expected(op, "params", "only tensors, or only groups { params, … }", one));
+  }
+  return list as GroupInput<O>[];
+}
+
+function listParams(op: string, params: unknown): Tensor[] {
+  if (params instanceof Tensor) return [params];
+  const isIterable = typeof params === "object" && params !== null && Symbol.iterator in params;
+  check(isIterable, ArgumentError, () => expected(op, "group.params", "a list of tensors", params));
+  const list = [...(params as Iterable<Tensor>)];
+  for (const one of list) {
+    check(one instanceof Tensor, ArgumentError, () => expected(op, "group.params", "only tensors", one));
+  }
+  return list;
+}
+
+function checkParams(op: string, params: readonly Tensor[]): void {
+  check(params.length > 0, ArgumentError, () => expected(op, "params", "at least one parameter", []));
+  const device = params[0]?.device;
+  const memory = new Map<object, string>();
+  params.forEach((param, i) => {
+    const name = nameOf(param, i);
+    param.assertLive(op);
+    check(
+      param.node === undefined,
+      ArgumentError,
+      () => `${op}: parameter ${name} is the result of an operation; only leaves can be optimized (use detach())`,
+    );
+    check(param.device === device, ArgumentError, () => `${op}: parameter ${name} is on another device than the first`);
+    const other = memory.get(param.storage);
+    check(
+      other === undefined,
+      ArgumentError,
+      () => `${op}: parameter ${name} is there twice, or shares its memory with parameter ${other}`,
+    );
+    memory.set(param.storage, name);
+  });
+}
+
+/** A copy of options without those that are undefined: they count as not given. */
+function given(options: object): object {
+  const found = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(found.map(([key, value]) => [key, Array.isArray(value) ? [...value] : value]));
+}
+
+/** Anything with named parameters: a module. */
+export interface Parametrized {
+  namedParameters(): Iterable<readonly [string, Tensor]>;
+}
+
+/**
+ * The parameters of a model in two groups: those with at least two dims get `weightDecay`, the others (biases, and the
+ * weights of norms) none.
+ */
+export function decayGroups(model: Parametrized, weightDecay: number): { params: Tensor[]; weightDecay: number }[] {
+  check(typeof model?.namedParameters === "function", ArgumentError, () =>
+    expected("decayGroups", "model", "a module (anything with namedParameters())", show(model)),
+  );
+  checkNumber("decayGroups", "weightDecay", weightDecay, 0);
+  const params = [...model.namedParameters()].map(([, param]) => param);
+  const groups = [
+    { params: params.filter(({ ndim }) => ndim > 1), weightDecay },
+    { params: params.filter(({ ndim }) => ndim <= 1), weightDecay: 0 },
+  ];
+  return groups.filter((group) => group.params.length > 0);
+}

@@ -1,0 +1,159 @@
+/** The optimizer: groups of parameters in flat storage, updated by one dispatch per kind of group and step. */
+import { ArgumentError, check, DisposedError, DtypeError, expected, ShapeError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import { copyInto } from "../tensor/copy.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { layout } from "../tensor/storage.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { flatten } from "./flat.ts";
+import { checkGroup, makeGroups, nameOf, rateAt } from "./groups.ts";
+import { kindOf, makeSlots, type Slot } from "./moments.ts";
+import { makePlan, type Plan, planKey, rowsHold, writeRows } from "./plan.ts";
+import type { BaseOptions, ParamGroup, ParamsInput, Rule } from "./rule.ts";
+import { applyState, type OptimizerState, readState } from "./state.ts";
+import { TableCache } from "./table.ts";
+
+/**
+ * What all optimizers share. Making one moves its parameters into flat storage, where `backward()` puts their gradients
+ * too. A parameter whose `grad` is null at `step()` is left alone entirely, and its own step count stands still.
+ */
+export abstract class Optimizer<O extends BaseOptions> {
+  /** The groups with all their options, which may be changed at any time: the next step goes by them, captured or not. */
+  readonly paramGroups: readonly ParamGroup<O>[];
+  readonly #device: Device;
+  readonly #rule: Rule<O>;
+  readonly #kinds: readonly string[];
+  readonly #slots: readonly Slot[];
+  readonly #plans = new TableCache<Plan>();
+  readonly #rates: number[];
+  #stepCount = 0;
+  #layoutEpoch: number;
+  #disposed = false;
+
+  constructor(rule: Rule<O>, params: ParamsInput<O>, options: Partial<O>) {
+    this.#rule = rule;
+    this.paramGroups = makeGroups(rule, params, options);
+    const all = this.paramGroups.flatMap((group) => group.params);
+    this.#device = (all[0] as Tensor).device;
+    this.#device.assertOpen(rule.name);
+    this.#device.recorder.tape?.refuse(`making an optimizer (${rule.name})`);
+    flatten(rule.name, all, (param) => nameOf(param, all.indexOf(param)));
+    this.#kinds = this.paramGroups.map((group) => kindOf(rule, group));
+    this.#slots = makeSlots(rule, this.paramGroups);
+    this.#rates = this.paramGroups.map(() => 0);
+    this.#layoutEpoch = layout.epoch;
+  }
+
+  /** Steps taken so far: what a schedule is given in the next step. */
+  get stepCount(): number {
+    return this.#stepCount;
+  }
+
+  /** Updates every parameter that has a gradient. */
+  step(): void {
+    this.#assertLive();
+    for (const { param } of this.#slots) this.#device.recorder.tape?.readsGrad(param);
+    const slots = this.#slots.filter(({ param }) => param.grad !== null);
+    for (const slot of slots) this.#checkGradient(slot);
+    const plan = this.#planFor(slots);
+    this.#device.guard(() => rowsHold(plan));
+    this.#device.eachRun(() => this.#advance(plan));
+    for (const { param } of slots) {
+      if (param.grad !== param.gradSlot) copyInto(param.gradSlot as Tensor, param.grad as Tensor);
+    }
+    for (const launch of plan.launches) {
+      const refresh = () => {
+        writeRows(this.#rule, this.paramGroups, this.#rates, launch);
+        return launch.args;
+      };
+      this.#device.dispatch(launch.kernel, refresh(), launch.groups, refresh);
+    }
+  }
+
+  /** Sets every parameter's `grad` to null. The memory stays: the next `backward()` overwrites it. */
+  zeroGrad(): void {
+    for (const { param } of this.#slots) param.grad = null;
+  }
+
+  /**
+   * Copies of all state, with PyTorch's structure and names: `state` by parameter (its label where it has one, else its
+   * index), `paramGroups` with every option. A schedule is not part of it: `lr` is its present value.
+   */
+  stateDict(): OptimizerState {
+    this.#assertLive();
+    this.#device.recorder.tape?.refuse("stateDict()");
+    const rates = this.paramGroups.map(({ lr }) => rateAt(this.#rule.name, lr, this.#stepCount));
+    return readState({ rule: this.#rule, groups: this.paramGroups, slots: this.#slots }, this.#stepCount, rates);
+  }
+
+  /**
+   * Continues from a state dict, of this library or of PyTorch (`param_groups`, options in snake_case). Groups whose
+   * `lr` is a schedule keep it. Throws before anything is changed.
+   */
+  loadStateDict(state: object): void {
+    this.#assertLive();
+    this.#device.recorder.tape?.refuse("loadStateDict()");
+    const parts = { rule: this.#rule, groups: this.paramGroups, slots: this.#slots };
+    this.#stepCount = applyState(parts, state, (group, i) => this.#checkKind(group, i));
+  }
+
+  /** Frees the state. Without it the garbage collector does. The parameters stay usable. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#plans.clear();
+    for (const { region } of this.#slots) for (const moment of region.moments) moment.dispose();
+  }
+
+  #assertLive(): void {
+    check(!this.#disposed, DisposedError, () => `${this.#rule.name}: the optimizer was disposed`);
+    this.#device.assertOpen(this.#rule.name);
+  }
+
+  /** What the host does in each run or replay of a step, before its dispatches: new rates, checked, and new counts. */
+  #advance(plan: Plan): void {
+    this.paramGroups.forEach((group, i) => {
+      checkGroup(this.#rule, group);
+      this.#checkKind(group, i);
+    });
+    const rates = this.paramGroups.map(({ lr }) => rateAt(this.#rule.name, lr, this.#stepCount));
+    rates.forEach((rate, i) => {
+      this.#rates[i] = rate;
+    });
+    for (const slot of plan.slots) {
+      slot.steps++;
+      slot.param.storage.writes++;
+    }
+    this.#stepCount++;
+  }
+
+  #checkKind(group: O, i: number): void {
+    check(
+      kindOf(this.#rule, group) === this.#kinds[i],
+      ArgumentError,
+      () =>
+        `${this.#rule.name}: group ${i} was made with the kernel options ${this.#kinds[i]} and cannot change to ` +
+        `${kindOf(this.#rule, group)}; make a new optimizer`,
+    );
+  }
+
+  #checkGradient({ param, index }: Slot): void {
+    const op = `${this.#rule.name}.step`;
+    const name = `grad of parameter ${nameOf(param, index)}`;
+    const grad = param.grad as Tensor;
+    check(grad instanceof Tensor, ArgumentError, () => expected(op, name, "a tensor or null", grad));
+    param.assertLive(op);
+    grad.assertLive(op);
+    check(sameShape(grad.shape, param.shape), ShapeError, () => expected(op, name, `shape [${param.shape}]`, grad));
+    check(grad.dtype === "f32", DtypeError, () => expected(op, name, "dtype f32", grad.dtype));
+    check(grad.device === param.device, ArgumentError, () => `${op}: the ${name} is on another device`);
+  }
+
+  #planFor(slots: readonly Slot[]): Plan {
+    if (this.#layoutEpoch !== layout.epoch) {
+      this.#plans.clear();
+      this.#layoutEpoch = layout.epoch;
+    }
+    return this.#plans.get(planKey(slots), () => makePlan(this.#device, this.#rule, this.paramGroups, slots));
+  }
+}

@@ -1,0 +1,46 @@
+import { checkNumber } from "../errors.ts";
+import { rmsprop } from "../gpu/shaders.generated.ts";
+import { checkFlag } from "./groups.ts";
+import { Optimizer } from "./optimizer.ts";
+import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+
+export interface RMSPropOptions extends BaseOptions {
+  /** How much of the averages is kept. Default 0.99. */
+  alpha: number;
+  /** Default 1e-8. */
+  eps: number;
+  /** Default 0: none. */
+  momentum: number;
+  /** Divides by the standard deviation of the gradients in place of their root mean square. Default false. */
+  centered: boolean;
+}
+
+const rule: Rule<RMSPropOptions> = {
+  name: "RMSProp",
+  shader: rmsprop,
+  defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false },
+  moments: [
+    { name: "square_avg", binding: "squareAvg" },
+    { name: "grad_avg", binding: "gradAvg", used: ({ centered }) => centered },
+    { name: "momentum_buffer", binding: "momentumBuffer", used: ({ momentum }) => momentum > 0 },
+  ],
+  check({ alpha, eps, momentum, centered }) {
+    checkNumber("RMSProp", "alpha", alpha, 0, 1);
+    checkNumber("RMSProp", "eps", eps, 0);
+    checkNumber("RMSProp", "momentum", momentum, 0);
+    checkFlag("RMSProp", "centered", centered);
+  },
+  overrides: ({ centered, momentum }) => ({ CENTERED: centered, MOMENTUM: momentum > 0 }),
+  row: ({ alpha, eps, weightDecay, momentum }, lr) => [lr, weightDecay, 1 - alpha, eps, momentum, 0, 0, 0],
+};
+
+/**
+ * `g += weightDecay p`, `s = alpha s + (1 - alpha) g^2`, with `centered` also `m = alpha m + (1 - alpha) g` and
+ * `s - m^2` in place of `s`, clamped at 0; `u = momentum u + g / (sqrt(s) + eps)`, `p -= lr u`. Tieleman, Hinton 2012;
+ * centred: Graves 2013.
+ */
+export class RMSProp extends Optimizer<RMSPropOptions> {
+  constructor(params: ParamsInput<RMSPropOptions>, options: Partial<RMSPropOptions> = {}) {
+    super(rule, params, options);
+  }
+}

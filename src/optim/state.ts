@@ -1,0 +1,204 @@
+/** State dicts of optimizers: out, as copies, and in, from here or from PyTorch. */
+import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
+import { copyInto } from "../tensor/copy.ts";
+import { type TensorData, tensor } from "../tensor/create.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
+import { checkGroup } from "./groups.ts";
+import { fillMoment, momentOf, type Slot } from "./moments.ts";
+import type { BaseOptions, ParamGroup, Rule } from "./rule.ts";
+
+export interface OptimizerState {
+  /** Steps of the optimizer: what its schedules go by. */
+  readonly stepCount: number;
+  /** Per parameter that has taken a step: `step` and the moments, under PyTorch's names. */
+  readonly state: Readonly<Record<string, Readonly<Record<string, Tensor | number>>>>;
+  /** The groups' options, and the keys of their parameters in `state`. */
+  readonly paramGroups: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface Parts<O extends BaseOptions> {
+  readonly rule: Rule<O>;
+  readonly groups: readonly ParamGroup<O>[];
+  readonly slots: readonly Slot[];
+}
+
+export function readState<O extends BaseOptions>(
+  parts: Parts<O>,
+  stepCount: number,
+  rates: readonly number[],
+): OptimizerState {
+  const { rule, groups, slots } = parts;
+  const keys = keysOf(slots);
+  const state: Record<string, Record<string, Tensor | number>> = {};
+  for (const slot of slots.filter(({ steps }) => steps > 0)) {
+    const entry: Record<string, Tensor | number> = { step: slot.steps };
+    eachMoment(parts, slot, (name, k) => {
+      const { device, shape } = slot.param;
+      const moment = momentOf(slot, k);
+      entry[name] = empty(device, shape);
+      copyInto(entry[name], moment);
+      moment.dispose();
+    });
+    state[keys[slot.index] as string] = entry;
+  }
+  const paramGroups = groups.map((group, i) => {
+    const options = Object.fromEntries(Object.keys(rule.defaults).map((key) => [key, group[key as keyof O]]));
+    const params = slots.filter((slot) => slot.group === i).map(({ index }) => keys[index] as string);
+    return { ...structuredClone({ ...options, lr: rates[i] }), params };
+  });
+  return { stepCount, state, paramGroups };
+}
+
+/** Puts a state dict in place and returns the optimizer's step count. `checkKind` throws for options that need other kernels. */
+export function applyState<O extends BaseOptions>(
+  parts: Parts<O>,
+  dict: object,
+  checkKind: (group: O, i: number) => void,
+): number {
+  const { rule, groups, slots } = parts;
+  const op = `${rule.name}.loadStateDict`;
+  const { state, loaded, stepCount } = readDict(op, dict, groups.length);
+  const options = groups.map((group, i) => optionsFrom(op, rule, group, loaded[i] as Loose));
+  options.forEach((one, i) => {
+    checkGroup(rule, one);
+    checkKind(one, i);
+  });
+  const entries = matchEntries(op, parts, state, loaded);
+  const moments = slots.map((slot) => momentsFrom(op, parts, slot, entries[slot.index]));
+  groups.forEach((group, i) => {
+    Object.assign(group, options[i]);
+  });
+  slots.forEach((slot, i) => {
+    slot.steps = moments[i]?.steps ?? 0;
+    eachMoment(parts, slot, (name, k, initial) => {
+      const source = moments[i]?.tensors[name];
+      if (source) writeMoment(slot, k, source);
+      else fillMoment(slot, k, initial);
+    });
+  });
+  return stepCount ?? Math.max(0, ...slots.map(({ steps }) => steps));
+}
+
+type Loose = Readonly<Record<string, unknown>>;
+
+function readDict(
+  op: string,
+  dict: object,
+  groupCount: number,
+): { state: Loose; loaded: readonly Loose[]; stepCount: number | undefined } {
+  const { state, paramGroups, param_groups, stepCount } = (dict ?? {}) as Loose;
+  const loaded = paramGroups ?? param_groups;
+  check(typeof state === "object" && state !== null, ArgumentError, () =>
+    expected(op, "state", "an object by parameter", state),
+  );
+  check(Array.isArray(loaded), ArgumentError, () => expected(op, "paramGroups", "a list of groups", loaded));
+  check(loaded.length === groupCount, ArgumentError, () =>
+    expected(op, "paramGroups", `${groupCount} groups`, loaded.length),
+  );
+  const counted = stepCount === undefined || (Number.isSafeInteger(stepCount) && (stepCount as number) >= 0);
+  check(counted, ArgumentError, () => expected(op, "stepCount", "a whole number >= 0", stepCount));
+  return { state: state as Loose, loaded: loaded as Loose[], stepCount: stepCount as number | undefined };
+}
+
+/** A group's options with those of a loaded group in their place. */
+function optionsFrom<O extends BaseOptions>(op: string, rule: Rule<O>, group: ParamGroup<O>, loaded: Loose): O {
+  check(loaded.maximize !== true, ArgumentError, () =>
+    expected(op, "maximize", "false: negate the loss instead", true),
+  );
+  const options: Record<string, unknown> = {};
+  for (const key of Object.keys(rule.defaults)) {
+    const value = loaded[key] ?? loaded[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
+    const keepsSchedule = key === "lr" && typeof group.lr === "function";
+    options[key] = value === undefined || keepsSchedule ? group[key as keyof O] : structuredClone(value);
+  }
+  return options as unknown as O;
+}
+
+/** The loaded entry of each parameter: by name, or by place where the dict goes by numbers as PyTorch's does. */
+function matchEntries<O extends BaseOptions>(
+  op: string,
+  { slots, groups }: Parts<O>,
+  state: Loose,
+  loaded: readonly Loose[],
+): (Loose | undefined)[] {
+  const theirs = loaded.flatMap(({ params }, i) => {
+    const count = groups[i]?.params.length;
+    check(Array.isArray(params) && params.length === count, ShapeError, () =>
+      expected(op, `paramGroups[${i}].params`, `${count} parameters`, Array.isArray(params) ? params.length : params),
+    );
+    return params.map(String);
+  });
+  const ours = keysOf(slots);
+  const byName = theirs.every((key) => ours.includes(key));
+  check(
+    byName || theirs.every((key) => /^\d+$/.test(key)),
+    ArgumentError,
+    () => `${op}: unknown parameter '${theirs.find((key) => !ours.includes(key))}' (known: ${ours.join(", ")})`,
+  );
+  const stray = Object.keys(state).find((key) => !theirs.includes(key));
+  check(stray === undefined, ArgumentError, () => `${op}: state of '${stray}', which is in none of the dict's groups`);
+  return slots.map(({ index }) => state[(byName ? ours : theirs)[index] as string] as Loose | undefined);
+}
+
+interface Loaded {
+  readonly steps: number;
+  readonly tensors: Record<string, Tensor>;
+}
+
+function momentsFrom<O extends BaseOptions>(
+  op: string,
+  parts: Parts<O>,
+  slot: Slot,
+  entry: Loose | undefined,
+): Loaded | undefined {
+  if (!entry) return undefined;
+  const key = keysOf(parts.slots)[slot.index];
+  const tensors: Record<string, Tensor> = {};
+  eachMoment(parts, slot, (name) => {
+    const value = entry[name];
+    // PyTorch writes None for a momentum that has not begun.
+    if (value !== undefined && value !== null)
+      tensors[name] = asTensor(`${op}: ${key}`, name, value as Tensor | TensorData, slot.param);
+  });
+  // Not all of PyTorch's optimizers count their steps; whether there was one is all that matters to those.
+  const steps = entry.step ?? (Object.keys(tensors).length > 0 ? 1 : 0);
+  check(Number.isSafeInteger(steps) && (steps as number) >= 0, ArgumentError, () =>
+    expected(`${op}: ${key}`, "step", "a whole number >= 0 (of a tensor: await item())", steps),
+  );
+  return { steps: steps as number, tensors };
+}
+
+function asTensor(op: string, name: string, value: Tensor | TensorData, param: Tensor): Tensor {
+  const { shape, device } = param;
+  if (!(value instanceof Tensor)) return tensor(value, { shape, device, dtype: "f32" });
+  value.assertLive(op);
+  check(sameShape(value.shape, shape) && value.dtype === "f32" && value.device === device, ShapeError, () =>
+    expected(op, name, `an f32 tensor of shape [${shape}] on the parameter's device`, value),
+  );
+  return value;
+}
+
+function writeMoment(slot: Slot, k: number, source: Tensor): void {
+  const moment = momentOf(slot, k);
+  copyInto(moment, source);
+  moment.dispose();
+}
+
+function eachMoment<O extends BaseOptions>(
+  { rule, groups }: Parts<O>,
+  slot: Slot,
+  visit: (name: string, k: number, initial: number) => void,
+): void {
+  const group = groups[slot.group] as O;
+  rule.moments.forEach(({ name, used, initial }, k) => {
+    if (used?.(group) ?? true) visit(name, k, initial?.(group) ?? 0);
+  });
+}
+
+/** Labels where they tell the parameters apart, else indices. */
+function keysOf(slots: readonly Slot[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { param } of slots) if (param.label) counts.set(param.label, (counts.get(param.label) ?? 0) + 1);
+  return slots.map(({ param, index }) => (param.label && counts.get(param.label) === 1 ? param.label : String(index)));
+}
