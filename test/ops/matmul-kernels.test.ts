@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import {
+  type Activation,
+  canRun,
+  type Matmul,
+  runMatmul,
+  type Variant,
+  variants,
+} from "../../src/ops/matmul-kernels.ts";
+import { tensor } from "../../src/tensor/create.ts";
+import { readData } from "../../src/tensor/read.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import { productAt, rowSumAt } from "../reference/matmul.ts";
+import { isClose } from "../support/close.ts";
+import { testDevice } from "../support/device.ts";
+
+const device = await testDevice();
+const SIZES = [0, 1, 2, 3, 15, 16, 17, 31, 33, 63, 65, 127, 129, 535];
+const TRANSPOSES = [false, true].flatMap((transA) => [false, true].map((transB) => ({ transA, transB })));
+/** All sizes with all kernels; else a sample, and few pipelines of the GPU kernels, which take software seconds to compile. */
+const EVERYTHING = process.env.GRADWELL_TEST_ALL === "1";
+
+/** What a case is made of; the buffers are filled with random numbers. */
+type Case = Omit<Matmul, "a" | "b" | "c" | "bias" | "saved" | "biasGrad"> & {
+  readonly withBias?: boolean;
+  readonly withBiasGrad?: boolean;
+};
+
+/** Park and Miller's generator: cases are the same in every run. */
+let state = 1;
+const random = () => {
+  state = (state * 48271) % 2147483647;
+  return state / 2147483647;
+};
+const randoms = (size: number) => Float32Array.from({ length: size }, () => random() * 2 - 1);
+const pick = (list: readonly number[]) => list[Math.floor(random() * list.length)] as number;
+
+/** Runs a case on poisoned outputs and compares sampled elements with float64. */
+async function verify(one: Case): Promise<void> {
+  const { withBias, withBiasGrad, ...sizes } = one;
+  const { M, N, K, batch = 1, strideA = M * K, strideB = K * N, accumulate, derivative } = sizes;
+  const host = {
+    a: randoms(strideA * (batch - 1) + M * K),
+    b: randoms(strideB * (batch - 1) + K * N),
+    ...(withBias && { bias: randoms(N) }),
+    ...(derivative && { saved: randoms(batch * M * N) }),
+  };
+  const old = accumulate ? randoms(batch * M * N) : new Float32Array(batch * M * N).fill(NaN);
+  const c = tensor(old);
+  const biasGrad = tensor(new Float32Array(M).fill(accumulate ? 0.5 : NaN));
+  const buffers = Object.fromEntries(Object.entries(host).map(([name, data]) => [name, tensor(data)]));
+  const bound = Object.fromEntries(Object.entries(buffers).map(([name, { binding }]) => [name, binding]));
+  const args = { ...sizes, ...bound, c: c.binding, ...(withBiasGrad && { biasGrad: biasGrad.binding }) };
+  runMatmul(device, args as unknown as Matmul);
+  const product = { ...sizes, ...host, ...(accumulate && { before: old }) };
+  await expectElements(c, batch * M * N, one, (i) =>
+    productAt(product, Math.floor(i / (M * N)), Math.floor(i / N) % M, i % N),
+  );
+  const before = accumulate ? 0.5 : 0;
+  if (withBiasGrad) await expectElements(biasGrad, M, one, (i) => before + rowSumAt(product, i));
+  for (const one of [c, biasGrad, ...Object.values(buffers)]) one.dispose();
+}
+
+const SAMPLES = 60;
+
+/** No element may be left poisoned; the last one and a random sample must be right. */
+async function expectElements(x: Tensor, size: number, one: Case, reference: (i: number) => number): Promise<void> {
+  const values = await readData(x);
+  expect(values.findIndex(Number.isNaN), `NaN in ${JSON.stringify(one)}`).toBe(-1);
+  for (let sample = 0; sample < Math.min(SAMPLES, size); sample++) {
+    const i = sample === 0 ? size - 1 : Math.floor(random() * size);
+    const [got, want] = [values[i] as number, reference(i)];
+    // Sums of K products of magnitude 1 in f32.
+    if (!isClose(got, want, { rtol: 1e-5, atol: 1e-5 + 1e-7 * one.K })) {
+      expect.fail(`[${i}] is ${got}, should be ${want} in ${JSON.stringify(one)}`);
+    }
+  }
+}
+
+const runnable = variants.filter((variant) => canRun(device, variant));
+/** Kernels that were made for the kind of adapter at hand. */
+const atHome = (variant: Variant) => variant.startsWith("tile") !== device.info.isSoftware;
+
+describe.each(runnable)("matmul kernel %s", (variant) => {
+  const many = EVERYTHING ? 60 : atHome(variant) ? 20 : 3;
+  it.each(TRANSPOSES)("tails of all sizes, %o", async (transposes) => {
+    for (let i = 0; i < many; i++) {
+      const [M, N, K] = [pick(SIZES), pick(SIZES), pick(SIZES)];
+      await verify({ variant, ...transposes, M, N, K });
+    }
+  });
+
+  it("batches, dense and broadcast", async () => {
+    await verify({ variant, M: 17, N: 36, K: 64, batch: 3 });
+    await verify({ variant, M: 17, N: 35, K: 33, batch: 3, strideA: 0, transB: true });
+    await verify({ variant, M: 17, N: 32, K: 32, batch: 3, strideB: 0, transA: true });
+  });
+
+  it("cuts K into parts, the epilogue after their sum", async () => {
+    await verify({ variant, M: 30, N: 40, K: 515, splits: 4, withBias: true, activation: "relu", batch: 2 });
+    await verify({ variant, M: 30, N: 40, K: 512, splits: 3, transA: true, withBiasGrad: true, alpha: 0.5 });
+  });
+
+  it("gives a bias's gradient beside its weight's", async () => {
+    await verify({ variant, M: 10, N: 128, K: 127, transA: true, withBiasGrad: true });
+    await verify({ variant, M: 150, N: 132, K: 64, transA: true, withBiasGrad: true, accumulate: true });
+  });
+});
+
+const home = runnable.filter((variant) => EVERYTHING || atHome(variant));
+const ACTIVATIONS: Activation[] = ["none", "relu", "leakyRelu", "gelu", "tanh", "sigmoid", "silu"];
+
+describe.each(home.slice(0, EVERYTHING ? undefined : 1))("matmul epilogue of %s", (variant) => {
+  const sizes = { variant, M: 33, N: 36, K: 40 };
+  it.each(ACTIVATIONS)("%s after a bias, and its derivative", async (activation) => {
+    await verify({ ...sizes, withBias: true, activation, slope: 0.2 });
+    await verify({ ...sizes, derivative: activation, slope: 0.2 });
+  });
+
+  it("adds to what is there, scaled", async () => {
+    await verify({ ...sizes, accumulate: true, alpha: -1.5, withBias: true, activation: "relu" });
+  });
+});
+
+it("chooses a kernel by itself, and cuts K where there are few tiles", async () => {
+  for (const N of [1, 10, 300]) await verify({ M: 5, N, K: 5000, transB: true, withBias: true });
+});
+
+it("takes relu's slope of 0 for infinite values too", async () => {
+  const [a, b, c] = [tensor([[-1e38, 1]]), tensor([[1e38], [1]]), tensor([NaN])];
+  runMatmul(device, { a: a.binding, b: b.binding, c: c.binding, M: 1, N: 1, K: 2, activation: "relu" });
+  expect([...(await readData(c))]).toEqual([0]);
+});
+
+it("gives the same bits every time", async () => {
+  const [a, b] = [tensor(randoms(10 * 4097)), tensor(randoms(4097 * 10))];
+  const runs = [0, 1].map(async () => {
+    const c = tensor(new Float32Array(100));
+    runMatmul(device, { a: a.binding, b: b.binding, c: c.binding, M: 10, N: 10, K: 4097 });
+    return readData(c);
+  });
+  const [first, second] = await Promise.all(runs);
+  expect(first).toEqual(second);
+});
