@@ -1,10 +1,32 @@
 // Element functions of the elementwise ops that WGSL lacks, or has with holes.
 
+/** -inf at 0 and NaN below, where some drivers' log is finite. */
+fn log_safe(x: f32) -> f32 {
+  let sign = bitcast<u32>(x) & 0x80000000u;
+  let special = select(0x7fc00000u | sign, 0xff800000u | sign, x == 0.0);
+  return select(log(x), bitcast<f32>(special), x <= 0.0) + nan_of(x);
+}
+
+// WGSL asks of sin and cos an absolute 2^-11 only. These are right to the last places for |x| < 1e4: Cody and Waite's
+// reduction by quarter turns, whose first two parts are exact in products with whole numbers below 2^13. Coefficients: Cephes.
+fn sin_turned(x: f32, quarters: i32) -> f32 {
+  let n = round(x * 0.6366197724);
+  let r = ((x - n * 1.5703125) - n * 4.83751297e-4) - n * 7.54978995e-8;
+  let z = r * r;
+  let sine = r + r * z * (-0.16666654611 + z * (8.3321608736e-3 - z * 1.9515295891e-4));
+  let cosine = 1.0 - 0.5 * z + z * z * (4.16666456830e-2 + z * (-1.38873162549e-3 + z * 2.44331571181e-5));
+  let turn = (i32(n) + quarters) & 3;
+  let value = select(sine, cosine, (turn & 1) == 1);
+  return select(value, -value, turn >= 2);
+}
+fn sin_exact(x: f32) -> f32 { return sin_turned(x, 0); }
+fn cos_exact(x: f32) -> f32 { return sin_turned(x, 1); }
+
 /** log(1 + x), accurate near 0. */
 fn log1p_safe(x: f32) -> f32 {
   let u = 1.0 + x;
-  // Goldberg's correction: the rounding of 1 + x cancels in the quotient.
-  return select(log(u) * (x / (u - 1.0)), x, u == 1.0) ;
+  // Goldberg's correction: the rounding of 1 + x cancels in the quotient, which for a large x is 1.
+  return select(log_safe(u) * select(x / (u - 1.0), 1.0, u > 1e8), x, u == 1.0);
 }
 
 /** Any base: whole exponents by multiplication up to 16, negative bases for whole exponents, NaN where the result is not real. */

@@ -87,9 +87,9 @@ export const abs = defineUnary("abs", {
   derivative: (x) => sign(x),
 });
 export const sign = defineUnary("sign", { wgsl: "sign(a) + nan_of(a)", whole: "sign(a)", gradient: "0.0 * g" });
-export const exp = defineUnary("exp", { wgsl: "exp(a)", saves: "y", gradient: "b * g", derivative: (_, y) => y });
+export const exp = defineUnary("exp", { wgsl: "exp(a) + nan_of(a)", saves: "y", gradient: "b * g", derivative: (_, y) => y });
 export const log = defineUnary("log", {
-  wgsl: "log(a)",
+  wgsl: "log_safe(a)",
   saves: "x",
   gradient: "g / a",
   derivative: (x) => reciprocal(x),
@@ -126,15 +126,15 @@ export const reciprocal = defineUnary("reciprocal", {
   derivative: (_, y) => neg(square(y)),
 });
 export const sin = defineUnary("sin", {
-  wgsl: "sin(a)",
+  wgsl: "sin_exact(a)",
   saves: "x",
-  gradient: "cos(a) * g",
+  gradient: "cos_exact(a) * g",
   derivative: (x) => cos(x),
 });
 export const cos = defineUnary("cos", {
-  wgsl: "cos(a)",
+  wgsl: "cos_exact(a)",
   saves: "x",
-  gradient: "-sin(a) * g",
+  gradient: "-sin_exact(a) * g",
   derivative: (x) => neg(sin(x)),
 });
 export const erf = defineUnary("erf", {
