@@ -103,3 +103,5 @@ export { keep, scope } from "./tensor/scope.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Dtype } from "./tensor/storage.ts";
 export { Tensor } from "./tensor/tensor.ts";
+export * as data from "./data/index.ts";
+export * as optim from "./optim/index.ts";

@@ -79,6 +79,9 @@ function attempts(wanted: Wanted): Attempt[] {
   }
 }
 
+/** Dawn rounds timestamps to 65.5 us against spying pages; a process of one's own may measure. */
+const EXACT_TIMESTAMPS = "disable-dawn-features=timestamp_quantization";
+
 /** Dawn crashes when the object of `create()` is collected, so all are kept; asking again reuses them. */
 const instances = new Map<string, GPU>();
 
@@ -86,7 +89,7 @@ async function createInstance(key: string, flags: string[]): Promise<GPU> {
   const known = instances.get(key);
   if (known) return known;
   const { create } = await import("webgpu");
-  const gpu = create(flags);
+  const gpu = create([...flags, EXACT_TIMESTAMPS]);
   instances.set(key, gpu);
   return gpu;
 }
