@@ -1,12 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  type Activation,
-  canRun,
-  type Matmul,
-  runMatmul,
-  type Variant,
-  variants,
-} from "../../src/ops/matmul-kernels.ts";
+import { type Activation, canRun, type Matmul, runMatmul, variants } from "../../src/ops/matmul-kernels.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/read.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -17,7 +10,7 @@ import { testDevice } from "../support/device.ts";
 const device = await testDevice();
 const SIZES = [0, 1, 2, 3, 15, 16, 17, 31, 33, 63, 65, 127, 129, 535];
 const TRANSPOSES = [false, true].flatMap((transA) => [false, true].map((transB) => ({ transA, transB })));
-/** All sizes with all kernels; else a sample, and few pipelines of the GPU kernels, which take software seconds to compile. */
+/** Every kernel in full; else only those for the adapter at hand. */
 const EVERYTHING = process.env.GRADWELL_TEST_ALL === "1";
 
 /** What a case is made of; the buffers are filled with random numbers. */
@@ -78,13 +71,14 @@ async function expectElements(x: Tensor, size: number, one: Case, reference: (i:
 }
 
 const runnable = variants.filter((variant) => canRun(device, variant));
-/** Kernels that were made for the kind of adapter at hand. */
-const atHome = (variant: Variant) => variant.startsWith("tile") !== device.info.isSoftware;
+const tiles = runnable.filter((variant) => variant.startsWith("tile"));
+/** Kernels that this adapter would choose; all, where everything is asked for. */
+const home = EVERYTHING ? runnable : device.info.isSoftware ? runnable.slice(0, 1) : tiles;
+const ACTIVATIONS: Activation[] = ["none", "relu", "leakyRelu", "gelu", "tanh", "sigmoid", "silu"];
 
-describe.each(runnable)("matmul kernel %s", (variant) => {
-  const many = EVERYTHING ? 60 : atHome(variant) ? 20 : 3;
+describe.each(home)("matmul kernel %s", (variant) => {
   it.each(TRANSPOSES)("tails of all sizes, %o", async (transposes) => {
-    for (let i = 0; i < many; i++) {
+    for (let i = 0; i < (EVERYTHING ? 100 : 25); i++) {
       const [M, N, K] = [pick(SIZES), pick(SIZES), pick(SIZES)];
       await verify({ variant, ...transposes, M, N, K });
     }
@@ -105,22 +99,27 @@ describe.each(runnable)("matmul kernel %s", (variant) => {
     await verify({ variant, M: 10, N: 128, K: 127, transA: true, withBiasGrad: true });
     await verify({ variant, M: 150, N: 132, K: 64, transA: true, withBiasGrad: true, accumulate: true });
   });
-});
 
-const home = runnable.filter((variant) => EVERYTHING || atHome(variant));
-const ACTIVATIONS: Activation[] = ["none", "relu", "leakyRelu", "gelu", "tanh", "sigmoid", "silu"];
-
-describe.each(home.slice(0, EVERYTHING ? undefined : 1))("matmul epilogue of %s", (variant) => {
-  const sizes = { variant, M: 33, N: 36, K: 40 };
   it.each(ACTIVATIONS)("%s after a bias, and its derivative", async (activation) => {
-    await verify({ ...sizes, withBias: true, activation, slope: 0.2 });
-    await verify({ ...sizes, derivative: activation, slope: 0.2 });
+    await verify({ variant, M: 33, N: 36, K: 40, withBias: true, activation, slope: 0.2 });
+    await verify({ variant, M: 33, N: 36, K: 40, derivative: activation, slope: 0.2 });
   });
 
   it("adds to what is there, scaled", async () => {
-    await verify({ ...sizes, accumulate: true, alpha: -1.5, withBias: true, activation: "relu" });
+    const epilogue = { accumulate: true, alpha: -1.5, withBias: true, activation: "relu" } as const;
+    await verify({ variant, M: 33, N: 36, K: 40, ...epilogue });
   });
 });
+
+// Kernels for other adapters: two pipelines each, since a software adapter takes seconds to compile one.
+it.each(runnable.filter((variant) => !home.includes(variant)))(
+  "matmul kernel %s, not made for here",
+  async (variant) => {
+    await verify({ variant, M: 133, N: 36, K: 64, transA: true, withBiasGrad: true });
+    await verify({ variant, M: 33, N: 132, K: 64, withBias: true, activation: "relu" });
+    for (const transposes of TRANSPOSES) await verify({ variant, ...transposes, M: 135, N: 33, K: 67 });
+  },
+);
 
 it("chooses a kernel by itself, and cuts K where there are few tiles", async () => {
   for (const N of [1, 10, 300]) await verify({ M: 5, N, K: 5000, transB: true, withBias: true });
