@@ -1,30 +1,31 @@
 // Fills with random numbers, four per Philox block.
 import package::lib::index::{linear_group, group_count};
-import package::lib::random::{philox, to_unit, to_normal};
+import package::lib::random::{philox, to_unit, to_normal, erf_inverse};
 
-struct Params { size: u32, a: f32, b: f32, seedLow: u32, seedHigh: u32, call: u32 }
+struct Params {
+  size: u32, a: f32, b: f32, seedLow: u32, seedHigh: u32, call: u32,
+  low: f32, high: f32,       // KIND 3: where the normal distribution is cut,
+  cdfLow: f32, cdfHigh: f32, // and erf((cut - a) / (b sqrt(2))) there
+}
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // (size), the bits of f32 or a whole number
 override WORKGROUP: u32 = 64;
-// 0: uniform in [a, b). 1: normal, mean a, std b. 2: whole numbers in [a, b). 3: normal cut at two std.
+// 0: uniform in [a, b). 1: normal, mean a, std b. 2: whole numbers in [a, b). 3: normal between low and high.
 override KIND: u32 = 0;
 override INTEGER: bool = false;
 
-// Redraws up to 12 times, each with 4.6 % to fail; what is left is clamped.
-fn truncated(place: u32) -> vec4f {
-  var value = vec4f(9.0);
-  for (var attempt = 0u; attempt < 12u; attempt++) {
-    let drawn = to_normal(philox(place, params.call, params.seedLow, params.seedHigh ^ (attempt << 20u)));
-    value = select(value, drawn, abs(value) > vec4f(2.0));
-  }
-  return clamp(value, vec4f(-2.0), vec4f(2.0)) * params.b + params.a;
+// Draws by the inverse of the distribution function, so that every draw counts, however narrow the cut.
+fn truncated(words: vec4u) -> vec4f {
+  let u = to_unit(words) * (params.cdfHigh - params.cdfLow) + params.cdfLow;
+  let normal = 1.4142135624 * vec4f(erf_inverse(u.x), erf_inverse(u.y), erf_inverse(u.z), erf_inverse(u.w));
+  return clamp(normal * params.b + params.a, vec4f(params.low), vec4f(params.high));
 }
 
 fn draw(place: u32) -> vec4f {
-  if (KIND == 3u) {
-    return truncated(place);
-  }
   let words = philox(place, params.call, params.seedLow, params.seedHigh);
+  if (KIND == 3u) {
+    return truncated(words);
+  }
   if (KIND == 1u) {
     return to_normal(words) * params.b + params.a;
   }

@@ -36,3 +36,31 @@ fn to_normal(words: vec4u) -> vec4f {
   let angle = 6.283185307179586 * u.zw;
   return vec4f(radius * cos(angle), radius * sin(angle));
 }
+
+/// The inverse of erf to 4e-7 of its value. Giles 2011, "Approximating the erfinv function", in single precision.
+fn erf_inverse(u: f32) -> f32 {
+  let x = clamp(u, -0.99999994, 0.99999994);
+  let w = -log((1.0 - x) * (1.0 + x));
+  if (w < 5.0) {
+    let v = w - 2.5;
+    var p = 2.81022636e-8;
+    p = 3.43273939e-7 + p * v;
+    p = -3.5233877e-6 + p * v;
+    p = -4.39150654e-6 + p * v;
+    p = 0.00021858087 + p * v;
+    p = -0.00125372503 + p * v;
+    p = -0.00417768164 + p * v;
+    p = 0.246640727 + p * v;
+    return (1.50140941 + p * v) * x;
+  }
+  let v = sqrt(w) - 3.0;
+  var p = -0.000200214257;
+  p = 0.000100950558 + p * v;
+  p = 0.00134934322 + p * v;
+  p = -0.00367342844 + p * v;
+  p = 0.00573950773 + p * v;
+  p = -0.0076224613 + p * v;
+  p = 0.00943887047 + p * v;
+  p = 1.00167406 + p * v;
+  return (2.83297682 + p * v) * x;
+}

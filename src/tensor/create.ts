@@ -140,8 +140,8 @@ export function permutation(n: number, seed: number, stream = 0): Int32Array<Arr
   return order;
 }
 
-/** Numbers in [0, 1) from a 32-bit mixing generator (splitmix32). */
-function splitmix(seed: number, stream: number): () => number {
+/** Numbers in [0, 1) from a 32-bit mixing generator (splitmix32), for what is drawn on the host. */
+export function splitmix(seed: number, stream: number): () => number {
   let state =
     (Math.imul(seed >>> 0, 0x85ebca6b) ^ Math.imul(stream + 1, 0xc2b2ae35) ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {

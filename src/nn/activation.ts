@@ -1,0 +1,87 @@
+/** Activations as layers. */
+
+import { checkNumber } from "../errors.ts";
+import type { Activation } from "../ops/matmul-kernels.ts";
+import { gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/unary.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Follower } from "./default-weight.ts";
+import { Module } from "./module.ts";
+
+/** An elementwise function that a linear layer before it can compute on its way. */
+export abstract class ActivationLayer extends Module {
+  /** The name that `nn.linear` knows it by. */
+  abstract readonly activation: Activation;
+  /** The slope below 0 that it has or resembles; undefined outside the ReLU family. Default weights go by it. */
+  abstract readonly slope: number | undefined;
+
+  abstract override forward(x: Tensor): Tensor;
+
+  /** What a weight before this layer is drawn for. */
+  get follower(): Follower {
+    return this.slope === undefined ? undefined : { slope: this.slope };
+  }
+}
+
+/** max(x, 0). */
+export class ReLU extends ActivationLayer {
+  override readonly activation = "relu";
+  override readonly slope = 0;
+
+  override forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+/** x above 0, `negativeSlope` x below. */
+export class LeakyReLU extends ActivationLayer {
+  override readonly activation = "leakyRelu";
+  override readonly slope: number;
+
+  constructor(negativeSlope = 0.01) {
+    checkNumber("LeakyReLU", "negativeSlope", negativeSlope);
+    super();
+    this.slope = negativeSlope;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return leakyRelu(x, this.slope);
+  }
+}
+
+/** x Phi(x), exact. Hendrycks and Gimpel 2016. */
+export class GELU extends ActivationLayer {
+  override readonly activation = "gelu";
+  override readonly slope = 0;
+
+  override forward(x: Tensor): Tensor {
+    return gelu(x);
+  }
+}
+
+/** x sigmoid(x). */
+export class SiLU extends ActivationLayer {
+  override readonly activation = "silu";
+  override readonly slope = 0;
+
+  override forward(x: Tensor): Tensor {
+    return silu(x);
+  }
+}
+
+export class Tanh extends ActivationLayer {
+  override readonly activation = "tanh";
+  override readonly slope = undefined;
+
+  override forward(x: Tensor): Tensor {
+    return tanh(x);
+  }
+}
+
+export class Sigmoid extends ActivationLayer {
+  override readonly activation = "sigmoid";
+  override readonly slope = undefined;
+
+  override forward(x: Tensor): Tensor {
+    return sigmoid(x);
+  }
+}

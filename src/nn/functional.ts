@@ -1,0 +1,51 @@
+/** Layers as functions: what they work on comes as arguments. */
+import { checkKeys } from "../errors.ts";
+import { batchNorm as batchNormOp } from "../ops/batch-norm.ts";
+import { dropout as dropoutOp } from "../ops/dropout.ts";
+import { layerNorm as layerNormOp } from "../ops/layer-norm.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+export { type LinearOptions, linear } from "../ops/linear.ts";
+
+/** Normalises over the last dims, which must be `normalizedShape`; weight and bias have that shape. */
+export function layerNorm(
+  x: Tensor,
+  normalizedShape: number | Shape,
+  weight?: Tensor | null,
+  bias?: Tensor | null,
+  eps = 1e-5,
+): Tensor {
+  return layerNormOp([x, weight ?? undefined, bias ?? undefined], { normalizedShape, eps });
+}
+
+export interface BatchNormCall {
+  /** Whether the batch's own statistics are used, and the running ones updated. Default false. */
+  training?: boolean;
+  /** Share of the batch in the running statistics. Default 0.1. */
+  momentum?: number;
+  /** Default 1e-5. */
+  eps?: number;
+}
+
+/** Normalises the channels of x (N, C, ...) by the running statistics or, in training or without them, by the batch's. */
+export function batchNorm(
+  x: Tensor,
+  runningMean?: Tensor | null,
+  runningVar?: Tensor | null,
+  weight?: Tensor | null,
+  bias?: Tensor | null,
+  options: BatchNormCall = {},
+): Tensor {
+  checkKeys("batchNorm", options, ["training", "momentum", "eps"]);
+  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const statistics = runningMean && runningVar ? { runningMean, runningVar } : {};
+  return batchNormOp([x, weight ?? undefined, bias ?? undefined], { ...statistics, training, momentum, eps });
+}
+
+/** While training (default): 0 with probability `p`, else x / (1 - p). Otherwise x itself. */
+export function dropout(x: Tensor, p = 0.5, training: boolean | { training?: boolean } = true): Tensor {
+  if (typeof training === "boolean") return dropoutOp(x, p, training);
+  checkKeys("dropout", training, ["training"]);
+  return dropoutOp(x, p, training.training ?? true);
+}

@@ -1,0 +1,27 @@
+/** Making what a layer owns: no scope frees it. */
+import { currentDevice } from "../gpu/device.ts";
+import { fill } from "../tensor/copy.ts";
+import { keep } from "../tensor/scope.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { Dtype } from "../tensor/storage.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+/** A parameter, filled by `draw`. */
+export function parameter(shape: Shape, draw: (tensor: Tensor) => void): Tensor {
+  const tensor = keep(empty(openDevice(), [...shape]));
+  draw(tensor);
+  return tensor.asLeaf();
+}
+
+/** A buffer of one value. */
+export function buffer(shape: Shape, value: number, dtype: Dtype = "f32"): Tensor {
+  const tensor = keep(empty(openDevice(), [...shape], dtype));
+  fill(tensor, value);
+  return tensor;
+}
+
+function openDevice() {
+  const device = currentDevice();
+  device.assertOpen("nn");
+  return device;
+}

@@ -1,0 +1,76 @@
+import { ArgumentError, check, expected } from "../errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { ActivationLayer, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
+import { BatchNorm1d, BatchNorm2d } from "./batchnorm.ts";
+import { adaptDefault, type Follower } from "./default-weight.ts";
+import { Dropout } from "./dropout.ts";
+import { Flatten } from "./flatten.ts";
+import { GroupNorm, LayerNorm, RMSNorm } from "./layernorm.ts";
+import { Linear } from "./linear.ts";
+import { isPlain, Module } from "./module.ts";
+import { trace } from "./trace.ts";
+
+/** Layers that leave the scale of what passes to be decided by the next one. */
+const PASSED_OVER = [BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm, GroupNorm, Dropout, Flatten];
+
+/**
+ * Layers one after the other; paths count them: `0.weight`. Default weights are drawn for the activation that follows,
+ * and a Linear computes the activation after it in one kernel.
+ */
+export class Sequential extends Module {
+  readonly layers: readonly Module[];
+
+  constructor(...layers: Module[]) {
+    layers.forEach((layer, i) => {
+      check(layer instanceof Module, ArgumentError, () => expected("Sequential", `layer ${i}`, "a module", layer));
+    });
+    super();
+    this.layers = [...layers];
+    const leaves = leavesOf(this);
+    leaves.forEach((leaf, i) => {
+      const { weight } = leaf as { weight?: unknown };
+      if (weight instanceof Tensor) adaptDefault(weight, followerIn(leaves, i));
+    });
+  }
+
+  get length(): number {
+    return this.layers.length;
+  }
+
+  [Symbol.iterator](): Iterator<Module> {
+    return this.layers[Symbol.iterator]();
+  }
+
+  override forward(x: Tensor): Tensor {
+    let y = x;
+    for (let i = 0; i < this.layers.length; i++) {
+      const layer = this.layers[i] as Module;
+      const pair = fused(layer, this.layers[i + 1]);
+      y = pair ? pair[0].forwardWith(y, pair[1].activation, pair[1].slope) : layer.forward(y);
+      if (pair) i++;
+    }
+    return y;
+  }
+
+  protected override stateName(property: string): string {
+    return property === "layers" ? "" : super.stateName(property);
+  }
+}
+
+/** The layers of nested sequences in the order in which data pass. */
+const leavesOf = (sequence: Sequential): Module[] =>
+  sequence.layers.flatMap((layer) => (layer instanceof Sequential ? leavesOf(layer) : [layer]));
+
+function followerIn(leaves: readonly Module[], i: number): Follower {
+  const next = leaves.slice(i + 1).find((leaf) => !PASSED_OVER.some((kind) => leaf instanceof kind));
+  return next instanceof ActivationLayer ? next.follower : undefined;
+}
+
+const FUSED = [ReLU, LeakyReLU, GELU, SiLU, Tanh, Sigmoid];
+
+/** A Linear and the activation after it, when nobody watches them or has changed what they do. */
+function fused(layer: Module, next: Module | undefined): [Linear, ActivationLayer] | undefined {
+  if (!(layer instanceof Linear && next instanceof ActivationLayer) || trace.seen) return undefined;
+  const known = layer.constructor === Linear && FUSED.some((kind) => next.constructor === kind);
+  return known && layer.activation === "none" && isPlain(layer) && isPlain(next) ? [layer, next] : undefined;
+}
