@@ -10,6 +10,7 @@ import {
   ValidationError,
 } from "../errors.ts";
 import type { AdapterChoice } from "./adapter.ts";
+import { FAULT_BYTES, Faults } from "./faults.ts";
 import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
 import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
@@ -52,6 +53,8 @@ export class Device {
   readonly features: DeviceFeatures;
   readonly limits: GPUSupportedLimits;
   readonly recorder: Recorder;
+  /** What kernels found wrong with the values they were given; reads throw it. */
+  readonly faults: Faults;
   /** Where new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
@@ -82,6 +85,7 @@ export class Device {
     this.#rootPool = new BufferPool(gpu);
     this.pool = this.#rootPool;
     this.recorder = new Recorder(gpu, this.#rootPool);
+    this.faults = new Faults(this.#rootPool, this.recorder);
     gpu.addEventListener("uncapturederror", this.#onUncaptured);
     this.lost = gpu.lost.then((lost) => {
       this.#lostReason = `${lost.reason}: ${lost.message}`;
@@ -161,8 +165,10 @@ export class Device {
     this.recorder.tape?.refuse("a read of a tensor's values");
     if (slice.size === 0) return new ArrayBuffer(0);
     const size = Math.ceil(slice.size / 4) * 4;
-    const staging = this.gpu.createBuffer({ label: "readback", size, usage: usage.MAP_READ | usage.COPY_DST });
+    const wanted = { label: "readback", size: size + FAULT_BYTES, usage: usage.MAP_READ | usage.COPY_DST };
+    const staging = this.gpu.createBuffer(wanted);
     this.recorder.encoder().copyBufferToBuffer(slice.buffer.gpu, slice.offset, staging, 0, size);
+    const mayFault = this.faults.copyTo(staging, size);
     slice.buffer.lastUse = this.recorder.submitIndex;
     this.recorder.flush();
     try {
@@ -170,9 +176,12 @@ export class Device {
     } catch (cause) {
       throw this.#failure(cause);
     }
-    const bytes = staging.getMappedRange().slice(0, slice.size);
+    const mapped = staging.getMappedRange();
+    const bytes = mapped.slice(0, slice.size);
+    const faults = new Int32Array(mapped.slice(size));
     staging.destroy();
     this.#throwErrors();
+    if (mayFault) this.faults.throwIfAny(faults);
     return bytes;
   }
 

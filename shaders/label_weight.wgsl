@@ -1,0 +1,21 @@
+// The sum of the weights of class labels, which a mean over weighted losses divides by. One workgroup.
+import package::lib::row::{WORKGROUP, group_sum};
+
+struct Params { rows: u32, classes: u32, ignoreIndex: i32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> labels: array<i32>;      // (rows)
+@group(0) @binding(2) var<storage, read> weight: array<f32>;      // (classes)
+@group(0) @binding(3) var<storage, read_write> sum: array<f32>;   // (1)
+override HAS_WEIGHT: bool = false;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var own = 0.0;
+  for (var row = lane; row < params.rows; row += WORKGROUP) {
+    let label = labels[row];
+    if (label == params.ignoreIndex || label < 0 || u32(label) >= params.classes) { continue; }
+    if (HAS_WEIGHT) { own += weight[label]; } else { own += 1.0; }
+  }
+  let whole = group_sum(own, lane);
+  if (lane == 0u) { sum[0] = whole; }
+}

@@ -1,0 +1,39 @@
+// The gradients of layer norm, one pass over x and gradY: an invocation goes down a column through one slice of the rows.
+import package::lib::element::Element;
+
+struct Params { rows: u32, cols: u32, sliceRows: u32 } // cols counts Elements
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Element>;      // (rows, cols)
+@group(0) @binding(2) var<storage, read> weight: array<Element>; // (cols)
+@group(0) @binding(3) var<storage, read> gradY: array<Element>;  // (rows, cols)
+@group(0) @binding(4) var<storage, read> means: array<vec4f>;    // (rows), of layer_norm_backward_rows
+@group(0) @binding(5) var<storage, read_write> gradX: array<Element>; // (rows, cols)
+@group(0) @binding(6) var<storage, read_write> parts: array<Element>; // (slices, 2, cols): sums of gradWeight, of gradBias
+override WORKGROUP: u32 = 64;
+override HAS_WEIGHT: bool = true;
+override GRAD_X: bool = true;
+override GRAD_PARAMS: bool = true;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: vec3u) {
+  let col = wid.x * WORKGROUP + lane;
+  if (col >= params.cols) { return; }
+  var scale = Element(1.0);
+  if (HAS_WEIGHT) { scale = weight[col]; }
+  var sumWeight = Element();
+  var sumBias = Element();
+  let end = min((wid.y + 1u) * params.sliceRows, params.rows);
+  for (var row = wid.y * params.sliceRows; row < end; row++) {
+    let at = row * params.cols + col;
+    let row_means = means[row];
+    let g = gradY[at];
+    let normal = (x[at] - row_means.x) * row_means.y;
+    sumWeight += g * normal;
+    sumBias += g;
+    if (GRAD_X) { gradX[at] = (g * scale - row_means.z - normal * row_means.w) * row_means.y; }
+  }
+  if (GRAD_PARAMS) {
+    parts[wid.y * 2u * params.cols + col] = sumWeight;
+    parts[(wid.y * 2u + 1u) * params.cols + col] = sumBias;
+  }
+}

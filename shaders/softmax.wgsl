@@ -1,0 +1,38 @@
+// Softmax, or its logarithm, of each row. A row of -inf alone, or one with NaN or inf in it, gives NaN, as in PyTorch.
+import package::lib::element::{Element, total, largest};
+import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
+import package::lib::index::{linear_group, group_count};
+import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum, row_max};
+
+struct Params { rows: u32, cols: u32 } // cols counts Elements
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<Element>;       // (rows, cols)
+@group(0) @binding(2) var<storage, read_write> y: array<Element>; // (rows, cols)
+override LOG: bool = false;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+) {
+  let first = lane % ROW_LANES;
+  for (var base = linear_group(wid, nwg) * rows_at_once(); base < params.rows; base += group_count(nwg) * rows_at_once()) {
+    let row = base + lane / ROW_LANES;
+    let start = min(row, params.rows - 1u) * params.cols;
+    var most = Element(-LARGEST_F32);
+    for (var i = first; i < params.cols; i += ROW_LANES) { most = max(most, x[start + i]); }
+    let rowMost = row_max(largest(most), lane);
+    var sums = Element();
+    for (var i = first; i < params.cols; i += ROW_LANES) { sums += exp_below_zero(x[start + i] - rowMost); }
+    let sum = row_sum(total(sums), lane);
+    // The largest value alone contributes 1: a sum of 0 means that there was none.
+    let scale = 1.0 / sum + nan_if(sum == 0.0);
+    let logSum = log(sum) + nan_if(sum == 0.0);
+    let end = select(0u, params.cols, row < params.rows);
+    for (var i = first; i < end; i += ROW_LANES) {
+      let d = x[start + i] - rowMost;
+      if (LOG) { y[start + i] = d - logSum; } else { y[start + i] = exp_below_zero(d) * scale; }
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/** Cross entropy of logits, fused with its gradient; and what it is in plain operations. */
+import { type BackwardContext, defineOp, type ForwardContext } from "../autograd/op.ts";
+import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { defineFault } from "../gpu/faults.ts";
+import { cross_entropy, cross_entropy_vec4, label_weight } from "../gpu/shaders.generated.ts";
+import { contiguous, fill } from "../tensor/copy.ts";
+import { arange } from "../tensor/create.ts";
+import { type Shape, sameShape } from "../tensor/shape.ts";
+import { empty, type Tensor, view } from "../tensor/tensor.ts";
+import { add, div, eq, mul, ne, where } from "./binary.ts";
+import { reshape, unsqueeze } from "./movement.ts";
+import { mean, sum } from "./reduce.ts";
+import { runReduce } from "./reduce-kernel.ts";
+import { checkFloat, rowLaunch, twin } from "./rows.ts";
+import { logSoftmax } from "./softmax.ts";
+import { neg, to } from "./unary.ts";
+
+export type Reduction = "mean" | "sum" | "none";
+
+export interface CrossEntropyAttrs {
+  readonly reduction: Reduction;
+  readonly ignoreIndex: number;
+  readonly labelSmoothing: number;
+}
+
+type Inputs = readonly [logits: Tensor, target: Tensor, weight?: Tensor];
+
+const OP = "crossEntropy";
+const NO_CLASS = defineFault(
+  (row, label) => `${OP}: argument 'target' has label ${label} in row ${row}, which is no class`,
+);
+
+/** Up to this many logits one workgroup does it all, mean included. */
+const WHOLE_LOGITS = 16384;
+/** On a GPU a lane should not go through a longer row alone. */
+const WHOLE_CLASSES = 64;
+
+/** The dim of classes: (C), (N, C) or (N, C, ...). */
+export const classDim = (x: Tensor): number => (x.ndim === 1 ? 0 : 1);
+
+/** Moves a dim to the end, as a view. */
+function toEnd(x: Tensor, dim: number): Tensor {
+  const move = (list: readonly number[]) => [...list.slice(0, dim), ...list.slice(dim + 1), list[dim] as number];
+  return view(x, move(x.shape), move(x.strides), x.offset);
+}
+
+function fromEnd(x: Tensor, dim: number): Tensor {
+  const move = (list: readonly number[]) => list.slice(0, -1).toSpliced(dim, 0, list[list.length - 1] as number);
+  return view(x, move(x.shape), move(x.strides), x.offset);
+}
+
+export function checkLabels(op: string, [x, target, weight]: Inputs, reduction: Reduction): void {
+  check(x.ndim >= 1, ShapeError, () => expected(op, "x", "a shape (C), (N, C) or (N, C, ...)", x));
+  checkFloat(op, "x", x);
+  const dim = classDim(x);
+  const shape = x.shape.toSpliced(dim, 1);
+  check(target.dtype === "i32" || target.dtype === "u32", DtypeError, () =>
+    expected(op, "target", `labels of dtype i32 and shape [${shape}]`, `dtype ${target.dtype}`),
+  );
+  check(sameShape(target.shape, shape), ShapeError, () => expected(op, "target", `shape [${shape}]`, target));
+  checkFloat(op, "weight", weight);
+  check(!weight || sameShape(weight.shape, [x.shape[dim] as number]), ShapeError, () =>
+    expected(op, "weight", `shape [${x.shape[dim]}]`, weight),
+  );
+  checkReduction(op, reduction);
+}
+
+export function checkReduction(op: string, reduction: Reduction): void {
+  check(["mean", "sum", "none"].includes(reduction), ArgumentError, () =>
+    expected(op, "reduction", "'mean', 'sum' or 'none'", reduction),
+  );
+}
+
+function forward(ctx: ForwardContext, inputs: Inputs, attrs: CrossEntropyAttrs): Tensor {
+  const { reduction, labelSmoothing } = attrs;
+  checkLabels(OP, inputs, reduction);
+  checkNumber(OP, "labelSmoothing", labelSmoothing, 0, 1);
+  const dim = classDim(inputs[0]);
+  const logits = ctx.temporary(contiguous(ctx.temporary(toEnd(inputs[0], dim))));
+  const [target, weight] = inputs.slice(1).map((one) => one && ctx.temporary(contiguous(one))) as [Tensor, Tensor?];
+  const gradLogits = ctx.temporary(empty(ctx.device, ctx.needs[0] ? logits.shape : [1]));
+  ctx.save(gradLogits);
+  return run(ctx, { logits, target, weight, gradLogits }, attrs);
+}
+
+interface Operands {
+  logits: Tensor;
+  target: Tensor;
+  weight: Tensor | undefined;
+  gradLogits: Tensor;
+}
+
+/** The kernels: one for few logits, else the labels' weight (for a mean), the rows, and the sum of their losses. */
+function run(ctx: ForwardContext, { logits, target, weight, gradLogits }: Operands, attrs: CrossEntropyAttrs): Tensor {
+  const { device } = ctx;
+  const { reduction, ignoreIndex, labelSmoothing } = attrs;
+  const classes = logits.shape[logits.ndim - 1] as number;
+  const rows = target.size;
+  const reduced = reduction !== "none";
+  if (reduced && logits.size === 0) return nothing(ctx, reduction);
+  const { shader, width } = twin(classes, cross_entropy, cross_entropy_vec4);
+  const WHOLE = reduced && logits.size <= WHOLE_LOGITS && (device.info.isSoftware || classes <= WHOLE_CLASSES);
+  const MEAN = reduction === "mean";
+  const HAS_WEIGHT = weight !== undefined;
+  const one = { labels: target.binding, weight: (weight ?? logits).binding };
+  const labelWeight = MEAN && !WHOLE ? ctx.temporary(empty(device, [1])) : target;
+  if (MEAN && !WHOLE) {
+    const args = { ...one, sum: labelWeight.binding, rows, classes, ignoreIndex };
+    device.run(label_weight, args, 1, { HAS_WEIGHT, WORKGROUP: device.info.isSoftware ? 8 : 256 });
+  }
+  const losses = empty(device, WHOLE ? [] : target.shape);
+  const { groups, lanes } = rowLaunch(device, rows, classes / width);
+  device.run(
+    shader,
+    {
+      ...{ ...one, logits: logits.binding, labelWeight: labelWeight.binding, losses: losses.binding },
+      ...{ gradLogits: gradLogits.binding, faults: device.faults.binding },
+      ...{ rows, cols: classes / width, ignoreIndex, smoothing: labelSmoothing, faultCode: NO_CLASS },
+    },
+    WHOLE ? 1 : groups,
+    {
+      ...(WHOLE ? { WORKGROUP: device.info.isSoftware ? 8 : 256, ROW_LANES: 1 } : lanes),
+      ...{ HAS_WEIGHT, SMOOTH: labelSmoothing > 0, MEAN, GRAD: ctx.needs[0] === true, WHOLE },
+    },
+  );
+  if (WHOLE || !reduced) return losses;
+  return runReduce(
+    ctx.temporary(losses),
+    target.shape.map((_, i) => i),
+    "sum",
+  );
+}
+
+/** The loss of no rows. */
+function nothing(ctx: ForwardContext, reduction: Reduction): Tensor {
+  const loss = empty(ctx.device, []);
+  fill(loss, reduction === "mean" ? Number.NaN : 0);
+  return loss;
+}
+
+function backward(ctx: BackwardContext<CrossEntropyAttrs>, gradY: Tensor): (Tensor | undefined)[] {
+  const [saved] = ctx.saved as [Tensor];
+  const dim = saved.ndim === 1 ? 0 : 1;
+  if (ctx.isUnit(gradY)) return [fromEnd(saved, dim)];
+  const perRow = ctx.attrs.reduction === "none" ? unsqueeze(gradY, -1) : gradY;
+  return [fromEnd(mul(saved, perRow), dim)];
+}
+
+/** Cross entropy of logits (C), (N, C) or (N, C, ...) and labels (), (N) or (N, ...); the class weights take no gradient. */
+export const crossEntropyLabels = defineOp<CrossEntropyAttrs>({
+  name: OP,
+  forward,
+  backward,
+  composed([x, target, weight]: Inputs, attrs) {
+    return labelLoss(logSoftmax(x, classDim(x)), target, weight, attrs);
+  },
+});
+
+/** The mean, sum or list of weighted losses; `count` is what a mean divides by. */
+export function reduceLoss(losses: Tensor, reduction: Reduction, count?: Tensor): Tensor {
+  if (reduction === "none") return losses;
+  if (reduction === "sum") return sum(losses);
+  return count ? div(sum(losses), count) : mean(losses);
+}
+
+/** The loss of log probabilities and labels, in plain operations. A label that is no class makes it NaN. */
+export function labelLoss(
+  logProbabilities: Tensor,
+  target: Tensor,
+  weight: Tensor | undefined,
+  attrs: CrossEntropyAttrs,
+): Tensor {
+  const { reduction, ignoreIndex, labelSmoothing } = attrs;
+  const x = logProbabilities;
+  const dim = classDim(x);
+  const along: Shape = x.shape.map((size, i) => (i === dim ? size : 1));
+  const classes = reshape(
+    arange(x.shape[dim] as number, undefined, 1, { dtype: target.dtype, device: x.device }),
+    along,
+  );
+  const isLabel = eq(classes, unsqueeze(target, dim));
+  const weights = weight ? reshape(weight, along) : 1;
+  const ofLabel = (values: Tensor | number) => sum(where(isLabel, values, 0), dim);
+  const counts = ne(target, ignoreIndex);
+  const labelWeight = where(counts, where(eq(ofLabel(to(isLabel, "f32")), 1), ofLabel(weights), Number.NaN), 0);
+  let losses = neg(mul(labelWeight, where(counts, ofLabel(x), 0)));
+  if (labelSmoothing > 0) {
+    const all = neg(where(counts, sum(mul(x, weights), dim), 0));
+    losses = add(mul(losses, 1 - labelSmoothing), mul(all, labelSmoothing / (x.shape[dim] as number)));
+  }
+  return reduceLoss(losses, reduction, sum(labelWeight));
+}
+
+/** Cross entropy of logits and class probabilities of the same shape, in plain operations. */
+export function probabilityLoss(
+  logits: Tensor,
+  target: Tensor,
+  weight: Tensor | undefined,
+  attrs: CrossEntropyAttrs,
+): Tensor {
+  const { reduction, labelSmoothing } = attrs;
+  const dim = classDim(logits);
+  const classes = logits.shape[dim] as number;
+  const smooth = labelSmoothing > 0 ? add(mul(target, 1 - labelSmoothing), labelSmoothing / classes) : target;
+  const along: Shape = logits.shape.map((size, i) => (i === dim ? size : 1));
+  const weighted = weight ? mul(smooth, reshape(weight, along)) : smooth;
+  return reduceLoss(neg(sum(mul(logSoftmax(logits, dim), weighted), dim)), reduction);
+}
