@@ -142,13 +142,22 @@ class Walk {
   }
 
   run(): void {
-    for (const node of this.#order()) {
-      const gradients = this.#pending.get(node);
-      this.#pending.delete(node);
-      this.#collect(node, gradients);
-      if (gradients) this.#visit(node, gradients);
-      if (!this.#options.retainGraph) retire(node);
+    const order = this.#order();
+    // A freed node lets go of those before it, which must last until their own turn.
+    for (const node of order) node.refs++;
+    try {
+      for (const node of order) this.#step(node);
+    } finally {
+      for (const node of order) if (--node.refs === 0) node.free();
     }
+  }
+
+  #step(node: Node): void {
+    const gradients = this.#pending.get(node);
+    this.#pending.delete(node);
+    this.#collect(node, gradients);
+    if (gradients) this.#visit(node, gradients);
+    if (!this.#options.retainGraph) retire(node);
   }
 
   /** The reachable nodes, consumers before producers. */
