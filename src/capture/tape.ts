@@ -1,15 +1,14 @@
 /** The commands of one captured run, and the loop that plays them again. */
 import { CaptureError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
-import type { Kernel, KernelArgs, ParamWords } from "../gpu/kernel.ts";
+import type { KernelArgs, ParamWords } from "../gpu/kernel.ts";
 import { type BufferPool, type GpuBuffer, usage } from "../gpu/pool.ts";
 import type { Dispatch, Tape } from "../gpu/recorder.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { fuseElementwise } from "./fuse.ts";
 
 /** Something that host code must do before a replay, in the order of recording. */
-type Prelude =
-  | { readonly run: () => void }
-  | { readonly refresh: () => KernelArgs; readonly kernel: Kernel; readonly at: number };
+type Prelude = { readonly run: () => void } | { readonly entry: Dispatch; readonly refresh: () => KernelArgs };
 
 interface Guard {
   readonly value: () => unknown;
@@ -21,14 +20,15 @@ const PASS = { label: "gradwell replay" };
 export class RecordedTape implements Tape {
   readonly #device: Device;
   readonly #pool: BufferPool;
-  readonly #entries: Dispatch[] = [];
-  readonly #preludes: Prelude[] = [];
+  #entries: Dispatch[] = [];
+  #preludes: Prelude[] = [];
   readonly #guards: Guard[] = [];
   readonly #pinned = new Set<GpuBuffer>();
   readonly #gradLeaves = new Set<Tensor>();
   #finalGrads: (readonly [Tensor, Tensor | null])[] = [];
   readonly #slotBytes: number;
-  #paramBytes = 0;
+  /** Where each entry's params lie, in words. */
+  readonly #places = new Map<Dispatch, number>();
   // Parallel arrays that the replay walks.
   #pipelines: GPUComputePipeline[] = [];
   #groups: GPUBindGroup[] = [];
@@ -49,10 +49,8 @@ export class RecordedTape implements Tape {
   }
 
   dispatch(entry: Dispatch): void {
-    const at = this.#paramBytes;
-    this.#paramBytes += Math.ceil((entry.params.length * 4) / this.#slotBytes) * this.#slotBytes;
     this.#entries.push(entry);
-    if (entry.refresh) this.#preludes.push({ refresh: entry.refresh, kernel: entry.kernel, at: at / 4 });
+    if (entry.refresh) this.#preludes.push({ entry, refresh: entry.refresh });
     for (const { buffer } of entry.slices) this.#hold(buffer);
   }
 
@@ -88,24 +86,34 @@ export class RecordedTape implements Tape {
   /** Makes what replays need: one uniform buffer with all params, and bind groups over it. */
   finish(): void {
     const { gpu } = this.#device;
-    const size = Math.max(this.#paramBytes, 16);
+    this.#entries = fuseElementwise(this.#device, this.#entries, (buffer) => buffer.home === this.#pool && buffer.free);
+    const size = Math.max(16, this.#place());
     this.#uniform = gpu.createBuffer({ label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST });
     const memory = new ArrayBuffer(size);
     this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
     this.#offsets = new Uint32Array(this.#entries.length);
     this.#counts = new Uint32Array(this.#entries.length * 3);
-    let at = 0;
     this.#entries.forEach((entry, i) => {
+      const at = (this.#places.get(entry) as number) * 4;
       (this.#words as ParamWords).u32.set(entry.params, at / 4);
       this.#offsets[i] = at;
       this.#counts.set(entry.groups, i * 3);
       this.#hasParams.push(entry.params.length > 0);
       this.#pipelines.push(entry.kernel.pipeline);
       this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform as GPUBuffer));
-      at += Math.ceil((entry.params.length * 4) / this.#slotBytes) * this.#slotBytes;
     });
     gpu.queue.writeBuffer(this.#uniform, 0, memory);
     this.#finalGrads = [...this.#gradLeaves].map((leaf) => [leaf, leaf.grad] as const);
+  }
+
+  /** Gives every entry its place in the uniform buffer; returns the bytes in all. */
+  #place(): number {
+    let bytes = 0;
+    for (const entry of this.#entries) {
+      this.#places.set(entry, bytes / 4);
+      bytes += Math.ceil((entry.params.length * 4) / this.#slotBytes) * this.#slotBytes;
+    }
+    return bytes;
   }
 
   /** One encoder, one pass, one submit. `inputs` are copied into `bound` first. */
@@ -135,7 +143,7 @@ export class RecordedTape implements Tape {
     for (const prelude of this.#preludes) {
       if ("run" in prelude) prelude.run();
       else {
-        prelude.kernel.pack(prelude.refresh(), words, prelude.at);
+        prelude.entry.kernel.pack(prelude.refresh(), words, this.#places.get(prelude.entry) as number);
         dynamic = true;
       }
     }
@@ -151,7 +159,9 @@ export class RecordedTape implements Tape {
   #playTimed(encoder: GPUCommandEncoder): void {
     this.#entries.forEach(({ kernel, slices }, i) => {
       const at = (this.#offsets[i] as number) / 4;
-      const pass = encoder.beginComputePass(this.#device.recorder.timer?.pass(kernel, slices, this.#words as ParamWords, at));
+      const pass = encoder.beginComputePass(
+        this.#device.recorder.timer?.pass(kernel, slices, this.#words as ParamWords, at),
+      );
       this.#encode(pass, i);
       pass.end();
     });
