@@ -32,30 +32,39 @@ export function clipGradNorm(
   const grads = gradientsOf(op, params);
   const { device } = grads.params[0] as Tensor;
   const norm = empty(device, []);
-  fill(norm, 0);
-  if (grads.dense.length === 0) return norm;
+  if (grads.dense.length === 0) {
+    fill(norm, 0);
+    return norm;
+  }
   const { table, runs } = runsOf(device, grads.dense);
-  const starts = runs.map((_, i) => runs.slice(0, i).reduce((sum, { groups }) => sum + groups * WORKGROUP, 0));
-  const last = runs.length - 1;
-  const count = (starts[last] as number) + (runs[last] as Run).groups * WORKGROUP;
-  const partial = empty(device, [count, 2]);
   const factor = empty(device, [1]);
-  const power = normType === Infinity ? 0 : normType;
-  runs.forEach(({ grad, groups, first, pieces }, i) => {
-    const args = { table: table.binding, grad, partial: partial.binding, first, pieces, partials: starts[i] as number };
-    device.run(grad_norm, { ...args, power: power || 1, limit: 0 }, groups);
-  });
-  const limit = Math.min(maxNorm, MAX_F32);
-  device.run(
-    grad_norm_total,
-    { partial: partial.binding, norm: norm.binding, factor: factor.binding, count, power, limit },
-    1,
-  );
+  measure(runs, table, { norm, factor }, normType === Infinity ? 0 : normType, Math.min(maxNorm, MAX_F32));
   clip(device, runs, table, factor, undefined);
   grads.finish();
-  partial.dispose();
   factor.dispose();
   return norm;
+}
+
+/** The norm of all runs together, and the factor that brings it down to `limit`. `power` 0 is the largest magnitude. */
+function measure(
+  runs: readonly Run[],
+  table: Tensor,
+  { norm, factor }: { norm: Tensor; factor: Tensor },
+  power: number,
+  limit: number,
+): void {
+  const { device } = norm;
+  const count = WORKGROUP * runs.reduce((sum, { groups }) => sum + groups, 0);
+  const partial = empty(device, [count, 2]);
+  let partials = 0;
+  for (const { grad, groups, first, pieces } of runs) {
+    const bindings = { table: table.binding, grad, partial: partial.binding };
+    device.run(grad_norm, { ...bindings, first, pieces, partials, power: power || 1, limit: 0 }, groups);
+    partials += groups * WORKGROUP;
+  }
+  const bindings = { partial: partial.binding, norm: norm.binding, factor: factor.binding };
+  device.run(grad_norm_total, { ...bindings, count, power, limit }, 1);
+  partial.dispose();
 }
 
 /** Cuts every element of the gradients of `params` into [-clipValue, clipValue]. NaN stays NaN. */

@@ -102,7 +102,7 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const between = (start: number, end: number, part: number) =>
     end + (start - end) * (annealStrategy === "cos" ? (1 + Math.cos(Math.PI * part)) / 2 : 1 - part);
   return (step) => {
-    if (step < top) return between(first, maxLr, step / top);
+    if (step < top || top >= totalSteps - 1) return between(first, maxLr, Math.min(1, step / top));
     return between(maxLr, last, Math.min(1, (step - top) / (totalSteps - 1 - top)));
   };
 }

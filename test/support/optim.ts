@@ -1,0 +1,44 @@
+/** What the tests of optimizers share: leaves with given gradients, and a run against the double-precision twin. */
+import type { AdaGrad, Adam, RMSProp, SGD } from "../../src/optim/index.ts";
+import { tensor } from "../../src/tensor/create.ts";
+import { readData } from "../../src/tensor/read.ts";
+import type { Tensor } from "../../src/tensor/tensor.ts";
+import type { Update } from "../reference/optim.ts";
+import { expectClose, type Tolerance } from "./close.ts";
+
+export type AnyOptimizer = SGD | AdaGrad | RMSProp | Adam;
+
+/** A leaf with these values. */
+export const leaf = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { requiresGrad: true });
+
+/** Repeatable numbers in [-1, 1), as f32 holds them. */
+export function numbers(count: number, seed = 1): number[] {
+  let state = seed * 2654435761;
+  return Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.fround(state / 2 ** 31 - 1);
+  });
+}
+
+export const setGrad = (param: Tensor, values: readonly number[]): void => {
+  param.grad = tensor(Float32Array.from(values), { shape: param.shape });
+};
+
+/** Steps with `gradient(step)` and compares every step with the twin. */
+export async function followsTwin(
+  optimizer: AnyOptimizer,
+  param: Tensor,
+  twin: Update,
+  steps: number,
+  gradient: (step: number) => number[],
+  tolerance: Tolerance,
+): Promise<void> {
+  const exact = Array.from(await readData(param));
+  for (let step = 0; step < steps; step++) {
+    const grads = gradient(step).map(Math.fround);
+    setGrad(param, grads);
+    optimizer.step();
+    twin(exact, grads);
+  }
+  expectClose(await readData(param), exact, tolerance, `after ${steps} steps`);
+}
