@@ -5,6 +5,7 @@ export { type BackwardOptions, backward, type GradOptions, grad } from "./autogr
 export { isGradEnabled, noGrad } from "./autograd/mode.ts";
 export { type BackwardContext, defineOp, type ForwardContext, type Op, type OpDefinition } from "./autograd/op.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
+export * as data from "./data/index.ts";
 export * from "./errors.ts";
 export {
   currentDevice,
@@ -14,7 +15,8 @@ export {
   type InitOptions,
   init,
 } from "./gpu/device.ts";
-export { profile, type Profile, type ProfileRow } from "./gpu/profiler.ts";
+export { type Profile, type ProfileRow, profile } from "./gpu/profiler.ts";
+export * as nn from "./nn/index.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
 export { addmm, matmul } from "./ops/matmul.ts";
@@ -80,6 +82,7 @@ export {
   tanh,
   to,
 } from "./ops/unary.ts";
+export * as optim from "./optim/index.ts";
 export {
   arange,
   type CreateOptions,
@@ -103,5 +106,3 @@ export { keep, scope } from "./tensor/scope.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Dtype } from "./tensor/storage.ts";
 export { Tensor } from "./tensor/tensor.ts";
-export * as data from "./data/index.ts";
-export * as optim from "./optim/index.ts";

@@ -74,7 +74,7 @@ export function grad(
     check(input.requiresGrad, ArgumentError, () => expected("grad", "inputs", "tensors with requiresGrad", input));
   }
   const walk = new Walk({ createGraph, retainGraph, wanted });
-  tops.forEach((top, i) => walk.start(top, startGradient("grad", top, seeds[i])));
+  for (const [i, top] of tops.entries()) walk.start(top, startGradient("grad", top, seeds[i]));
   walk.run();
   return wanted.map((input) => {
     const found = walk.resultFor(input);

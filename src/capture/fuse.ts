@@ -172,8 +172,8 @@ function join(device: Device, producer: Chain, consumer: Chain, slice: BufferSli
       }),
     }),
   );
-  first.forEach((stage, s) => copyParts(producer, s, s, stage.sources));
-  second.forEach((stage, s) => copyParts(consumer, s, s + shift, stage.sources));
+  for (const [s, stage] of first.entries()) copyParts(producer, s, s, stage.sources);
+  for (const [s, stage] of second.entries()) copyParts(consumer, s, s + shift, stage.sources);
   if (!keep) slices.delete(outputName(source));
   const chain = { dispatch: consumer.dispatch, stages: [...first, ...second], size: consumer.size, slices, numbers };
   return fits(device, chain) ? chain : undefined;
