@@ -19,6 +19,9 @@ export { type Profile, type ProfileRow, profile } from "./gpu/profiler.ts";
 export * as nn from "./nn/index.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
+export { type Conv2dOptions, conv2d } from "./ops/conv.ts";
+export { einsum } from "./ops/einsum.ts";
+export { gather, indexSelect, scatterAdd } from "./ops/indexing.ts";
 export { addmm, matmul } from "./ops/matmul.ts";
 export {
   cat,
@@ -40,6 +43,7 @@ export {
   transpose,
   unsqueeze,
 } from "./ops/movement.ts";
+export { avgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.ts";
 export { pow } from "./ops/pow.ts";
 export {
   argmax,
@@ -55,6 +59,7 @@ export {
   sum,
   variance as var,
 } from "./ops/reduce.ts";
+export { tril, triu } from "./ops/triangle.ts";
 export {
   abs,
   clamp,

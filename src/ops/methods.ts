@@ -8,10 +8,12 @@ import { Tensor } from "../tensor/tensor.ts";
 import * as binary from "./binary.ts";
 import { expand } from "./broadcast.ts";
 import type { Operand } from "./elementwise-kernel.ts";
+import { gather, indexSelect, scatterAdd } from "./indexing.ts";
 import { addmm, matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pow } from "./pow.ts";
 import * as reduce from "./reduce.ts";
+import { tril, triu } from "./triangle.ts";
 import * as unary from "./unary.ts";
 
 const { add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge } = binary;
@@ -91,6 +93,11 @@ const methods = {
   expand,
   matmul,
   addmm,
+  indexSelect,
+  gather,
+  scatterAdd,
+  tril,
+  triu,
   contiguous,
   clone,
   detach,

@@ -1,0 +1,28 @@
+// The adjoint of gather with one list of places for all: y's row sums the rows of src that were taken from it, in order.
+import package::lib::index::{linear_group, group_count};
+
+struct Params { size: u32, count: u32, length: u32, inner: u32 } // size: outer * length * inner
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> src: array<f32>;     // (outer, count, inner)
+@group(0) @binding(2) var<storage, read> order: array<u32>;   // (count): rows of src by place
+@group(0) @binding(3) var<storage, read> starts: array<u32>;  // (length + 1): each place's first in `order`
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // (outer, length, inner)
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+) {
+  let stride = group_count(nwg) * WORKGROUP;
+  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
+    let line = i / params.inner;
+    let place = line % params.length;
+    let first = (line / params.length) * params.count * params.inner + i % params.inner;
+    let end = starts[place + 1u];
+    var total = 0.0;
+    for (var k = starts[place]; k < end; k++) { total += src[first + order[k] * params.inner]; }
+    y[i] = total;
+  }
+}

@@ -1,0 +1,165 @@
+/** Two-dimensional convolution (cross-correlation) as matrix products over columns of windows. */
+import { noGrad } from "../autograd/mode.ts";
+import { type BackwardContext, defineOp } from "../autograd/op.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { addInPlace } from "../tensor/copy.ts";
+import { scope } from "../tensor/scope.ts";
+import { sizeOf } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { add } from "./binary.ts";
+import { matmul } from "./matmul.ts";
+import { cat, narrow, reshape, transpose } from "./movement.ts";
+import { sum } from "./reduce.ts";
+import {
+  columnsToImage,
+  imageToColumns,
+  isWhole,
+  type Pair,
+  type WindowOptions,
+  type Windows,
+  windowsOn,
+} from "./windows.ts";
+
+export interface Conv2dOptions extends WindowOptions {
+  /** Splits channels: each group of outputs sees its own group of inputs. Default 1. */
+  groups?: number;
+}
+
+interface ConvAttrs {
+  readonly windows: Windows;
+  readonly groups: number;
+}
+
+/** Elements of columns made at once: the windows of a large batch would not fit into one buffer. */
+const MOST_COLUMNS = 2 ** 24;
+
+/** The columns of images x (N, C, H, W) as (N, groups, taps of a group, windows). */
+function columnsOf(x: Tensor, { windows, groups }: ConvAttrs): Tensor {
+  const [n, channels, height, width] = x.shape as [number, number, number, number];
+  if (isWhole(windows)) return reshape(x, [n, groups, channels / groups, height * width]);
+  const columns = imageToColumns([reshape(x, [n * channels, height, width])], windows);
+  const [, taps, places] = columns.shape as [number, number, number];
+  return reshape(columns, [n, groups, (channels / groups) * taps, places]);
+}
+
+/** The adjoint of `columnsOf`. */
+function imagesOf(columns: Tensor, { windows }: ConvAttrs, shape: readonly number[]): Tensor {
+  if (isWhole(windows)) return reshape(columns, shape);
+  const images = (shape[0] as number) * (shape[1] as number);
+  const taps = windows.kernelHeight * windows.kernelWidth;
+  return reshape(
+    columnsToImage([reshape(columns, [images, taps, windows.outHeight * windows.outWidth])], windows),
+    shape,
+  );
+}
+
+/** weight (O, C / groups, kH, kW) as (groups, O / groups, taps). */
+const weightMatrix = (weight: Tensor, groups: number): Tensor =>
+  reshape(weight, [groups, (weight.shape[0] as number) / groups, sizeOf(weight.shape.slice(1))]);
+
+/** y (N, O, outH, outW) of these images, in differentiable operations. */
+function convolve(x: Tensor, weight: Tensor, attrs: ConvAttrs): Tensor {
+  const { outHeight, outWidth } = attrs.windows;
+  const y = matmul(weightMatrix(weight, attrs.groups), columnsOf(x, attrs));
+  return reshape(y, [x.shape[0] as number, weight.shape[0] as number, outHeight, outWidth]);
+}
+
+/** Parts of the batch, each as [first image, number of images], whose columns fit. */
+function partsOf(x: Tensor, { windows }: ConvAttrs): [number, number][] {
+  const [n, channels] = x.shape as [number, number];
+  const taps = windows.kernelHeight * windows.kernelWidth;
+  const each = channels * taps * windows.outHeight * windows.outWidth;
+  const most = isWhole(windows) ? n : Math.max(1, Math.floor(MOST_COLUMNS / Math.max(1, each)));
+  const parts: [number, number][] = [];
+  for (let first = 0; first < n; first += most) parts.push([first, Math.min(most, n - first)]);
+  return parts.length > 0 ? parts : [[0, 0]];
+}
+
+const convOp = defineOp<ConvAttrs>({
+  name: "conv2d",
+  forward(ctx, [x, weight]: [Tensor, Tensor], attrs) {
+    ctx.save(x, weight);
+    return noGrad(() =>
+      scope(() => joined(partsOf(x, attrs).map(([first, n]) => convolve(narrow(x, 0, first, n), weight, attrs)))),
+    );
+  },
+  backward(ctx, g: Tensor) {
+    const [x, weight] = ctx.saved as [Tensor, Tensor];
+    return [
+      ctx.needs[0] ? gradientOfImages(ctx, g, x, weight) : undefined,
+      ctx.needs[1] ? gradientOfWeight(ctx, g, x, weight) : undefined,
+    ];
+  },
+  composed: ([x, weight]: [Tensor, Tensor], attrs) => convolve(x, weight, attrs),
+});
+
+const joined = (parts: readonly Tensor[]): Tensor => (parts.length === 1 ? (parts[0] as Tensor) : cat(parts, 0));
+
+/** gY of some images as (N, groups, O / groups, windows). */
+function gradientMatrix(g: Tensor, first: number, n: number, { groups }: ConvAttrs): Tensor {
+  const [, outputs, height, width] = g.shape as [number, number, number, number];
+  return reshape(narrow(g, 0, first, n), [n, groups, outputs / groups, height * width]);
+}
+
+function gradientOfImages(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor, weight: Tensor): Tensor {
+  const matrix = transpose(weightMatrix(weight, ctx.attrs.groups), 1, 2);
+  const parts = partsOf(x, ctx.attrs).map(([first, n]) =>
+    scope(() => {
+      const columns = matmul(matrix, gradientMatrix(g, first, n, ctx.attrs));
+      return imagesOf(columns, ctx.attrs, [n, ...x.shape.slice(1)]);
+    }),
+  );
+  return joined(parts);
+}
+
+function gradientOfWeight(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor, weight: Tensor): Tensor {
+  let total: Tensor | undefined;
+  for (const [first, n] of partsOf(x, ctx.attrs)) {
+    const part = scope(() => {
+      const columns = transpose(columnsOf(narrow(x, 0, first, n), ctx.attrs), 2, 3);
+      return reshape(sum(matmul(gradientMatrix(g, first, n, ctx.attrs), columns), 0), weight.shape);
+    });
+    if (total) addInPlace(total, part);
+    total ??= part;
+  }
+  return total as Tensor;
+}
+
+/**
+ * Cross-correlation of x (N, C, H, W) with weight (O, C / groups, kH, kW), plus bias (O): y (N, O, outH, outW) with
+ * outH = floor((H + 2 padding - dilation (kH - 1) - 1) / stride) + 1.
+ */
+export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
+  checkKeys("conv2d", options, ["stride", "padding", "dilation", "groups"]);
+  for (const [argument, one] of Object.entries({ x, weight })) {
+    check(one instanceof Tensor && one.dtype === "f32", DtypeError, () =>
+      expected("conv2d", argument, "a tensor of dtype f32", one?.dtype ?? one),
+    );
+  }
+  check(weight.ndim === 4, ShapeError, () => expected("conv2d", "weight", "4 dims (O, C / groups, kH, kW)", weight));
+  const windows = windowsOn("conv2d", x, weight.shape.slice(2) as unknown as Pair, options);
+  const groups = checkGroups(x, weight, options.groups ?? 1);
+  const y = convOp([x, weight], { windows, groups });
+  if (!bias) return y;
+  const outputs = weight.shape[0] as number;
+  check(bias.ndim === 1 && bias.size === outputs, ShapeError, () =>
+    expected("conv2d", "bias", `shape [${outputs}]`, bias),
+  );
+  return add(y, reshape(bias, [outputs, 1, 1]));
+}
+
+function checkGroups(x: Tensor, weight: Tensor, groups: number): number {
+  const [channels, outputs] = [x.shape[1] as number, weight.shape[0] as number];
+  check(
+    Number.isInteger(groups) && groups > 0 && channels % groups === 0 && outputs % groups === 0,
+    ArgumentError,
+    () => expected("conv2d", "groups", `a divisor of ${channels} input and ${outputs} output channels`, groups),
+  );
+  check(
+    weight.shape[1] === channels / groups,
+    ShapeError,
+    () =>
+      `conv2d: argument 'weight' expected ${channels / groups} input channels (x is [${x.shape}], groups ${groups}), got shape [${weight.shape}]`,
+  );
+  return groups;
+}

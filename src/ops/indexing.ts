@@ -1,0 +1,175 @@
+/** Reading and adding at places given by a tensor. Sums run in a fixed order: the same bits every time. */
+import { isGradEnabled } from "../autograd/mode.ts";
+import { defineOp, type ForwardContext, type Op } from "../autograd/op.ts";
+import { check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { gather as gatherShader, index_add, index_order, index_starts, scatter_add } from "../gpu/shaders.generated.ts";
+import { bitsOf, contiguous, fill } from "../tensor/copy.ts";
+import { normalDim, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
+import { add } from "./binary.ts";
+import { isFloat } from "./dtype.ts";
+import { narrow, pad, reshape } from "./movement.ts";
+
+/** What an adjoint must know: the dim, its size in the tensor that was read, and where a leaf's gradient may go. */
+interface Places {
+  readonly dim: number;
+  readonly length: number;
+  readonly into?: Tensor | undefined;
+}
+
+/** Elements per step along `dim`. */
+const innerSize = (shape: Shape, dim: number): number => sizeOf(shape.slice(dim + 1));
+
+/** y[..., j, ...] = x[..., index, ...]; `shared`: one list of places for every line. */
+function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, shared: boolean): Tensor {
+  const y = empty(ctx.device, shared ? x.shape.with(dim, index.size) : index.shape, x.dtype);
+  const length = x.shape[dim] as number;
+  // A place that does not exist cannot be reported from the GPU: floats become NaN, whole numbers 0.
+  const missing = isFloat(x.dtype) ? Number.NaN : 0;
+  if (length === 0) fill(y, missing);
+  if (length * y.size === 0) return y;
+  ctx.device.run(
+    gatherShader,
+    {
+      ...{ x: ctx.temporary(contiguous(x)).binding, index: ctx.temporary(contiguous(index)).binding, y: y.binding },
+      ...{ size: y.size, count: y.shape[dim] as number, length, inner: innerSize(x.shape, dim) },
+      outside: bitsOf(missing, "f32"),
+    },
+    strideGroups(ctx.device, y.size),
+    { SHARED: shared },
+  );
+  return y;
+}
+
+const gatherOp: Op<Places, Tensor> = defineOp<Places>({
+  name: "gather",
+  forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
+    ctx.save(index);
+    return runGather(ctx, x, index, dim, false);
+  },
+  backward: (ctx, g: Tensor) => placedOp([g, ctx.saved[0]], ctx.attrs),
+});
+
+/** Zeros with `src` added at places along `dim`: each result looks for what goes to it. */
+const placedOp: Op<Places, Tensor> = defineOp<Places>({
+  name: "scatterAdd",
+  forward(ctx, [src, index]: [Tensor, Tensor], { dim, length }) {
+    ctx.save(index);
+    const y = empty(ctx.device, src.shape.with(dim, length), src.dtype);
+    if (src.size === 0) fill(y, 0);
+    if (src.size * y.size === 0) return y;
+    const [source, places] = [ctx.temporary(contiguous(src)), ctx.temporary(contiguous(index))];
+    ctx.device.run(
+      scatter_add,
+      {
+        ...{ src: source.binding, index: places.binding, y: y.binding },
+        ...{ size: y.size, count: src.shape[dim] as number, length, inner: innerSize(src.shape, dim) },
+      },
+      strideGroups(ctx.device, y.size),
+      { INTEGER: !isFloat(src.dtype) },
+    );
+    return y;
+  },
+  backward: (ctx, g: Tensor) => gatherOp([g, ctx.saved[0]], ctx.attrs),
+});
+
+const selectOp: Op<Places, Tensor> = defineOp<Places>({
+  name: "indexSelect",
+  forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
+    ctx.save(index);
+    return runGather(ctx, x, index, dim, true);
+  },
+  backward(ctx, g: Tensor) {
+    const into = isGradEnabled() ? undefined : ctx.gradSlot(0);
+    return indexAddOp([g, ctx.saved[0]], { ...ctx.attrs, into });
+  },
+});
+
+/** Zeros with the rows of `src` added at one list of places: sorted once, then every row sums its own. */
+const indexAddOp: Op<Places, Tensor> = defineOp<Places>({
+  name: "indexAdd",
+  forward(ctx, [src, index]: [Tensor, Tensor], { dim, length, into }) {
+    ctx.save(index);
+    const y = into ?? empty(ctx.device, src.shape.with(dim, length));
+    if (src.size === 0) fill(y, 0);
+    else if (y.size > 0) addRows(ctx, y, src, index, dim);
+    return y;
+  },
+  backward: (ctx, g: Tensor) => selectOp([g, ctx.saved[0]], ctx.attrs),
+});
+
+function addRows(ctx: ForwardContext, y: Tensor, src: Tensor, index: Tensor, dim: number): void {
+  const { device } = ctx;
+  const [count, length] = [index.size, y.shape[dim] as number];
+  const list = (size: number) => ctx.temporary(empty(device, [size], "u32")).binding;
+  const [sorted, order, starts] = [list(count), list(count), list(length + 1)];
+  const places = ctx.temporary(contiguous(index)).binding;
+  device.run(index_order, { index: places, sorted, order, count }, strideGroups(device, count));
+  device.run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
+  device.run(
+    index_add,
+    {
+      ...{ src: ctx.temporary(contiguous(src)).binding, order, starts, y: y.binding },
+      ...{ size: y.size, count, length, inner: innerSize(y.shape, dim) },
+    },
+    strideGroups(device, y.size),
+  );
+}
+
+function checkIndex(op: string, index: Tensor): void {
+  const whole = index instanceof Tensor && (index.dtype === "i32" || index.dtype === "u32");
+  check(whole, DtypeError, () => expected(op, "index", "a tensor of dtype i32 or u32", index?.dtype ?? index));
+}
+
+/** `x` with the places of `index` (1-D, i32 or u32) along `dim`. A place outside gives NaN (0 in whole numbers). */
+export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
+  checkIndex("indexSelect", index);
+  check(index.ndim <= 1, ShapeError, () => expected("indexSelect", "index", "at most 1 dim", index));
+  const at = normalDim("indexSelect", dim, x.ndim);
+  if (x.ndim === 0) return reshape(indexSelect(reshape(x, [1]), 0, index), []);
+  return selectOp([x, index], { dim: at, length: x.shape[at] as number });
+}
+
+/** `x` cut to the places that `index` reaches in all dims but `dim`. */
+function cutTo(op: string, argument: string, x: Tensor, index: Tensor, dim: number): Tensor {
+  const fits = x.ndim === index.ndim && index.shape.every((size, d) => d === dim || size <= (x.shape[d] as number));
+  check(
+    fits,
+    ShapeError,
+    () =>
+      `${op}: argument 'index' expected as many dims as '${argument}' ([${x.shape}]) and, but for dim ${dim}, no larger ones; got [${index.shape}]`,
+  );
+  return index.shape.reduce((cut, size, d) => (d === dim || size === cut.shape[d] ? cut : narrow(cut, d, 0, size)), x);
+}
+
+/** y[i][j][k] = x[i][index[i][j][k]][k] for dim 1, and likewise for others. A place outside gives NaN (0 in whole numbers). */
+export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
+  checkIndex("gather", index);
+  const at = normalDim("gather", dim, x.ndim);
+  if (x.ndim === 0) return reshape(gather(reshape(x, [1]), 0, reshape(index, [index.size])), index.shape);
+  return gatherOp([cutTo("gather", "x", x, index, at), index], { dim: at, length: x.shape[at] as number });
+}
+
+/** x with src[i][j][k] added at [i][index[i][j][k]][k] for dim 1, and likewise for others. Places outside are left out. */
+export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
+  checkIndex("scatterAdd", index);
+  check(src.dtype === x.dtype, DtypeError, () => expected("scatterAdd", "src", `dtype ${x.dtype}`, src.dtype));
+  const at = normalDim("scatterAdd", dim, x.ndim);
+  if (x.ndim === 0) {
+    const line = (one: Tensor) => reshape(one, [one.size]);
+    return reshape(scatterAdd(line(x), 0, line(index), line(src)), []);
+  }
+  cutTo("scatterAdd", "x", x, index, at);
+  let values = cutTo("scatterAdd", "src", src, index, at);
+  if (values.shape[at] !== index.shape[at]) values = narrow(values, at, 0, index.shape[at] as number);
+  const placed = placedOp([values, index], { dim: at, length: x.shape[at] as number });
+  if (sameShape(placed.shape, x.shape)) return add(x, placed);
+  return add(
+    x,
+    pad(
+      placed,
+      x.shape.map((size, d) => [0, size - (placed.shape[d] as number)] as const),
+    ),
+  );
+}

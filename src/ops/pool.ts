@@ -1,0 +1,79 @@
+/** Pooling over windows of images. */
+import { defineOp, type Op } from "../autograd/op.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
+import { contiguous } from "../tensor/copy.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
+import { gather } from "./indexing.ts";
+import { reshape } from "./movement.ts";
+import { mean } from "./reduce.ts";
+import { imageToColumns, type Pair, type WindowOptions, type Windows, windowsOn } from "./windows.ts";
+
+export type PoolOptions = Omit<WindowOptions, "dilation">;
+
+function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptions): Windows {
+  checkKeys(op, options, ["stride", "padding"]);
+  check(x instanceof Tensor && x.dtype === "f32", DtypeError, () =>
+    expected(op, "x", "a tensor of dtype f32", x?.dtype ?? x),
+  );
+  const windows = windowsOn(op, x, kernelSize, { stride: kernelSize, ...options });
+  const { kernelHeight, kernelWidth, paddingY, paddingX } = windows;
+  check(2 * paddingY <= kernelHeight && 2 * paddingX <= kernelWidth, ArgumentError, () =>
+    expected(op, "padding", `at most half the kernel's size [${kernelHeight}, ${kernelWidth}]`, options.padding),
+  );
+  return windows;
+}
+
+const maxPoolOp = defineOp<Windows>({
+  name: "maxPool2d",
+  forward(ctx, [x]: [Tensor], windows) {
+    const shape = [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth];
+    const [y, places] = [empty(ctx.device, shape), ctx.temporary(empty(ctx.device, shape, "u32"))];
+    const input = ctx.temporary(contiguous(x));
+    const { dilationY: _, dilationX: __, ...params } = windows;
+    ctx.device.run(
+      max_pool,
+      { x: input.binding, y: y.binding, places: places.binding, size: y.size, ...params },
+      strideGroups(ctx.device, y.size),
+    );
+    ctx.save(places);
+    return y;
+  },
+  backward: (ctx, g: Tensor) => spreadOp([g, ctx.saved[0]], ctx.attrs),
+});
+
+/** The gradient of max pooling: linear in g, its adjoint reads at the places that were chosen. */
+const spreadOp: Op<Windows, Tensor> = defineOp<Windows>({
+  name: "maxPool2d_backward",
+  forward(ctx, [g, places]: [Tensor, Tensor], windows) {
+    const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
+    const gradY = ctx.temporary(contiguous(g));
+    const { dilationY: _, dilationX: __, ...params } = windows;
+    ctx.device.run(
+      max_pool_backward,
+      { gradY: gradY.binding, places: places.binding, gradX: gradX.binding, size: gradX.size, ...params },
+      strideGroups(ctx.device, gradX.size),
+    );
+    ctx.save(places);
+    return gradX;
+  },
+  backward(ctx, g: Tensor) {
+    const places = ctx.saved[0] as Tensor;
+    const lines = (one: Tensor) => reshape(one, [...one.shape.slice(0, 2), -1]);
+    return reshape(gather(lines(g), -1, lines(places)), places.shape);
+  },
+});
+
+/** The largest value of each window of x (N, C, H, W). `stride` is the kernel's size unless given; padding is never chosen. */
+export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
+  return maxPoolOp([x], poolWindows("maxPool2d", x, kernelSize, options));
+}
+
+/** The mean of each window of x (N, C, H, W), zeros of the padding included. `stride` is the kernel's size unless given. */
+export function avgPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
+  const windows = poolWindows("avgPool2d", x, kernelSize, options);
+  const [n, channels, height, width] = x.shape as [number, number, number, number];
+  const columns = imageToColumns([reshape(x, [n * channels, height, width])], windows);
+  return reshape(mean(columns, 1), [n, channels, windows.outHeight, windows.outWidth]);
+}
