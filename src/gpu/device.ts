@@ -15,6 +15,7 @@ import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
 import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
+import { type KernelOptions, UserKernel } from "./user-kernel.ts";
 
 export interface InitOptions {
   /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
@@ -67,6 +68,8 @@ export class Device {
   readonly #kernels = new Map<Shader, Map<string, Kernel>>();
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
+  /** Compilations whose outcome is not known yet. */
+  readonly #verdicts = new Set<Promise<void>>();
   #errors: Error[] = [];
   #lostReason: string | undefined;
   #closed = false;
@@ -111,6 +114,11 @@ export class Device {
     overrides?: OverrideArgs<Shader<B, P, O>>,
   ): void {
     this.dispatch(this.kernelOf(shader, overrides), args() as KernelArgs, groups, args as () => KernelArgs);
+  }
+
+  /** A kernel of the program's own, from plain WGSL; `defineOp` makes a differentiable operation of it. */
+  kernel(options: KernelOptions): UserKernel {
+    return new UserKernel(this, options);
   }
 
   /** Runs `fn` now and again at this point of every replay of the capture being recorded: for host counters. */
@@ -180,7 +188,7 @@ export class Device {
     const bytes = mapped.slice(0, slice.size);
     const faults = new Int32Array(mapped.slice(size));
     staging.destroy();
-    this.#throwErrors();
+    await this.#throwErrors();
     if (mayFault) this.faults.throwIfAny(faults);
     return bytes;
   }
@@ -192,7 +200,7 @@ export class Device {
     this.recorder.flush();
     await this.gpu.queue.onSubmittedWorkDone();
     if (this.#lostReason) throw this.#failure(undefined);
-    this.#throwErrors();
+    await this.#throwErrors();
   }
 
   /** Tensors alive and bytes: in use, kept for reuse, and the most ever in use at once. */
@@ -243,9 +251,12 @@ export class Device {
     void kernel.pipeline;
     const context = this.operation;
     const verdict = this.gpu.popErrorScope().then(async (error) => {
-      if (error) this.#errors.push(await shaderError(shader, module, error.message, context?.name, context?.shapes()));
+      if (!error) return;
+      // In front: what WebGPU says of commands with a broken pipeline only follows from this.
+      this.#errors.unshift(await shaderError(shader, module, error.message, context?.name, context?.shapes()));
     });
-    verdict.catch(() => undefined);
+    const settled = verdict.catch(() => undefined).finally(() => this.#verdicts.delete(settled));
+    this.#verdicts.add(settled);
     return kernel;
   }
 
@@ -255,7 +266,8 @@ export class Device {
     this.#errors.push(new ValidationError(error.message));
   };
 
-  #throwErrors(): void {
+  async #throwErrors(): Promise<void> {
+    if (this.#verdicts.size > 0) await Promise.all(this.#verdicts);
     const [first] = this.takeErrors();
     if (first) throw first;
   }

@@ -1,0 +1,104 @@
+/** Kernels of the program's own: plain WGSL in, something to run on tensors out. */
+import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import type { Kernel, KernelArgs, Overrides } from "./kernel.ts";
+import type { BufferSlice } from "./pool.ts";
+import { type Binding, reflect } from "./reflect.ts";
+import type { ParamValue, Shader } from "./shader.ts";
+
+export interface KernelOptions {
+  /** A compute shader: its buffers in group 0, its params, if any, one struct in `var<uniform>`. */
+  wgsl: string;
+  /** The kernel's name in messages and profiles. Default `"kernel"`. */
+  name?: string;
+  /** Values for the shader's `override` constants. */
+  overrides?: Overrides;
+}
+
+/** What a tensor is to this file, which knows nothing of tensors. */
+export interface Bindable {
+  readonly binding: BufferSlice;
+  readonly isContiguous: boolean;
+  readonly size: number;
+  readonly dtype: string;
+  assertLive(op: string): void;
+}
+
+/** A tensor (or slice of a buffer) for every binding, a number or several for every param. */
+export type UserKernelArgs = Readonly<Record<string, Bindable | BufferSlice | ParamValue>>;
+/** Workgroups: a count, folded into (x, y, 1) past 65,535, or one to three counts. */
+export type Workgroups = number | readonly number[];
+
+/** The part of a device that runs kernels. */
+interface Runner {
+  kernelOf(shader: Shader, overrides?: Overrides): Kernel;
+  dispatch(kernel: Kernel, args: KernelArgs, groups: number | readonly [number, number, number]): void;
+}
+
+/** A kernel made by `device.kernel`. Nothing is compiled before its first run. */
+export class UserKernel {
+  readonly shader: Shader;
+  readonly #runner: Runner;
+  readonly #overrides: Overrides;
+
+  constructor(runner: Runner, options: KernelOptions) {
+    checkKeys("device.kernel", options, ["wgsl", "name", "overrides"]);
+    const { wgsl, name = "kernel", overrides = {} } = options;
+    check(typeof wgsl === "string", ArgumentError, () => expected("device.kernel", "wgsl", "a shader's text", wgsl));
+    this.shader = { name, code: wgsl, ...reflect(wgsl) };
+    checkKeys(
+      `kernel '${name}', overrides`,
+      overrides,
+      this.shader.overrides.map((one) => one.name),
+    );
+    this.#runner = runner;
+    this.#overrides = overrides;
+  }
+
+  /** Records one dispatch. Tensors must be contiguous; a tensor that the kernel writes must not be bound twice. */
+  run(args: UserKernelArgs, workgroups: Workgroups): void {
+    const { name, bindings, params } = this.shader;
+    const op = `kernel '${name}'`;
+    checkKeys(
+      op,
+      args,
+      [...bindings, ...params].map((one) => one.name),
+    );
+    const known: Record<string, BufferSlice | ParamValue> = {};
+    for (const binding of bindings) known[binding.name] = sliceFor(op, binding, args[binding.name]);
+    for (const param of params) known[param.name] = paramFor(op, param.name, args[param.name]);
+    this.#runner.dispatch(this.#runner.kernelOf(this.shader, this.#overrides), known, countsOf(op, workgroups));
+  }
+}
+
+function sliceFor(op: string, binding: Binding, value: UserKernelArgs[string] | undefined): BufferSlice {
+  const bound = typeof value === "object" && "binding" in value;
+  check(bound || (typeof value === "object" && "buffer" in value), ArgumentError, () =>
+    expected(op, binding.name, "a tensor for this binding", value),
+  );
+  if (!bound) return value as BufferSlice;
+  value.assertLive(op);
+  check(value.isContiguous, ArgumentError, () =>
+    expected(op, binding.name, "a contiguous tensor (contiguous() makes one)", value),
+  );
+  // Tensors are padded to 16 bytes: arrayLength() of scalars should count elements, a vec4 needs the padding.
+  const scalars = /^array<(atomic<)?[fiu]32>*$/.test(binding.type) && value.size > 0;
+  return scalars ? { ...value.binding, size: value.size * (value.dtype === "f16" ? 2 : 4) } : value.binding;
+}
+
+function paramFor(op: string, name: string, value: UserKernelArgs[string] | undefined): ParamValue {
+  const fits = typeof value === "number" || Array.isArray(value) || typeof value === "boolean";
+  check(fits, ArgumentError, () => expected(op, name, "a number or a list of numbers for this param", value));
+  return typeof value === "boolean" ? Number(value) : (value as ParamValue);
+}
+
+function countsOf(op: string, workgroups: Workgroups): number | [number, number, number] {
+  const counts = typeof workgroups === "number" ? [workgroups] : workgroups;
+  const fits = Array.isArray(counts) && counts.length > 0 && counts.length <= 3 && counts.every(isCount);
+  check(fits, ArgumentError, () =>
+    expected(op, "workgroups", "a whole number >= 0, or a list of one to three", workgroups),
+  );
+  const [x = 0, y = 1, z = 1] = counts;
+  return typeof workgroups === "number" ? x : [x, y, z];
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
