@@ -40,9 +40,12 @@ const units = new WeakMap<Device, Tensor>();
 function unit(device: Device): Tensor {
   let one = units.get(device);
   if (!one) {
-    one = keep(empty(device, []));
-    one.uncount();
-    fill(one, 1);
+    one = device.outsideCapture(() => {
+      const fresh = keep(empty(device, []));
+      fresh.uncount();
+      fill(fresh, 1);
+      return fresh;
+    });
     units.set(device, one);
   }
   return one;
@@ -138,7 +141,10 @@ class Walk {
   }
 
   resultFor(input: Tensor): Tensor | undefined {
-    return this.#results.get(input) ?? (input.node ? undefined : this.leaves.get(input));
+    const edge = input.node as Edge | undefined;
+    if (!edge) return this.#results.get(input) ?? this.leaves.get(input);
+    // A node outside (see `since`) is never visited: what was given to it still waits there.
+    return this.#results.get(input) ?? this.#pending.get(edge.node)?.[edge.index];
   }
 
   run(): void {
