@@ -8,11 +8,14 @@ import { contiguous, copyInto } from "../tensor/copy.ts";
 import { keep, scopeKeeping, tensorsIn } from "../tensor/scope.ts";
 import { layout } from "../tensor/storage.ts";
 import { empty, freezing, Tensor } from "../tensor/tensor.ts";
+import { replayChecked } from "./check.ts";
 import { RecordedTape } from "./tape.ts";
 
 export interface CaptureOptions {
   /** How many recordings (one per shapes of the inputs and state of the modules) are kept; the oldest is freed. Default 8. */
   maxRecordings?: number;
+  /** For debugging: runs every replayed step eagerly as well and compares all bits. Slow. Default false. */
+  check?: boolean;
 }
 
 /** A captured function; `dispose()` frees its recordings. */
@@ -43,8 +46,8 @@ interface Recording {
  */
 export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: CaptureOptions = {}): Captured<A, R> {
   check(typeof fn === "function", ArgumentError, () => expected("capture", "fn", "a function", fn));
-  checkKeys("capture", options, ["maxRecordings"]);
-  const { maxRecordings = 8 } = options;
+  checkKeys("capture", options, ["maxRecordings", "check"]);
+  const { maxRecordings = 8, check: checked = false } = options;
   checkNumber("capture", "maxRecordings", maxRecordings, 1);
   let recordings: Recording[] = [];
   const captured = (...args: A): R => {
@@ -58,7 +61,15 @@ export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: 
         CaptureError,
         () => "capture: a captured function was called inside another; capture the outer one alone",
       );
-      return replay(found, inputs) as R;
+      if (checked)
+        replayChecked(
+          found.device,
+          found.tape,
+          () => replay(found, inputs),
+          () => fn(...args),
+        );
+      else replay(found, inputs);
+      return found.result as R;
     }
     recordings = makeRoom(
       recordings.filter((one) => one !== found || free(one)),

@@ -8,7 +8,9 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { fuseElementwise } from "./fuse.ts";
 
 /** Something that host code must do before a replay, in the order of recording. */
-type Prelude = { readonly run: () => void } | { readonly entry: Dispatch; readonly refresh: () => KernelArgs };
+type Prelude =
+  | { readonly run: () => void; readonly undo: () => void }
+  | { readonly entry: Dispatch; readonly refresh: () => KernelArgs };
 
 interface Guard {
   readonly value: () => unknown;
@@ -54,8 +56,8 @@ export class RecordedTape implements Tape {
     for (const { buffer } of entry.slices) this.#hold(buffer);
   }
 
-  eachRun(fn: () => void): void {
-    this.#preludes.push({ run: fn });
+  eachRun(fn: () => void, undo: () => void): void {
+    this.#preludes.push({ run: fn, undo });
   }
 
   guard(value: () => unknown): void {
@@ -129,6 +131,27 @@ export class RecordedTape implements Tape {
     for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;
     recorder.flush();
     for (const [leaf, gradient] of this.#finalGrads) if (leaf.grad !== gradient) leaf.grad = gradient;
+  }
+
+  /** Takes back what the last replay did to host counters. */
+  undo(): void {
+    for (const prelude of this.#preludes.toReversed()) if ("undo" in prelude) prelude.undo();
+  }
+
+  /** The buffers that outlive the tape and that it writes to. */
+  get written(): Set<GpuBuffer> {
+    const buffers = new Set<GpuBuffer>();
+    for (const { kernel, slices } of this.#entries) {
+      slices.forEach(({ buffer }, i) => {
+        if (kernel.shader.bindings[i]?.access === "read_write" && this.#pinned.has(buffer)) buffers.add(buffer);
+      });
+    }
+    return buffers;
+  }
+
+  /** Leaves whose `grad` the tape sets. */
+  get gradLeaves(): ReadonlySet<Tensor> {
+    return this.#gradLeaves;
   }
 
   free(): void {

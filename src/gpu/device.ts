@@ -121,10 +121,13 @@ export class Device {
     return new UserKernel(this, options);
   }
 
-  /** Runs `fn` now and again at this point of every replay of the capture being recorded: for host counters. */
-  eachRun(fn: () => void): void {
+  /**
+   * Runs `fn` now and again at this point of every replay of the capture being recorded: for host counters. `undo` takes
+   * one run back, for captures that check themselves.
+   */
+  eachRun(fn: () => void, undo: () => void = () => undefined): void {
     fn();
-    this.recorder.tape?.eachRun(fn);
+    this.recorder.tape?.eachRun(fn, undo);
   }
 
   /** Tells a capture being recorded that what `value` gives decides what is recorded. */
@@ -132,14 +135,16 @@ export class Device {
     this.recorder.tape?.guard(value);
   }
 
-  /** Takes buffers from the device's own pool while `fn` runs, even inside a capture. */
+  /** Runs `fn` as if no capture were being recorded: on the device's own pool, and not on the tape. */
   outsideCapture<T>(fn: () => T): T {
-    const inner = this.pool;
+    const [pool, tape] = [this.pool, this.recorder.tape];
     this.pool = this.#rootPool;
+    this.recorder.tape = undefined;
     try {
       return fn();
     } finally {
-      this.pool = inner;
+      this.pool = pool;
+      this.recorder.tape = tape;
     }
   }
 

@@ -2,17 +2,20 @@
  * What kernels find wrong with values that only the GPU sees, such as a label that is no class. A kernel writes a code
  * and two numbers; every read of a tensor brings them along and throws.
  */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, type GradwellError } from "../errors.ts";
 import type { BufferPool, BufferSlice } from "./pool.ts";
 import type { Recorder } from "./recorder.ts";
 
-type Describe = (first: number, second: number) => string;
+interface Kind {
+  readonly describe: (first: number, second: number) => string;
+  readonly Class: new (message: string) => GradwellError;
+}
 
-const kinds: Describe[] = [];
+const kinds: Kind[] = [];
 
 /** Registers a kind of fault; the result is the code that a kernel writes in word 0, beside two numbers for the message. */
-export function defineFault(describe: Describe): number {
-  return kinds.push(describe);
+export function defineFault(describe: Kind["describe"], Class: Kind["Class"] = ArgumentError): number {
+  return kinds.push({ describe, Class });
 }
 
 /** Bytes that a read takes along. */
@@ -49,10 +52,10 @@ export class Faults {
 
   /** Throws what the copied words say, once. */
   throwIfAny([code = 0, first = 0, second = 0]: Int32Array): void {
-    const describe = kinds[code - 1];
-    if (!describe) return;
+    const kind = kinds[code - 1];
+    if (!kind) return;
     this.#clear();
-    throw new ArgumentError(describe(first, second));
+    throw new kind.Class(kind.describe(first, second));
   }
 
   #clear(): void {

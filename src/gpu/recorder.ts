@@ -19,7 +19,7 @@ export interface Dispatch {
 export interface Tape {
   dispatch(entry: Dispatch): void;
   /** A function of host state (step counts, random calls) to run again at this point of every replay. */
-  eachRun(fn: () => void): void;
+  eachRun(fn: () => void, undo: () => void): void;
   /** Something that what is recorded depends on: when its value has changed, a replay would be stale. */
   guard(value: () => unknown): void;
   /** A tensor whose `grad` is about to be set; the capture sets it likewise after each replay. */

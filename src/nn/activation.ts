@@ -1,7 +1,8 @@
 /** Activations as layers. */
 
-import { checkNumber } from "../errors.ts";
+import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import type { Activation } from "../ops/matmul-kernels.ts";
+import { softmax } from "../ops/softmax.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Follower } from "./default-weight.ts";
@@ -83,5 +84,20 @@ export class Sigmoid extends ActivationLayer {
 
   override forward(x: Tensor): Tensor {
     return sigmoid(x);
+  }
+}
+
+/** exp(x) / sum(exp(x)) along `dim`. Default: the last dim. */
+export class Softmax extends Module {
+  readonly dim: number;
+
+  constructor(dim = -1) {
+    check(Number.isSafeInteger(dim), ArgumentError, () => expected("Softmax", "dim", "a whole number", dim));
+    super();
+    this.dim = dim;
+  }
+
+  override forward(x: Tensor): Tensor {
+    return softmax(x, this.dim);
   }
 }

@@ -6,6 +6,7 @@ import { layerNorm as layerNormOp } from "../ops/layer-norm.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+export { type EmbeddingCall, embedding } from "../ops/embedding.ts";
 export { type LinearOptions, linear } from "../ops/linear.ts";
 
 /** Normalises over the last dims, which must be `normalizedShape`; weight and bias have that shape. */

@@ -1,12 +1,14 @@
 /** The namespace `nn`: modules, layers, losses and, as `nn.init`, initializers. */
-export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
+export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activation.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batchnorm.ts";
 export { Dropout } from "./dropout.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
 export * from "./functional.ts";
 export * as init from "./init.ts";
 export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from "./layernorm.ts";
 export { Linear, type LinearLayerOptions } from "./linear.ts";
+export * from "./losses.ts";
 export { Module } from "./module.ts";
 export { Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";

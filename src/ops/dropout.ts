@@ -23,7 +23,9 @@ const dropoutOp: Op<DropoutAttrs, Tensor> = defineOp<DropoutAttrs>({
     // No word reaches 2^32: p = 1 keeps one in four thousand million, times 0.
     const threshold = Math.min(Math.floor(p * 2 ** 32), 2 ** 32 - 1);
     const scale = p === 1 ? 0 : 1 / (1 - p);
-    const args = () => ({ x: dense.binding, y: y.binding, size: x.size, threshold, scale, ...call() });
+    // Asked again at each replay, when the tensors themselves are gone.
+    const fixed = { x: dense.binding, y: y.binding, size: x.size, threshold, scale };
+    const args = () => ({ ...fixed, ...call() });
     if (x.size > 0) ctx.device.runDynamic(dropoutShader, args, strideGroups(ctx.device, Math.ceil(x.size / 4)));
     if (dense !== x) dense.dispose();
     return y;

@@ -57,7 +57,10 @@ export abstract class Optimizer<O extends BaseOptions> {
     for (const slot of slots) this.#checkGradient(slot);
     const plan = this.#planFor(slots);
     this.#device.guard(() => rowsHold(plan));
-    this.#device.eachRun(() => this.#advance(plan));
+    this.#device.eachRun(
+      () => this.#advance(plan),
+      () => this.#takeBack(plan),
+    );
     for (const { param } of slots) {
       if (param.grad !== param.gradSlot) copyInto(param.gradSlot as Tensor, param.grad as Tensor);
     }
@@ -125,6 +128,11 @@ export abstract class Optimizer<O extends BaseOptions> {
       slot.param.storage.writes++;
     }
     this.#stepCount++;
+  }
+
+  #takeBack(plan: Plan): void {
+    for (const slot of plan.slots) slot.steps--;
+    this.#stepCount--;
   }
 
   #checkKind(group: O, i: number): void {

@@ -26,10 +26,15 @@ export interface RandomCall {
 /** The next random call of a device. The returned function gives the call of the current run or replay. */
 export function nextRandomCall(device: Device): () => RandomCall {
   let current: RandomCall = { seedLow: 0, seedHigh: 0, call: 0 };
-  device.eachRun(() => {
-    const [seedLow, seedHigh] = seedWords(device.random.seed);
-    current = { seedLow, seedHigh, call: device.random.call++ };
-  });
+  device.eachRun(
+    () => {
+      const [seedLow, seedHigh] = seedWords(device.random.seed);
+      current = { seedLow, seedHigh, call: device.random.call++ };
+    },
+    () => {
+      device.random.call--;
+    },
+  );
   return () => current;
 }
 

@@ -1,0 +1,58 @@
+import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import { embedding } from "../ops/embedding.ts";
+import { fill } from "../tensor/copy.ts";
+import { type Tensor, view } from "../tensor/tensor.ts";
+import { type Initializer, normal } from "./init.ts";
+import { Module } from "./module.ts";
+import { checkCount } from "./options.ts";
+import { parameter } from "./parameter.ts";
+
+export interface EmbeddingOptions {
+  /** An index whose row is zero at first and gets no gradient; negative ones count from the end. */
+  paddingIdx?: number;
+  /** Default: standard normal. */
+  weightInit?: Initializer;
+}
+
+/** A row of `weight` (numEmbeddings, embeddingDim) for every index. index (...), i32 or u32; y (..., embeddingDim). */
+export class Embedding extends Module {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly paddingIdx: number | undefined;
+  weight: Tensor;
+
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
+    checkCount("Embedding", "numEmbeddings", numEmbeddings);
+    checkCount("Embedding", "embeddingDim", embeddingDim);
+    checkKeys("Embedding", options, ["paddingIdx", "weightInit"]);
+    const { paddingIdx, weightInit = normal() } = options;
+    check(typeof weightInit === "function", ArgumentError, () =>
+      expected("Embedding", "weightInit", "an initializer, such as nn.init.normal(0, 0.02)", weightInit),
+    );
+    const padding = paddingIdx === undefined ? undefined : placeOf(paddingIdx, numEmbeddings);
+    super();
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.paddingIdx = padding;
+    this.weight = parameter([numEmbeddings, embeddingDim], weightInit);
+    if (padding !== undefined) zeroRow(this.weight, padding);
+  }
+
+  override forward(index: Tensor): Tensor {
+    return embedding(index, this.weight, this.paddingIdx === undefined ? {} : { paddingIdx: this.paddingIdx });
+  }
+}
+
+function placeOf(paddingIdx: number, rows: number): number {
+  check(Number.isSafeInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows, ArgumentError, () =>
+    expected("Embedding", "paddingIdx", `a whole number from ${-rows} to ${rows - 1}`, paddingIdx),
+  );
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
+}
+
+function zeroRow(weight: Tensor, row: number): void {
+  const width = weight.shape[1] as number;
+  const place = view(weight, [width], [1], row * width);
+  fill(place, 0);
+  place.dispose();
+}

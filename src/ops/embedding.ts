@@ -1,0 +1,30 @@
+/** Embedding: rows of a table by index. */
+import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { eq, where } from "./binary.ts";
+import { indexSelect } from "./indexing.ts";
+import { detach, reshape, unsqueeze } from "./movement.ts";
+
+export interface EmbeddingCall {
+  /** Rows of this index get no gradient. */
+  paddingIdx?: number;
+}
+
+/** y[...] = weight[index[...]]. index (...), i32 or u32; weight (rows, width); y (..., width). A row that is not there is NaN. */
+export function embedding(index: Tensor, weight: Tensor, options: EmbeddingCall = {}): Tensor {
+  checkKeys("embedding", options, ["paddingIdx"]);
+  const isIndex = index instanceof Tensor && (index.dtype === "i32" || index.dtype === "u32");
+  check(isIndex, DtypeError, () =>
+    expected("embedding", "index", "a tensor of dtype i32 or u32", index?.dtype ?? index),
+  );
+  check(weight instanceof Tensor && weight.ndim === 2, ShapeError, () =>
+    expected("embedding", "weight", "a tensor (rows, width)", weight),
+  );
+  const flat = reshape(index, [index.size]);
+  let rows = indexSelect(weight, 0, flat);
+  const { paddingIdx } = options;
+  if (paddingIdx !== undefined && weight.requiresGrad) {
+    rows = where(unsqueeze(eq(flat, paddingIdx), 1), detach(rows), rows);
+  }
+  return reshape(rows, [...index.shape, weight.shape[1] as number]);
+}
