@@ -1,13 +1,12 @@
 /** Gradient clipping on the GPU: nothing is read back, and gradients in flat storage take one dispatch together. */
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
-import { WORKGROUP } from "../gpu/grid.ts";
 import type { BufferSlice } from "../gpu/pool.ts";
 import { grad_clip, grad_norm, grad_norm_total } from "../gpu/shaders.generated.ts";
 import { contiguous, copyInto, fill } from "../tensor/copy.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat.ts";
-import { eachPiece, makeTable, pieceGroups, TableCache } from "./table.ts";
+import { eachPiece, makeTable, pieceGroups, pieceWorkgroup, TableCache } from "./table.ts";
 
 export interface ClipNormOptions {
   /** p of the norm: 1, 2 (default), Infinity (the largest magnitude) or any positive number. */
@@ -54,12 +53,13 @@ function measure(
   limit: number,
 ): void {
   const { device } = norm;
+  const WORKGROUP = pieceWorkgroup(device);
   const count = WORKGROUP * runs.reduce((sum, { groups }) => sum + groups, 0);
   const partial = empty(device, [count, 2]);
   let partials = 0;
   for (const { grad, groups, first, pieces } of runs) {
     const bindings = { table: table.binding, grad, partial: partial.binding };
-    device.run(grad_norm, { ...bindings, first, pieces, partials, power: power || 1, limit: 0 }, groups);
+    device.run(grad_norm, { ...bindings, first, pieces, partials, power: power || 1, limit: 0 }, groups, { WORKGROUP });
     partials += groups * WORKGROUP;
   }
   const bindings = { partial: partial.binding, norm: norm.binding, factor: factor.binding };
@@ -181,7 +181,10 @@ function piecesOf(grad: Tensor): number[] {
 function clip(device: Device, runs: readonly Run[], table: Tensor, factor: Tensor, limit: number | undefined): void {
   for (const { grad, groups, first, pieces } of runs) {
     const args = { table: table.binding, grad, factor: factor.binding, first, pieces, partials: 0, power: 0 };
-    device.run(grad_clip, { ...args, limit: limit ?? 0 }, groups, { VALUES: limit !== undefined });
+    device.run(grad_clip, { ...args, limit: limit ?? 0 }, groups, {
+      WORKGROUP: pieceWorkgroup(device),
+      VALUES: limit !== undefined,
+    });
   }
 }
 

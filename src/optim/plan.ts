@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { gradPlace, valuePlace } from "./flat.ts";
 import type { Slot } from "./moments.ts";
 import type { BaseOptions, ParamGroup, Rule } from "./rule.ts";
-import { eachPiece, makeTable, pieceGroups } from "./table.ts";
+import { eachPiece, makeTable, pieceGroups, pieceWorkgroup } from "./table.ts";
 
 /** Rows of two vectors that the kernels' params hold. */
 const ROWS = 16;
@@ -78,7 +78,10 @@ export function makePlan<O extends BaseOptions>(
     rule.moments.forEach(({ binding }, k) => {
       args[binding] = (lead.region.moments[k] as Tensor).binding;
     });
-    const kernel = device.kernelOf(rule.shader, rule.overrides(groups[lead.group] as O));
+    const kernel = device.kernelOf(rule.shader, {
+      WORKGROUP: pieceWorkgroup(device),
+      ...rule.overrides(groups[lead.group] as O),
+    });
     return { kernel, groups: pieceGroups(device, pieces), args, numbers, rows };
   });
   return { slots, table, launches };

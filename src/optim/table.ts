@@ -41,6 +41,9 @@ export function makeTable(device: Device, words: readonly number[]): Tensor {
 /** Most vectors in a piece: long pieces for few workgroups, short ones where a GPU wants many. */
 export const pieceVectors = (device: Device): number => (device.info.isSoftware ? 1024 : 256);
 
+/** Invocations per workgroup: on a software adapter one subgroup, whose loads then lie side by side. */
+export const pieceWorkgroup = (device: Device): number => (device.info.isSoftware ? 8 : 64);
+
 /** Workgroups for so many pieces: a workgroup takes pieces in turn. */
 export const pieceGroups = (device: Device, pieces: number): number =>
   Math.min(pieces, device.info.isSoftware ? 64 : 8192);
