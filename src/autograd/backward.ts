@@ -321,11 +321,12 @@ function composedBackward(node: Node, gradients: (Tensor | undefined)[]): (Tenso
 
 /** Frees a node that was walked; tensors of it that the program still holds live on for a while. */
 function retire(node: Node): void {
+  // First, so that a spent tensor's memory is its own and leaves the count of live bytes.
+  node.free();
   for (const { ref } of node.outputs) {
     const tensor = ref.deref();
     if (tensor) spend(tensor);
   }
-  node.free();
 }
 
 function asList(gradients: Gradients): (Tensor | undefined)[] {

@@ -31,8 +31,7 @@ function queueOf(device: Device): Spent {
 export function spend(tensor: Tensor): void {
   if (tensor.disposed) return;
   const queue = queueOf(tensor.device);
-  keep(tensor).uncount();
-  tensor.storage.uncount();
+  keep(tensor).spend();
   if (tensor.size > SMALL_ELEMENTS) queue.large.push(tensor);
   else {
     queue.small.push(tensor);

@@ -7,10 +7,18 @@ export interface Owned {
 }
 
 const stack: Set<Owned>[] = [];
+const watchers = new Set<(tensor: Owned) => void>();
 
 /** Every new tensor passes here; the innermost scope owns it. */
 export function note(tensor: Owned): void {
   stack[stack.length - 1]?.add(tensor);
+  if (watchers.size > 0) for (const watcher of watchers) watcher(tensor);
+}
+
+/** Calls `watcher` with every tensor that is made until the returned function is called. */
+export function watch(watcher: (tensor: Owned) => void): () => void {
+  watchers.add(watcher);
+  return () => void watchers.delete(watcher);
 }
 
 /** Takes a tensor out of every open scope: somebody else owns it now (a parameter's gradient, a cache). */

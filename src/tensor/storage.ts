@@ -18,6 +18,7 @@ export class Storage {
   /** Byte offset in the buffer, a multiple of ALIGNMENT. */
   #offset = 0;
   #refs = 0;
+  #spent = 0;
 
   constructor(device: Device, bytes: number, what?: string) {
     this.device = device;
@@ -37,8 +38,12 @@ export class Storage {
     this.#refs++;
   }
 
-  release(): void {
-    if (--this.#refs > 0) return;
+  /** `spent`: by a handle that `spend` was called for. */
+  release(spent = false): void {
+    if (spent) this.#spent--;
+    this.#refs--;
+    this.#countSpent();
+    if (this.#refs > 0) return;
     if (this.flat) this.flat.release();
     else this.#buffer.home.release(this.#buffer);
   }
@@ -48,9 +53,14 @@ export class Storage {
     return this.#refs === 1 && !this.flat;
   }
 
-  /** Leaves the count of live bytes, when nothing else shares this memory. */
-  uncount(): void {
-    if (this.exclusive) this.#buffer.home.uncount(this.#buffer);
+  /** One handle is used up; when all are, the memory leaves the count of live bytes. */
+  spend(): void {
+    this.#spent++;
+    this.#countSpent();
+  }
+
+  #countSpent(): void {
+    if (this.#spent > 0 && this.#spent >= this.#refs && !this.flat) this.#buffer.home.uncount(this.#buffer);
   }
 
   /** Points this storage, and so every view of it, at a range of `flat`. The values are not copied. */

@@ -19,6 +19,8 @@ interface Body {
   live: boolean;
   /** Whether device.tensorCount counts it. */
   counted: boolean;
+  /** Whether backward() has used it up. */
+  spent: boolean;
 }
 
 const finalizers = new FinalizationRegistry<Body>(releaseBody);
@@ -59,7 +61,7 @@ export class Tensor {
     this.dtype = dtype;
     this.size = sizeOf(shape);
     this.device = storage.device;
-    this.#body = { storage, link: undefined, live: true, counted: true };
+    this.#body = { storage, link: undefined, live: true, counted: true, spent: false };
     storage.retain();
     storage.device.tensorCount++;
     finalizers.register(this, this.#body);
@@ -163,6 +165,19 @@ export class Tensor {
     this.device.tensorCount--;
   }
 
+  /** Whether it counts as live: neither freed nor uncounted. */
+  get counted(): boolean {
+    return this.#body.live && this.#body.counted;
+  }
+
+  /** Used up by backward(): neither it nor, with its last handle, its memory counts as live. */
+  spend(): void {
+    if (!this.#body.live || this.#body.spent) return;
+    this.uncount();
+    this.#body.spent = true;
+    this.#body.storage.spend();
+  }
+
   toString(): string {
     return `Tensor(shape=[${this.shape}], dtype=${this.dtype}${this.requiresGrad ? ", requiresGrad" : ""})`;
   }
@@ -174,7 +189,7 @@ function releaseBody(body: Body): void {
   if (body.counted) body.storage.device.tensorCount--;
   body.link?.release();
   body.link = undefined;
-  body.storage.release();
+  body.storage.release(body.spent);
 }
 
 /** A dense tensor with undefined content. */
