@@ -2,17 +2,30 @@
 import { hooks } from "../autograd/backward.ts";
 import { type BackwardContext, defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
-import { broadcastShapes, type Shape, sameShape } from "../tensor/shape.ts";
+import { broadcastShapes, type Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { broadcasting } from "./broadcast.ts";
+import { sumTo } from "./broadcast.ts";
 import { computeType, isFloat, promote } from "./dtype.ts";
 import { type Operand, runElementwise } from "./elementwise-kernel.ts";
 
-/** Numbers among the operands: they are no inputs of the graph. */
-interface Numbers {
+interface Operands {
+  /** Numbers among the operands: they are no inputs of the graph. */
   readonly numbers: readonly (number | undefined)[];
+  /** The tensors' own shapes, to which their gradients are summed. */
+  readonly shapes: readonly (Shape | undefined)[];
 }
+
+/** The operands of an op as its inputs and attributes. */
+function partsOf(operands: readonly Operand[]): { tensors: (Tensor | undefined)[]; attrs: Operands } {
+  const tensors = operands.map((one) => (one instanceof Tensor ? one : undefined));
+  const numbers = operands.map((one) => (typeof one === "number" ? one : undefined));
+  return { tensors, attrs: { numbers, shapes: tensors.map((one) => one?.shape) } };
+}
+
+/** Gradients in the result's shape, summed to the shapes of the operands. */
+const toOwnShapes = (gradients: readonly (Tensor | undefined)[], shapes: Operands["shapes"]) =>
+  gradients.map((one, i) => one && shapes[i] && sumTo(one, shapes[i]));
 
 interface BinaryRule {
   /** The expression by compute type; `f32` alone where the result is a float in any case. */
@@ -30,7 +43,7 @@ interface BinaryRule {
 }
 
 export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Tensor {
-  const op = defineOp<Numbers>({
+  const op = defineOp<Operands>({
     name,
     forward(ctx, [a, b]: [Tensor | undefined, Tensor | undefined], { numbers }) {
       const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number)];
@@ -50,20 +63,14 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
       return y;
     },
     ...(rule.gradients && {
-      backward(ctx: BackwardContext<Numbers>, g: Tensor) {
+      backward(ctx: BackwardContext<Operands>, g: Tensor) {
         const saved = new Map((rule.saves ?? []).map((letter, i) => [letter, ctx.saved[i] as Tensor]));
         const operand = (i: 0 | 1) => ctx.attrs.numbers[i] ?? (saved.get(i === 0 ? "a" : "b") as Tensor);
-        return (rule.gradients as NonNullable<BinaryRule["gradients"]>)(
-          g,
-          operand(0),
-          operand(1),
-          saved.get("y") as Tensor,
-          ctx.needs,
-        );
+        const rules = rule.gradients as NonNullable<BinaryRule["gradients"]>;
+        return toOwnShapes(rules(g, operand(0), operand(1), saved.get("y") as Tensor, ctx.needs), ctx.attrs.shapes);
       },
     }),
   });
-  // Broadcast dims are summed away by an identity in front of the op, which knows the operand's own shape.
   return (a, b) => {
     for (const [argument, operand] of Object.entries({ a, b })) {
       check(typeof operand === "number" || operand instanceof Tensor, DtypeError, () =>
@@ -71,20 +78,9 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
       );
     }
     check(a instanceof Tensor || b instanceof Tensor, ArgumentError, () => `${name}: expected at least one tensor`);
-    const [x, y] = a instanceof Tensor && b instanceof Tensor ? broadcastPair(name, a, b) : [a, b];
-    const numbers = [x, y].map((one) => (typeof one === "number" ? one : undefined));
-    return op(
-      [x, y].map((one) => (one instanceof Tensor ? one : undefined)),
-      { numbers },
-    );
+    const { tensors, attrs } = partsOf([a, b]);
+    return op(tensors, attrs);
   };
-}
-
-/** Operands of one shape, or marked so that their gradients are summed to their own. */
-function broadcastPair(name: string, a: Tensor, b: Tensor): [Tensor, Tensor] {
-  if (sameShape(a.shape, b.shape)) return [a, b];
-  const shape = broadcastShapes(name, a.shape, b.shape);
-  return [broadcasting(a, shape), broadcasting(b, shape)];
 }
 
 const arithmetic = (symbol: string) => ({ f32: `a ${symbol} b`, i32: `a ${symbol} b`, u32: `a ${symbol} b` });
@@ -144,13 +140,11 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   check(condition instanceof Tensor, DtypeError, () => expected("where", "condition", "a tensor", condition));
   const tensors = [condition, a, b].filter((one): one is Tensor => one instanceof Tensor);
   const shape = tensors.reduce<Shape>((joined, one) => broadcastShapes("where", joined, one.shape), []);
-  const fit = (one: Operand) => (one instanceof Tensor ? broadcasting(one, shape) : one);
-  const [x, y] = [fit(a), fit(b)];
-  const numbers = [x, y].map((one) => (typeof one === "number" ? one : undefined));
-  return select([condition, ...[x, y].map((one) => (one instanceof Tensor ? one : undefined))], { numbers, shape });
+  const { tensors: operands, attrs } = partsOf([a, b]);
+  return select([condition, ...operands], { ...attrs, shape });
 }
 
-const select = defineOp<Numbers & { shape: Shape }>({
+const select = defineOp<Operands & { shape: Shape }>({
   name: "where",
   forward(ctx, [condition, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], { numbers, shape }) {
     const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number)];
@@ -163,11 +157,11 @@ const select = defineOp<Numbers & { shape: Shape }>({
   },
   backward(ctx, g: Tensor) {
     const condition = ctx.saved[0] as Tensor;
-    return [
-      undefined,
+    const gradients = [
       ctx.needs[1] ? where(condition, g, 0) : undefined,
       ctx.needs[2] ? where(condition, 0, g) : undefined,
     ];
+    return [undefined, ...toOwnShapes(gradients, ctx.attrs.shapes)];
   },
 });
 

@@ -1,5 +1,4 @@
 /** Broadcasting and its adjoint: `expand` repeats dims without copying, `sumTo` sums them away again. */
-import { isGradEnabled } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
 import { check, ShapeError } from "../errors.ts";
 import { broadcastStrides, type Shape, sameShape, stridesOf } from "../tensor/shape.ts";
@@ -49,14 +48,3 @@ const sumToOp = defineOp<Resize>({
 /** Sums a gradient over the dims along which an operand of `shape` was broadcast. */
 export const sumTo = (g: Tensor, shape: Shape): Tensor =>
   sameShape(g.shape, shape) ? g : sumToOp([g], { small: shape, large: g.shape });
-
-const broadcastOp = defineOp<{ shape: Shape }>({
-  name: "broadcast",
-  forward: (_, [x]: [Tensor]) => view(x, x.shape, x.strides, x.offset),
-  backward: (ctx, g: Tensor) => sumTo(g, ctx.attrs.shape),
-});
-
-/** `x` itself for an op that reads it in the larger `shape`: its gradient comes in that shape and is summed to its own. */
-export function broadcasting(x: Tensor, shape: Shape): Tensor {
-  return sameShape(x.shape, shape) || !x.requiresGrad || !isGradEnabled() ? x : broadcastOp([x], { shape: x.shape });
-}

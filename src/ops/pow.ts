@@ -10,8 +10,7 @@ const power = defineBinary("pow", {
   saves: ["a", "b", "y"],
   gradients: (g, a, b, y, needs) => [
     needs[0] ? mul(g, slope(a, b)) : undefined,
-    // log(0) where the base is 0: 0 to a positive power does not change with the exponent.
-    needs[1] ? where(logicalAnd(eq(a, 0), ge(b, 0)), 0, mul(g, mul(y, logOf(a)))) : undefined,
+    needs[1] ? growth(g, a, b, y) : undefined,
   ],
 });
 
@@ -22,7 +21,12 @@ function slope(a: Operand, b: Operand): Operand {
   return mul(b, pow(a, where(b, sub(b, 1), 0)));
 }
 
-const logOf = (a: Operand): Operand => (typeof a === "number" ? Math.log(a) : log(a));
+/** g a^b log(a), and 0 where a is 0 and b positive: such a power does not change with the exponent. */
+function growth(g: Tensor, a: Operand, b: Operand, y: Tensor): Tensor {
+  if (typeof a === "number")
+    return a === 0 ? where(ge(b, 0), 0, mul(g, mul(y, -Infinity))) : mul(g, mul(y, Math.log(a)));
+  return where(logicalAnd(eq(a, 0), ge(b, 0)), 0, mul(g, mul(y, log(a))));
+}
 
 /** x to the power `exponent`. A negative base gives NaN unless the exponent is whole. */
 export function pow(x: Operand, exponent: Operand): Tensor {
