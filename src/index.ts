@@ -59,6 +59,7 @@ export {
   sum,
   variance as var,
 } from "./ops/reduce.ts";
+export { logSoftmax, softmax } from "./ops/softmax.ts";
 export { tril, triu } from "./ops/triangle.ts";
 export {
   abs,

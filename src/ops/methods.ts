@@ -13,6 +13,7 @@ import { addmm, matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pow } from "./pow.ts";
 import * as reduce from "./reduce.ts";
+import { logSoftmax, softmax } from "./softmax.ts";
 import { tril, triu } from "./triangle.ts";
 import * as unary from "./unary.ts";
 
@@ -76,6 +77,8 @@ const methods = {
   argmin,
   norm,
   logsumexp,
+  softmax,
+  logSoftmax,
   cumsum,
   reshape,
   flatten,

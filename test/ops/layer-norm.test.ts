@@ -1,0 +1,179 @@
+import { describe, expect, it } from "vitest";
+import { ArgumentError, backward, grad, ShapeError, tensor } from "../../src/index.ts";
+import { groupNorm, layerNorm, rmsNorm } from "../../src/ops/layer-norm.ts";
+import { rowNorm } from "../reference/norm.ts";
+import { expectClose } from "../support/close.ts";
+import { testDevice } from "../support/device.ts";
+import { golden } from "../support/golden.ts";
+import { laid, layouts } from "../support/strided.ts";
+import { around, norms, twins } from "../support/tolerance.ts";
+import { normals, upstream } from "../support/values.ts";
+
+const device = await testDevice();
+
+const leaf = (data: ArrayLike<number>, shape: number[]) =>
+  tensor(Float32Array.from(data), { shape, requiresGrad: true });
+
+/** Rows and columns: odd, vec4, several slices, fewer rows than lanes, and one long row. */
+const shapes: [number, number][] = [
+  [1, 1],
+  [3, 1],
+  [1, 4],
+  [7, 5],
+  [2, 3],
+  [5, 8],
+  [33, 17],
+  [130, 12],
+  [257, 3],
+  [64, 65],
+  [3, 1024],
+  [1, 4099],
+  [300, 260],
+];
+
+describe.each([
+  ["layerNorm", layerNorm, false],
+  ["rmsNorm", rmsNorm, true],
+] as const)("%s", (_, op, rms) => {
+  it.each(shapes)("(%i, %i), forward and backward", async (rows, cols) => {
+    const x = normals(rows * cols, 1, { mean: 0.5, std: 2 });
+    const [weight, bias, g] = [normals(cols, 2, { mean: 1 }), normals(cols, 3), upstream(rows * cols, 4)];
+    const want = rowNorm(x, weight, bias, g, cols, 1e-5, rms);
+    const inputs = [leaf(x, [rows, cols]), leaf(weight, [cols]), leaf(bias, [cols])];
+    const y = op(inputs, { normalizedShape: cols, eps: 1e-5 });
+    expectClose(await y.data(), want.y, norms, "y");
+    const [gradX, gradWeight, gradBias] = grad(y, inputs, { gradOutputs: tensor(g, { shape: [rows, cols] }) });
+    expectClose(await gradX!.data(), want.gradX, norms, "gradX");
+    // Sums over the rows.
+    const sums = { rtol: 2e-5, atol: 1e-5 * Math.sqrt(rows) };
+    expectClose(await gradWeight!.data(), want.gradWeight, sums, "gradWeight");
+    expectClose(await gradBias!.data(), want.gradBias, sums, "gradBias");
+  });
+
+  it("equals its composed twin", async () => {
+    const inputs = [leaf(normals(6 * 10, 1), [6, 2, 5]), leaf(normals(10, 2), [2, 5]), leaf(normals(10, 3), [2, 5])];
+    const attrs = { normalizedShape: [2, 5], eps: 1e-3 };
+    const gradOutputs = tensor(upstream(60, 4), { shape: [6, 2, 5] });
+    const [fused, plain] = [op(inputs, attrs), op.definition.composed!(inputs, attrs)];
+    expectClose(await fused.data(), await plain.data(), twins, "y");
+    const want = grad(plain, inputs, { gradOutputs });
+    for (const [i, got] of grad(fused, inputs, { gradOutputs }).entries()) {
+      expect(got.shape).toEqual(inputs[i]!.shape);
+      expectClose(await got.data(), await want[i]!.data(), twins, `gradient ${i}`);
+    }
+  });
+
+  it("has second derivatives", async () => {
+    const x = leaf(normals(12, 1), [3, 4]);
+    const attrs = { normalizedShape: 4 };
+    const g = tensor(upstream(12, 2), { shape: [3, 4] });
+    const twice = (y: ReturnType<typeof op>) => {
+      const [first] = grad(y, [x], { gradOutputs: g, createGraph: true });
+      return grad(first!, [x], { gradOutputs: g })[0]!;
+    };
+    const want = await twice(op.definition.composed!([x], attrs)).data();
+    expectClose(await twice(op([x], attrs)).data(), want, twins, "second derivative");
+  });
+});
+
+describe("layerNorm", () => {
+  it.each([1e2, 1e3, 1e4])("keeps its accuracy at mean %d", async (mean) => {
+    const x = normals(5 * 96, 1, { mean });
+    const none = new Float64Array(x.length);
+    const want = rowNorm(x, new Float64Array(96).fill(1), new Float64Array(96), none, 96, 1e-5);
+    const y = layerNorm([tensor(x, { shape: [5, 96] })], { normalizedShape: 96 });
+    expectClose(await y.data(), want.y, around(mean), "y");
+  });
+
+  it("gives the bias for a constant row, and finite gradients", async () => {
+    const x = leaf(new Array(8).fill(3.25), [1, 8]);
+    const y = layerNorm([x, undefined, tensor(normals(8, 1))], { normalizedShape: 8 });
+    expectClose(await y.data(), normals(8, 1), { rtol: 0, atol: 0 }, "y");
+    backward(y, tensor(upstream(8, 2), { shape: [1, 8] }));
+    expect((await x.grad!.data()).every(Number.isFinite)).toBe(true);
+  });
+
+  it("takes empty tensors", async () => {
+    const weight = leaf(normals(4, 1), [4]);
+    const y = layerNorm([tensor([], { shape: [0, 4] }), weight], { normalizedShape: 4 });
+    backward(y, tensor([], { shape: [0, 4] }));
+    expect(await weight.grad!.tolist()).toEqual([0, 0, 0, 0]);
+    expect(layerNorm([tensor([], { shape: [3, 0] })], { normalizedShape: 0 }).shape).toEqual([3, 0]);
+  });
+
+  it("writes both gradients into the slots of a flat storage", async () => {
+    const flat = tensor(new Float32Array(256));
+    const inputs = [leaf(normals(60, 1), [10, 6]), leaf(normals(6, 2), [6]), leaf(normals(6, 3), [6])];
+    const g = upstream(60, 4);
+    const want = rowNorm(normals(60, 1), normals(6, 2), normals(6, 3), g, 6, 1e-5);
+    [inputs[1]!.gradSlot, inputs[2]!.gradSlot] = [flat.narrow(0, 64, 6), flat.narrow(0, 128, 6)];
+    backward(layerNorm(inputs, { normalizedShape: 6 }), tensor(g, { shape: [10, 6] }));
+    expect(inputs[1]!.grad).toBe(inputs[1]!.gradSlot);
+    const values = await flat.data();
+    expectClose(values.slice(64, 70), want.gradWeight, norms, "gradWeight");
+    expectClose(values.slice(128, 134), want.gradBias, norms, "gradBias");
+    expect([values[63], values[134]]).toEqual([0, 0]);
+  });
+
+  it("frees what it makes", async () => {
+    const inputs = [leaf(normals(60, 1), [10, 6]), leaf(normals(6, 2), [6])];
+    const g = tensor(upstream(60, 4), { shape: [10, 6] });
+    const run = () => {
+      const turned = inputs[0]!.reshape([6, 10]).transpose(0, 1);
+      const y = layerNorm([turned, inputs[1]], { normalizedShape: 6 });
+      const gradients = grad(y, inputs, { gradOutputs: g });
+      for (const one of [turned, y, ...gradients]) one.dispose();
+    };
+    // What a graph used is freed by the next one.
+    run();
+    run();
+    await device.sync();
+    const before = device.memory();
+    run();
+    expect(device.memory().tensors).toBe(before.tensors);
+    expect(device.memory().liveBytes).toBe(before.liveBytes);
+  });
+
+  it("names what does not fit", () => {
+    const x = tensor(normals(12, 1), { shape: [3, 4] });
+    expect(() => layerNorm([x], { normalizedShape: [3] })).toThrow(ShapeError);
+    expect(() => layerNorm([x, tensor([1, 2])], { normalizedShape: 4 })).toThrow(
+      /layerNorm: argument 'weight' expected normalizedShape \[4\]/,
+    );
+    expect(() => layerNorm([x], { normalizedShape: 4, eps: -1 })).toThrow(ArgumentError);
+    expect(() => groupNorm([x], { groups: 3 })).toThrow(/divisor of 4 channels, got 3/);
+  });
+});
+
+const cases = (await golden("norms")).filter(({ op }) => ["nn.layerNorm", "nn.RMSNorm", "nn.GroupNorm"].includes(op));
+
+describe.each(layouts)("PyTorch's values, %s", (layout) => {
+  it.each(cases)("$name", async (one) => {
+    const x = laid(one.inputs.x!, layout);
+    const param = (name: string) => {
+      const values = one.inputs[name] ?? one.state[name];
+      return values && leaf(values.data, values.shape);
+    };
+    const inputs = { x, weight: param("weight"), bias: param("bias") };
+    const list = [x, inputs.weight, inputs.bias];
+    const options = one.args.at(-1) as { eps?: number };
+    const [shape, eps] = [one.args[one.op === "nn.layerNorm" ? 1 : 0] as number[], one.args[4] as number];
+    const y =
+      one.op === "nn.layerNorm"
+        ? layerNorm(list, { normalizedShape: shape, eps })
+        : one.op === "nn.RMSNorm"
+          ? rmsNorm(list, { normalizedShape: shape, eps: options.eps! })
+          : groupNorm(list as [typeof x], { groups: one.args[0] as number, ...(options.eps && { eps: options.eps }) });
+    const tolerance = around(Number(/mean (\d+)/.exec(one.name)?.[1] ?? 0), 4);
+    expectClose(await y.data(), one.outputs.out!.data, tolerance, "y");
+    const wanted = Object.keys(one.grads) as (keyof typeof inputs)[];
+    const gradOutputs = tensor(Float32Array.from(one.upstream.out!.data), { shape: one.upstream.out!.shape });
+    const found = grad(
+      y,
+      wanted.map((name) => inputs[name]!),
+      { gradOutputs },
+    );
+    for (const [i, name] of wanted.entries())
+      expectClose(await found[i]!.data(), one.grads[name]!.data, tolerance, `gradient of ${name}`);
+  });
+});

@@ -1,0 +1,25 @@
+/** How far results in f32 may lie from float64 ones, by what is computed. */
+import type { Tolerance } from "./close.ts";
+
+/** Sums over rows of a few hundred, then a product or two. */
+export const norms: Tolerance = { rtol: 2e-5, atol: 1e-5 };
+
+/**
+ * For `terms` normalised values added up, where x has this mean and a std near 1: the mean itself is only known to its last
+ * bit, and that is off from every value alike.
+ */
+export function around(mean: number, terms = 2): Tolerance {
+  return { rtol: norms.rtol as number, atol: (norms.atol as number) + terms * mean * 2 ** -23 };
+}
+
+/** Running statistics: one mean and one update. */
+export const runningStatistics: Tolerance = { rtol: 1e-5, atol: 1e-6 };
+
+/** exp and log of f32, a few ulp each (lavapipe's exp2 is a polynomial). */
+export const softmaxes: Tolerance = { rtol: 2e-5, atol: 2e-6 };
+
+/** A logarithm near 0 is as absolute as the exp it is of. */
+export const losses: Tolerance = { rtol: 2e-5, atol: 5e-6 };
+
+/** Fused kernels against the same in plain operations: both are f32. */
+export const twins: Tolerance = { rtol: 5e-5, atol: 2e-5 };
