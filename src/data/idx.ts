@@ -41,6 +41,8 @@ export class IdxField {
     const words = Math.ceil(this.bytes.byteLength / 4);
     const storage = new Storage(device, words * 4, `DataLoader: IDX data of shape [${this.shape}]`);
     const tensor = keep(new Tensor(storage, [words], [1], 0, "u32"));
+    // The field's own, for as long as the field lives: no tensor of the program.
+    tensor.uncount();
     upload(tensor, this.bytes);
     this.#uploaded.set(device, tensor);
     return tensor;
