@@ -2,8 +2,9 @@
 import "./ops/methods.ts";
 
 export { type BackwardOptions, backward, type GradOptions, grad } from "./autograd/backward.ts";
+export type { BackwardContext, ForwardContext, OpDefinition } from "./autograd/definition.ts";
 export { isGradEnabled, noGrad } from "./autograd/mode.ts";
-export { type BackwardContext, defineOp, type ForwardContext, type Op, type OpDefinition } from "./autograd/op.ts";
+export { defineOp, type Op } from "./autograd/op.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
 export * as data from "./data/index.ts";
 export * from "./errors.ts";

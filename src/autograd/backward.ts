@@ -5,10 +5,10 @@ import { addInPlace, contiguous, copyInto, fill } from "../tensor/copy.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
+import type { BackwardContext, Gradients } from "./definition.ts";
 import { withGrad } from "./mode.ts";
 import { Edge, linkedAlias, type Node, type Target, targetOf } from "./node.ts";
 import { observeForward } from "./observe.ts";
-import type { BackwardContext, Gradients } from "./op.ts";
 import { freeSpent, spend } from "./spent.ts";
 
 export interface BackwardOptions {

@@ -4,7 +4,7 @@ import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { type GraphLink, Tensor } from "../tensor/tensor.ts";
-import type { OpDefinition } from "./op.ts";
+import type { OpDefinition, Producer } from "./definition.ts";
 
 /** Where a gradient goes: an output of a node, or a leaf. */
 export type Target = Edge | Tensor;
@@ -37,7 +37,7 @@ interface Saved {
 let nextId = 1;
 
 /** An operation that was run: what its backward needs, counted by the edges and tensors that lead to it. */
-export class Node {
+export class Node implements Producer {
   /** Rises with creation: consumers have larger ids than producers, so descending ids are a topological order. */
   readonly id = nextId++;
   readonly op: OpDefinition;
@@ -49,7 +49,6 @@ export class Node {
   readonly inputs: readonly (Tensor | undefined)[];
   refs = 0;
   freed = false;
-  /** Set by the only consumer's backward, when that has already applied this op's activation derivative. */
   finished = false;
   #saved: Saved[] = [];
 

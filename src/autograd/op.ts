@@ -2,56 +2,10 @@
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./definition.ts";
 import { isGradEnabled } from "./mode.ts";
 import { Node } from "./node.ts";
 import { observeForward } from "./observe.ts";
-
-export type Inputs = readonly (Tensor | undefined)[];
-export type Outputs = Tensor | Tensor[];
-export type Gradients = Tensor | undefined | readonly (Tensor | undefined)[];
-
-/** What a forward is given beside its inputs. */
-export interface ForwardContext {
-  readonly name: string;
-  readonly device: Device;
-  /** Which inputs will want a gradient; all false where no graph is built. */
-  readonly needs: readonly boolean[];
-  /** Keeps tensors (inputs, outputs or intermediates) for backward. */
-  save(...tensors: Tensor[]): void;
-  /** Frees a tensor made in forward (not an input) when forward is over; the graph goes on holding it if it was saved. */
-  temporary(tensor: Tensor): Tensor;
-}
-
-/** What a backward is given beside the gradients of the outputs. */
-export interface BackwardContext<A = object> {
-  readonly name: string;
-  readonly device: Device;
-  readonly attrs: A;
-  readonly saved: readonly Tensor[];
-  readonly needs: readonly boolean[];
-  /** Where the gradient of input `i` may be written at once, when it is a leaf with storage waiting for it. */
-  gradSlot(i: number): Tensor | undefined;
-  /** Whether the consumer has already applied this op's activation derivative to the gradient. */
-  readonly finished: boolean;
-  /** Whether this gradient is the constant 1 that `backward()` starts from. */
-  isUnit(gradient: Tensor): boolean;
-  /** The producer of input `i`, when nothing else consumes it: a backward may then do part of the producer's. */
-  soleProducer(i: number): Node | undefined;
-}
-
-/** The parts of a differentiable operation. */
-export interface OpDefinition<A extends object = any, O extends Outputs = any> {
-  readonly name: string;
-  /** Checks its arguments, dispatches, saves what backward needs. */
-  forward(ctx: ForwardContext, inputs: any, attrs: A): O;
-  /**
-   * Gradients in the order of the inputs; undefined where there is none. Missing output gradients come as undefined.
-   * Without a `composed` twin it must itself be made of differentiable operations.
-   */
-  backward?(ctx: BackwardContext<A>, ...gradOutputs: any[]): Gradients;
-  /** The same function in plain differentiable operations: for second derivatives and as the tests' twin. */
-  composed?(inputs: any, attrs: A): O;
-}
 
 /** A defined operation: called with a list of inputs and attributes, or with the inputs one by one. */
 export interface Op<A extends object, O extends Outputs> {

@@ -28,7 +28,10 @@ const COPY_BYTES = 64 * 2 ** 20;
 async function measure(device: Device): Promise<AdapterLimits> {
   const copyBytes = Math.min(COPY_BYTES, device.limits.maxStorageBufferBindingSize);
   const buffers = [copyBytes, copyBytes].map((bytes) => device.pool.acquire(bytes, "profile"));
-  const [src, dst] = buffers.map((buffer): BufferSlice => ({ buffer, offset: 0, size: copyBytes })) as [BufferSlice, BufferSlice];
+  const [src, dst] = buffers.map((buffer): BufferSlice => ({ buffer, offset: 0, size: copyBytes })) as [
+    BufferSlice,
+    BufferSlice,
+  ];
   const vectors = copyBytes / 16;
   const seconds = await fastest(device, () => device.run(copy, { src, dst, vectors }, strideGroups(device, vectors)));
   const [groups, turns] = device.info.isSoftware ? [64, 2000] : [8192, 2000];

@@ -3,12 +3,7 @@ import { currentDevice, type Device } from "./device.ts";
 import type { Kernel, ParamWords } from "./kernel.ts";
 import { type AdapterLimits, adapterLimits } from "./limits.ts";
 import { type BufferSlice, usage } from "./pool.ts";
-
-/** What a recorder tells of each dispatch while something is profiled. */
-export interface PassTimer {
-  /** The descriptor of a pass for one dispatch. */
-  pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor;
-}
+import type { PassTimer } from "./recorder.ts";
 
 export interface ProfileRow {
   readonly kernel: string;
@@ -116,7 +111,12 @@ function summarise(samples: readonly Sample[], nanoseconds: readonly number[], l
   const sums = new Map<string, { count: number; time: number; flops: number; bytes: number }>();
   samples.forEach(({ kernel, flops, bytes }, i) => {
     const sum = sums.get(kernel) ?? { count: 0, time: 0, flops: 0, bytes: 0 };
-    sums.set(kernel, { count: sum.count + 1, time: sum.time + (nanoseconds[i] as number), flops: sum.flops + flops, bytes: sum.bytes + bytes });
+    sums.set(kernel, {
+      count: sum.count + 1,
+      time: sum.time + (nanoseconds[i] as number),
+      flops: sum.flops + flops,
+      bytes: sum.bytes + bytes,
+    });
   });
   const rows = [...sums].map(([kernel, { count, time, flops, bytes }]) => {
     const [gflops, gbps] = [flops / time, bytes / time];
@@ -131,11 +131,21 @@ function tableOf(rows: ProfileRow[], device: Device, limits: AdapterLimits): Pro
   const cell = (value: number, digits = 1) => (Number.isFinite(value) ? value.toFixed(digits) : "-");
   const lines = [
     ["kernel", "count", "us", "GFLOP/s", "GB/s", "% of limit"],
-    ...rows.map((row) => [row.kernel, String(row.count), cell(row.microseconds, 0), cell(row.gflops), cell(row.gbps), cell(row.percentOfLimit, 0)]),
+    ...rows.map((row) => [
+      row.kernel,
+      String(row.count),
+      cell(row.microseconds, 0),
+      cell(row.gflops),
+      cell(row.gbps),
+      cell(row.percentOfLimit, 0),
+    ]),
   ];
   const widths = (lines[0] as string[]).map((_, i) => Math.max(...lines.map((line) => (line[i] as string).length)));
-  const text = lines.map((line) => line.map((one, i) => (i === 0 ? one.padEnd(widths[i] as number) : one.padStart(widths[i] as number))).join("  "));
-  const note = timestamps ? `limits measured here: ${limits.gflops.toFixed(1)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s`
+  const text = lines.map((line) =>
+    line.map((one, i) => (i === 0 ? one.padEnd(widths[i] as number) : one.padStart(widths[i] as number))).join("  "),
+  );
+  const note = timestamps
+    ? `limits measured here: ${limits.gflops.toFixed(1)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s`
     : "this adapter has no timestamps (feature timestamp-query): counts only";
   return Object.assign(rows, { timestamps, limits, toString: () => [...text, note].join("\n") });
 }

@@ -4,7 +4,6 @@
  */
 import type { Kernel, KernelArgs, ParamWords } from "./kernel.ts";
 import { type BufferPool, type BufferSlice, type GpuBuffer, usage } from "./pool.ts";
-import type { PassTimer } from "./profiler.ts";
 
 /** One recorded dispatch; `refresh` gives the params anew on every replay. */
 export interface Dispatch {
@@ -28,6 +27,12 @@ export interface Tape {
   readsGrad(leaf: object): void;
   /** Throws: the thing named cannot be replayed. */
   refuse(what: string): void;
+}
+
+/** Asked for a pass of its own for each dispatch while something is profiled. */
+export interface PassTimer {
+  /** The descriptor of a pass for one dispatch. */
+  pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor;
 }
 
 const UNIFORM_BYTES = 128 * 1024;

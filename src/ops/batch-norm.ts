@@ -1,5 +1,6 @@
 /** Batch norm over (N, C, ...): every channel is normalised over the batch, or by running statistics. */
-import { type BackwardContext, defineOp, type ForwardContext } from "../autograd/op.ts";
+import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
+import { defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import {
   batch_norm_apply,

@@ -1,6 +1,8 @@
 /** Two-dimensional convolution (cross-correlation) as matrix products over columns of windows. */
+
+import type { BackwardContext } from "../autograd/definition.ts";
 import { noGrad } from "../autograd/mode.ts";
-import { type BackwardContext, defineOp } from "../autograd/op.ts";
+import { defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { addInPlace } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";

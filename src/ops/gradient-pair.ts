@@ -1,5 +1,5 @@
 /** Where a norm writes the gradients of its weight and bias: one binding, since an optimizer keeps both in one buffer. */
-import type { BackwardContext } from "../autograd/op.ts";
+import type { BackwardContext } from "../autograd/definition.ts";
 import { ALIGNMENT, type BufferSlice } from "../gpu/pool.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 

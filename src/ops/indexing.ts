@@ -1,6 +1,8 @@
 /** Reading and adding at places given by a tensor. Sums run in a fixed order: the same bits every time. */
+
+import type { ForwardContext } from "../autograd/definition.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
-import { defineOp, type ForwardContext, type Op } from "../autograd/op.ts";
+import { defineOp, type Op } from "../autograd/op.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { gather as gatherShader, index_add, index_order, index_starts, scatter_add } from "../gpu/shaders.generated.ts";

@@ -1,5 +1,6 @@
 /** Layer norm, RMS norm and group norm: each row is normalised by itself. */
-import { type BackwardContext, defineOp, type ForwardContext } from "../autograd/op.ts";
+import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
+import { defineOp } from "../autograd/op.ts";
 import { check, expected, ShapeError } from "../errors.ts";
 import {
   column_parts,

@@ -1,5 +1,6 @@
 /** The affine layer y = act(x W^T + b), fused forward and backward. */
-import { type BackwardContext, defineOp } from "../autograd/op.ts";
+import type { BackwardContext } from "../autograd/definition.ts";
+import { defineOp } from "../autograd/op.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { sizeOf } from "../tensor/shape.ts";

@@ -1,5 +1,6 @@
 /** Cross entropy of logits, fused with its gradient; and what it is in plain operations. */
-import { type BackwardContext, defineOp, type ForwardContext } from "../autograd/op.ts";
+import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
+import { defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { defineFault } from "../gpu/faults.ts";
 import { cross_entropy, cross_entropy_vec4, label_weight } from "../gpu/shaders.generated.ts";

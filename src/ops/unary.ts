@@ -87,7 +87,12 @@ export const abs = defineUnary("abs", {
   derivative: (x) => sign(x),
 });
 export const sign = defineUnary("sign", { wgsl: "sign(a) + nan_of(a)", whole: "sign(a)", gradient: "0.0 * g" });
-export const exp = defineUnary("exp", { wgsl: "exp(a) + nan_of(a)", saves: "y", gradient: "b * g", derivative: (_, y) => y });
+export const exp = defineUnary("exp", {
+  wgsl: "exp(a) + nan_of(a)",
+  saves: "y",
+  gradient: "b * g",
+  derivative: (_, y) => y,
+});
 export const log = defineUnary("log", {
   wgsl: "log_safe(a)",
   saves: "x",

@@ -1,4 +1,5 @@
 /** Gradient clipping on the GPU: nothing is read back, and gradients in flat storage take one dispatch together. */
+import { spend } from "../autograd/spent.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import type { BufferSlice } from "../gpu/pool.ts";
@@ -41,6 +42,8 @@ export function clipGradNorm(
   clip(device, runs, table, factor, undefined);
   grads.finish();
   factor.dispose();
+  // Nobody frees it: like a loss it can be read for a good while.
+  spend(norm);
   return norm;
 }
 

@@ -139,7 +139,7 @@ describe("what is recorded", () => {
     }
     p.grad = null;
     add(x);
-    expect(await p.grad?.tolist()).toEqual([1, 10]);
+    expect(await (p as Tensor).grad?.tolist()).toEqual([1, 10]);
   });
 
   it("with fresh random numbers in every replay, as eager ones", async () => {
