@@ -1,4 +1,5 @@
 // Cross entropy of logits and class labels, with the gradient of the logits: every row's loss, or (WHOLE) one workgroup's sum.
+import package::lib::activation::nan_of;
 import package::lib::element::{Element, Places, WIDTH, total, largest, component, places};
 import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
 import package::lib::index::{linear_group, group_count};
@@ -63,7 +64,7 @@ fn row_loss(row: u32, lane: u32, scale: f32) -> f32 {
     }
   }
   let sum = row_sum(total(sums), lane);
-  let invalid = nan_if(sum == 0.0);
+  let invalid = nan_of(sum) + nan_if(sum == 0.0); // log may swallow NaN
   let onLabel = weight_of(label) * (1.0 - params.smoothing);
   let onAll = params.smoothing / f32(params.cols * WIDTH);
   var onSum = onLabel;

@@ -1,4 +1,5 @@
 // Softmax, or its logarithm, of each row. A row of -inf alone, or one with NaN or inf in it, gives NaN, as in PyTorch.
+import package::lib::activation::nan_of;
 import package::lib::element::{Element, total, largest};
 import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
 import package::lib::index::{linear_group, group_count};
@@ -28,7 +29,7 @@ fn main(
     let sum = row_sum(total(sums), lane);
     // The largest value alone contributes 1: a sum of 0 means that there was none.
     let scale = 1.0 / sum + nan_if(sum == 0.0);
-    let logSum = log(sum) + nan_if(sum == 0.0);
+    let logSum = log(sum) + nan_of(sum) + nan_if(sum == 0.0);
     let end = select(0u, params.cols, row < params.rows);
     for (var i = first; i < end; i += ROW_LANES) {
       let d = x[start + i] - rowMost;

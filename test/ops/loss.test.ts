@@ -121,6 +121,22 @@ describe("crossEntropy", () => {
     expect(await none.item()).toBe(want);
   });
 
+  it("is NaN, with NaN gradients, for rows with NaN, inf or nothing but -inf, and for those alone", async () => {
+    const bad = [Number.NaN, Infinity, -Infinity];
+    for (const classes of [3, 6000]) {
+      const rows = [
+        ...bad.map((value) => Array.from({ length: classes }, (_, i) => (value < 0 || i === 1 ? value : 1))),
+      ];
+      const x = leaf([...rows.flat(), ...normals(classes, 1)], [4, classes]);
+      const loss = crossEntropy(x, tensor([0, 1, 2, 0], { dtype: "i32" }), { reduction: "none" });
+      expect([...(await loss.data())].map(Number.isNaN)).toEqual([true, true, true, false]);
+      const [gradX] = grad(loss, [x], { gradOutputs: tensor([1, 1, 1, 1]) });
+      const gradients = await gradX!.data();
+      expect(gradients.slice(0, classes).some(Number.isNaN)).toBe(true);
+      expect(gradients.slice(3 * classes).every(Number.isFinite)).toBe(true);
+    }
+  });
+
   it.each([3, -1])("names label %i, which is no class, at the next read and once", async (label) => {
     const loss = crossEntropy(tensor(normals(9, 1), { shape: [3, 3] }), tensor([0, label, 2], { dtype: "i32" }));
     await expect(loss.item()).rejects.toThrow(
