@@ -3,8 +3,8 @@ import { expect, it } from "vitest";
 import { add, grad, mul, sum, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
-import { uniform } from "../support/lcg.ts";
 import { opTable, type TableOp } from "../support/op-table.ts";
+import { uniform } from "../support/values.ts";
 
 await testDevice();
 

@@ -1,6 +1,7 @@
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
+import { elementwise, powers } from "../support/tolerance.ts";
 
 await testDevice();
 
-await goldenSuite("ops_binary", { rtol: 3e-6, atol: 1e-7, looser: { pow: { rtol: 2e-5 } } });
+await goldenSuite("ops_binary", { ...elementwise, looser: { pow: powers } });

@@ -1,6 +1,7 @@
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
+import { products } from "../support/tolerance.ts";
 
 await testDevice();
 
-await goldenSuite("ops_conv", { rtol: 3e-6, atol: 3e-6 });
+await goldenSuite("ops_conv", products);

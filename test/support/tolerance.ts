@@ -23,3 +23,21 @@ export const losses: Tolerance = { rtol: 2e-5, atol: 5e-6 };
 
 /** Fused kernels against the same in plain operations: both are f32. */
 export const twins: Tolerance = { rtol: 5e-5, atol: 2e-5 };
+
+/** Elementwise functions: a few ulp; slopes such as 1 - y*y cancel to an ulp of 1. */
+export const elementwise: Tolerance = { rtol: 3e-6, atol: 2e-7 };
+
+/** WGSL's pow is exp2(y log2(x)), each inexact. */
+export const powers: Tolerance = { rtol: 2e-5, atol: 2e-7 };
+
+/** Sums of up to a hundred or so numbers near 1. */
+export const sums: Tolerance = { rtol: 5e-6, atol: 1e-6 };
+
+/** Running sums of 131 numbers, added one after the other. */
+export const runningSums: Tolerance = { rtol: 5e-6, atol: 5e-6 };
+
+/** What only moves numbers, or adds two or three. */
+export const moves: Tolerance = { rtol: 1e-6, atol: 2e-7 };
+
+/** Products of small matrices, and convolutions. */
+export const products: Tolerance = { rtol: 3e-6, atol: 3e-6 };

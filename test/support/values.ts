@@ -22,3 +22,12 @@ export function upstream(size: number, seed: number): Float32Array {
 export function labels(size: number, below: number, seed: number): Int32Array {
   return Int32Array.from(normals(size, seed), (value) => Math.floor(Math.abs(value) * 1e6) % below);
 }
+
+/** `size` numbers in [low, high). */
+export function uniform(size: number, low: number, high: number, seed: number): Float32Array<ArrayBuffer> {
+  let state = (seed * 2654435761 + 1) >>> 0;
+  return Float32Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return low + ((high - low) * (state >>> 8)) / 2 ** 24;
+  });
+}
