@@ -128,6 +128,21 @@ it("sees parameters without gradient, shared gradients, strided ones, and views 
   expect(await item(clipGradNorm(a, 1))).toBeCloseTo(6, 4);
 });
 
+it("takes no memory over many steps that free nothing", () => {
+  const { params } = withGrads([300, 5], true);
+  const optimizer = new Adam(params);
+  const step = () => {
+    for (const p of params) p.grad = p.gradSlot as Tensor;
+    clipGradNorm(params, 1);
+    optimizer.step();
+    optimizer.zeroGrad();
+  };
+  for (let i = 0; i < 100; i++) step();
+  const before = device.memory();
+  for (let i = 0; i < 400; i++) step();
+  expect(device.memory()).toEqual(before);
+});
+
 it("reaches the optimizer's step", async () => {
   const p = leaf([0]);
   const optimizer = new SGD([p], { lr: 1 });

@@ -126,6 +126,29 @@ describe("places in flat storage", () => {
     expect(await readData(p.grad!)).toEqual(Float32Array.of(2, 1, 0));
   });
 
+  it("are cut where one buffer cannot be bound", async () => {
+    const { limits } = device;
+    const small = { maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 4096 };
+    Object.defineProperty(device, "limits", { value: small, configurable: true, writable: true });
+    const params = Array.from({ length: 3 }, (_, i) => leaf(numbers(500, i)));
+    try {
+      const optimizer = new SGD(params, { lr: 1, momentum: 0.5 });
+      fillSlots(params);
+      expect(dispatches(() => optimizer.step())).toBe(2);
+      expect(params[2]?.storage.flat).not.toBe(params[1]?.storage.flat);
+    } finally {
+      Object.defineProperty(device, "limits", { value: limits });
+    }
+    for (const [i, p] of params.entries()) {
+      expectClose(
+        await readData(p),
+        numbers(500, i).map((one) => one - 1),
+        close,
+        `p${i}`,
+      );
+    }
+  });
+
   it("serve a second optimizer too, and one over a part of them and others", async () => {
     const [p, q, r] = [leaf([1]), leaf([2]), leaf([3])];
     const first = new SGD([p, q], { lr: 1, momentum: 0.5 });
