@@ -1,7 +1,7 @@
 /** Reductions over dims: `(x, dim?, { keepdim, correction })`, `dim` one, several or (left out) all. */
 import { noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
-import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
@@ -40,12 +40,11 @@ function keepDims(x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
 }
 
 function finish(y: Tensor, x: Tensor, dims: readonly number[], keepdim = false): Tensor {
-  return keepdim
-    ? y
-    : reshape(
-        y,
-        x.shape.filter((_, i) => !dims.includes(i)),
-      );
+  if (keepdim) return y;
+  const shape = x.shape.filter((_, i) => !dims.includes(i));
+  const result = reshape(y, shape);
+  y.dispose();
+  return result;
 }
 
 const sumOp = defineOp<ReduceAttrs & { shape: Shape }>({
@@ -228,12 +227,15 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
   const { keepdim = false, correction = 1 } = options;
   const dims = normalDims("var", dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
-  const centred = sub(x, mean(x, dims, { keepdim: true }));
-  return mul(sum(square(centred), dims, { keepdim }), 1 / Math.max(0, count - correction));
+  return scope(() => {
+    const centred = sub(x, mean(x, dims, { keepdim: true }));
+    return mul(sum(square(centred), dims, { keepdim }), 1 / Math.max(0, count - correction));
+  });
 }
 
 /** Standard deviation: the root of `var`. */
-export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor => sqrt(variance(x, dim, options));
+export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor =>
+  scope(() => sqrt(variance(x, dim, options)));
 
 const normOp = defineOp<{ dims: readonly number[] }>({
   name: "norm",
@@ -259,9 +261,11 @@ export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor 
 /** log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
 export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   const dims = normalDims("logsumexp", dim, x.ndim);
-  const top = detachedMax(x, dims);
-  const total = log(sum(exp(sub(x, top)), dims, { keepdim: true }));
-  return finish(add(total, top), x, dims, options.keepdim);
+  return scope(() => {
+    const top = detachedMax(x, dims);
+    const total = log(sum(exp(sub(x, top)), dims, { keepdim: true }));
+    return finish(add(total, top), x, dims, options.keepdim);
+  });
 }
 
 /** The largest values, 0 where they are infinite, outside the graph. */
