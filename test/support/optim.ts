@@ -1,5 +1,8 @@
 /** What the tests of optimizers share: leaves with given gradients, and a run against the double-precision twin. */
+
+import type { Device } from "../../src/gpu/device.ts";
 import type { AdaGrad, Adam, RMSProp, SGD } from "../../src/optim/index.ts";
+import { fill } from "../../src/tensor/copy.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/read.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -41,4 +44,20 @@ export async function followsTwin(
     twin(exact, grads);
   }
   expectClose(await readData(param), exact, tolerance, `after ${steps} steps`);
+}
+
+/** The dispatches that `fn` records. */
+export function dispatches(device: Device, fn: () => void): number {
+  const before = device.recorder.dispatchCount;
+  fn();
+  return device.recorder.dispatchCount - before;
+}
+
+/** Gradients written into the slots at once, as backward() leaves them. */
+export function fillSlots(params: readonly Tensor[]): void {
+  for (const p of params) {
+    const slot = p.gradSlot as Tensor;
+    fill(slot, 1);
+    p.grad = slot;
+  }
 }
