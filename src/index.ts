@@ -1,6 +1,7 @@
 /** The public surface, and nothing else. */
 import "./ops/methods.ts";
 
+export { detectAnomaly } from "./autograd/anomaly.ts";
 export { type BackwardOptions, backward, type GradOptions, grad } from "./autograd/backward.ts";
 export type { BackwardContext, ForwardContext, OpDefinition } from "./autograd/definition.ts";
 export { isGradEnabled, noGrad } from "./autograd/mode.ts";

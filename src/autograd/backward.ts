@@ -8,7 +8,7 @@ import { empty, Tensor } from "../tensor/tensor.ts";
 import type { BackwardContext, Gradients } from "./definition.ts";
 import { withGrad } from "./mode.ts";
 import { Edge, linkedAlias, type Node, type Target, targetOf } from "./node.ts";
-import { observeForward } from "./observe.ts";
+import { isObserved, type Observed, observe } from "./observe.ts";
 import { freeSpent, spend } from "./spent.ts";
 
 export interface BackwardOptions {
@@ -203,7 +203,7 @@ class Walk {
     const run = () =>
       createGraph && node.op.composed ? composedBackward(node, gradients) : this.#call(node, gradients);
     const results = withGrad(createGraph, () => (createGraph ? run() : scope(run)));
-    observeForward(`${node.op.name} backward`, gradients, results);
+    if (isObserved()) observe(seenBackward(node, gradients, results));
     node.targets.forEach((target, i) => {
       const gradient = results[i];
       if (target && gradient)
@@ -317,6 +317,11 @@ function composedBackward(node: Node, gradients: (Tensor | undefined)[]): (Tenso
   });
   walk.run();
   return inputs.map((input) => (input?.requiresGrad ? walk.resultFor(input) : undefined));
+}
+
+function seenBackward(node: Node, inputs: (Tensor | undefined)[], outputs: (Tensor | undefined)[]): Observed {
+  const leaves = node.targets.map((target) => (target instanceof Tensor ? target : undefined));
+  return { name: node.op.name, direction: "backward", inputs, outputs, leaves };
 }
 
 /** Frees a node that was walked; tensors of it that the program still holds live on for a while. */

@@ -1,16 +1,26 @@
 /** Lets `detectAnomaly` watch every operation, forward and backward. */
 import type { Tensor } from "../tensor/tensor.ts";
 
-export type Observer = (
-  what: string,
-  inputs: readonly (Tensor | undefined)[],
-  outputs: readonly (Tensor | undefined)[],
-) => void;
+type Tensors = readonly (Tensor | undefined)[];
+
+/** One operation that was run; of those inside another only the outer one is told. */
+export interface Observed {
+  readonly name: string;
+  readonly direction: "forward" | "backward";
+  readonly inputs: Tensors;
+  readonly outputs: Tensors;
+  /** Leaves concerned: backward's gradient i is of leaf i; forward's are its inputs. */
+  readonly leaves: Tensors;
+}
+
+export type Observer = (seen: Observed) => void;
 
 const observers: Observer[] = [];
 
-export function observeForward(name: string, inputs: Parameters<Observer>[1], outputs: Parameters<Observer>[2]): void {
-  if (observers.length > 0) for (const observer of observers) observer(name, inputs, outputs);
+export const isObserved = (): boolean => observers.length > 0;
+
+export function observe(seen: Observed): void {
+  for (const observer of observers) observer(seen);
 }
 
 export function addObserver(observer: Observer): () => void {

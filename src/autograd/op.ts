@@ -5,7 +5,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./definition.ts";
 import { isGradEnabled } from "./mode.ts";
 import { Node } from "./node.ts";
-import { observeForward } from "./observe.ts";
+import { isObserved, observe } from "./observe.ts";
 
 /** A defined operation: called with a list of inputs and attributes, or with the inputs one by one. */
 export interface Op<A extends object, O extends Outputs> {
@@ -69,7 +69,7 @@ export function runOp<A extends object, O extends Outputs>(
 ): O {
   const device = checkInputs(definition.name, inputs);
   const recording = isGradEnabled() && definition.backward !== undefined && inputs.some((input) => input?.requiresGrad);
-  const needs = inputs.map((input) => recording && input !== undefined && input.requiresGrad);
+  const needs = inputs.map((input) => recording && input?.requiresGrad === true);
   const ctx = new Running(definition.name, device, inputs, needs);
   const outer = device.operation;
   device.operation = ctx;
@@ -82,7 +82,7 @@ export function runOp<A extends object, O extends Outputs>(
   const outputs: Tensor[] = Array.isArray(result) ? result : [result as Tensor];
   if (recording) attach(definition, attrs, ctx, outputs);
   for (const tensor of ctx.temporaries) tensor.dispose();
-  observeForward(definition.name, inputs, outputs);
+  if (!outer && isObserved()) observe({ name: definition.name, direction: "forward", inputs, outputs, leaves: inputs });
   return result;
 }
 

@@ -1,0 +1,92 @@
+/** Finds the first operation whose result is not finite. */
+import { AnomalyError, ArgumentError, CaptureError, check, expected } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { finite_check } from "../gpu/shaders.generated.ts";
+import { contiguous, fill } from "../tensor/copy.ts";
+import { readData } from "../tensor/read.ts";
+import { keep } from "../tensor/scope.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+import { addObserver, type Observed } from "./observe.ts";
+
+/** Flags in one tensor. */
+const PAGE = 1024;
+
+/**
+ * Runs `fn` and throws an AnomalyError that names the first operation, forward or backward, with an infinity or NaN in
+ * its result, its shapes and the parameter that it read or is a gradient of. Costs a dispatch per operation and a read
+ * at the end. Of a captured function only eager operations are watched: a replay runs none.
+ */
+export async function detectAnomaly<T>(fn: () => T | Promise<T>): Promise<T> {
+  check(typeof fn === "function", ArgumentError, () => expected("detectAnomaly", "fn", "a function", fn));
+  const watch = new Watch();
+  const stop = addObserver((seen) => watch.see(seen));
+  try {
+    const result = await fn();
+    stop();
+    await watch.verdict();
+    return result;
+  } finally {
+    stop();
+    watch.dispose();
+  }
+}
+
+class Watch {
+  readonly #pages: Tensor[] = [];
+  readonly #found: string[] = [];
+
+  see(seen: Observed): void {
+    seen.outputs.forEach((output, i) => {
+      // A view has the values of its operation's input.
+      const isNew = output && !seen.inputs.some((input) => input?.storage === output.storage);
+      if (isNew && output.dtype === "f32" && output.size > 0) this.#check(output, describe(seen, i));
+    });
+  }
+
+  #check(output: Tensor, what: string): void {
+    const { device } = output;
+    if (device.recorder.tape) throw new CaptureError("detectAnomaly: a capture records here; detect without it");
+    const slot = this.#found.push(what) - 1;
+    const flags = this.#pages[Math.floor(slot / PAGE)] ?? this.#newPage(device);
+    const x = contiguous(output);
+    device.run(
+      finite_check,
+      { x: x.binding, flags: flags.binding, size: x.size, slot: slot % PAGE },
+      strideGroups(device, x.size),
+    );
+    if (x !== output) x.dispose();
+  }
+
+  #newPage(device: Device): Tensor {
+    const page = keep(empty(device, [PAGE], "u32"));
+    fill(page, 0);
+    this.#pages.push(page);
+    return page;
+  }
+
+  /** Throws if any flag is up. */
+  async verdict(): Promise<void> {
+    for (const [i, page] of this.#pages.entries()) {
+      const slot = (await readData(page)).indexOf(1);
+      if (slot >= 0) throw new AnomalyError(`detectAnomaly: ${this.#found[i * PAGE + slot]}`);
+    }
+  }
+
+  dispose(): void {
+    for (const page of this.#pages) page.dispose();
+  }
+}
+
+const nameOf = (tensor: Tensor): string => `${tensor.label ? `'${tensor.label}' ` : ""}[${tensor.shape}]`;
+
+function describe({ name, direction, inputs, outputs, leaves }: Observed, place: number): string {
+  const output = outputs[place] as Tensor;
+  if (direction === "forward") {
+    const read = inputs.flatMap((input) => (input ? [nameOf(input)] : [])).join(", ");
+    return `the forward of '${name}' gave a value that is not finite, shape [${output.shape}], from ${read}`;
+  }
+  const leaf = leaves[place];
+  const whose = leaf ? `: the gradient of ${nameOf(leaf)}` : "";
+  return `the backward of '${name}' gave a value that is not finite, shape [${output.shape}], for its input ${place}${whose}`;
+}
