@@ -1,6 +1,7 @@
 /** The namespace `nn`: modules, layers, losses and, as `nn.init`, initializers. */
 export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activation.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batchnorm.ts";
+export { Conv2d, type Conv2dLayerOptions } from "./conv.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
@@ -10,6 +11,7 @@ export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptio
 export { Linear, type LinearLayerOptions } from "./linear.ts";
 export * from "./losses.ts";
 export { Module } from "./module.ts";
+export { AvgPool2d, MaxPool2d, type PoolLayerOptions } from "./pooling.ts";
 export { Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";
 export type { SummaryOptions } from "./summary.ts";

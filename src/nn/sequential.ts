@@ -8,10 +8,11 @@ import { Flatten } from "./flatten.ts";
 import { GroupNorm, LayerNorm, RMSNorm } from "./layernorm.ts";
 import { Linear } from "./linear.ts";
 import { isPlain, Module } from "./module.ts";
+import { AvgPool2d, MaxPool2d } from "./pooling.ts";
 import { trace } from "./trace.ts";
 
 /** Layers that leave the scale of what passes to be decided by the next one. */
-const PASSED_OVER = [BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm, GroupNorm, Dropout, Flatten];
+const PASSED_OVER = [BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm, GroupNorm, Dropout, Flatten, MaxPool2d, AvgPool2d];
 
 /**
  * Layers one after the other; paths count them: `0.weight`. Default weights are drawn for the activation that follows,

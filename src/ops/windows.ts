@@ -25,7 +25,8 @@ export interface Windows {
   readonly dilationX: number;
 }
 
-function pair(op: string, argument: string, value: Pair, low: number): readonly [number, number] {
+/** Both numbers of a pair, each a whole number of at least `low`. */
+export function pairOf(op: string, argument: string, value: Pair, low: number): readonly [number, number] {
   const both = typeof value === "number" ? ([value, value] as const) : value;
   const valid = Array.isArray(both) && both.length === 2 && both.every((one) => Number.isInteger(one) && one >= low);
   check(valid, ArgumentError, () => expected(op, argument, `a whole number >= ${low} or a pair of them`, value));
@@ -44,10 +45,10 @@ export interface WindowOptions {
 /** Checks the options and counts the windows on images x (N, C, H, W). */
 export function windowsOn(op: string, x: Tensor, kernelSize: Pair, options: WindowOptions): Windows {
   check(x.ndim === 4, ShapeError, () => expected(op, "x", "4 dims (N, C, H, W)", x));
-  const kernel = pair(op, "kernelSize", kernelSize, 1);
-  const stride = pair(op, "stride", options.stride ?? 1, 1);
-  const padding = pair(op, "padding", options.padding ?? 0, 0);
-  const dilation = pair(op, "dilation", options.dilation ?? 1, 1);
+  const kernel = pairOf(op, "kernelSize", kernelSize, 1);
+  const stride = pairOf(op, "stride", options.stride ?? 1, 1);
+  const padding = pairOf(op, "padding", options.padding ?? 0, 0);
+  const dilation = pairOf(op, "dilation", options.dilation ?? 1, 1);
   const size = [x.shape[2] as number, x.shape[3] as number] as const;
   const out = ([0, 1] as const).map((i) => {
     const reach = dilation[i] * (kernel[i] - 1) + 1;

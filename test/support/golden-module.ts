@@ -1,6 +1,6 @@
 /** Golden cases of modules: one call with gradients, or a whole training run. */
 import { expect } from "vitest";
-import { grad, nn, optim, Tensor, tensor } from "../../src/index.ts";
+import { grad, nn, optim, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose, type Tolerance } from "./close.ts";
 import { fillArgs, type GoldenCase, type GoldenTensor, type GoldenTensors } from "./golden.ts";
 
@@ -55,10 +55,11 @@ export async function expectState(model: nn.Module, expected: GoldenTensors, tol
   }
 }
 
-const named = (result: unknown): Record<string, Tensor> =>
-  result instanceof Tensor
-    ? { out: result }
-    : Object.fromEntries((result as (Tensor | Tensor[])[]).flat().map((one, i) => [`${i}`, one]));
+/** The results of a module under the names that the case has for them; a list's are in their order. */
+function named(result: unknown, names: readonly string[]): Record<string, Tensor> {
+  const all = (Array.isArray(result) ? result.flat() : [result]) as Tensor[];
+  return Object.fromEntries(names.map((name, i) => [name, all[i] as Tensor]));
+}
 
 /** Outputs and all gradients of a module that is called once, or once per step. */
 export async function checkModule(one: GoldenCase, tolerance: Tolerance): Promise<void> {
@@ -86,7 +87,7 @@ async function checkCall(
   const inputs = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, tensorOf(value, name in results.grads)]),
   );
-  const outputs = named(model.forward(...fillArgs(one.call, inputs)));
+  const outputs = named(model.forward(...fillArgs(one.call, inputs)), Object.keys(results.outputs));
   for (const [name, expected] of Object.entries(results.outputs)) {
     await expectTensor(outputs[name] as Tensor, expected, tolerance, name);
   }

@@ -1,0 +1,76 @@
+import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import { conv2d } from "../ops/conv.ts";
+import { type Pair, pairOf } from "../ops/windows.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { drawDefault } from "./default-weight.ts";
+import { type Initializer, zeros } from "./init.ts";
+import { Module } from "./module.ts";
+import { checkCount, checkFlag } from "./options.ts";
+import { parameter } from "./parameter.ts";
+
+export interface Conv2dLayerOptions {
+  /** Distance of neighbouring windows. Default 1. */
+  stride?: Pair;
+  /** Zeros around the image. Default 0. */
+  padding?: Pair;
+  /** Distance of neighbouring taps. Default 1. */
+  dilation?: Pair;
+  /** Splits channels: each group of outputs sees its own group of inputs. Default 1. */
+  groups?: number;
+  /** Default true. */
+  bias?: boolean;
+  /** Default: He normal before activations of the ReLU family, Xavier uniform otherwise. */
+  weightInit?: Initializer;
+}
+
+/**
+ * Cross-correlation of x (N, inChannels, H, W) with `weight` (outChannels, inChannels / groups, kH, kW), plus `bias`
+ * (outChannels), zero at first. A number stands for both directions, a pair is [vertical, horizontal].
+ */
+export class Conv2d extends Module {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
+  weight: Tensor;
+  bias: Tensor | null;
+
+  constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
+    checkCount("Conv2d", "inChannels", inChannels);
+    checkCount("Conv2d", "outChannels", outChannels);
+    checkKeys("Conv2d", options, ["stride", "padding", "dilation", "groups", "bias", "weightInit"]);
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, weightInit = drawDefault } = options;
+    const kernel = pairOf("Conv2d", "kernelSize", kernelSize, 1);
+    const pairs = {
+      stride: pairOf("Conv2d", "stride", stride, 1),
+      padding: pairOf("Conv2d", "padding", padding, 0),
+      dilation: pairOf("Conv2d", "dilation", dilation, 1),
+    };
+    checkCount("Conv2d", "groups", groups);
+    check(inChannels % groups === 0 && outChannels % groups === 0, ArgumentError, () =>
+      expected("Conv2d", "groups", `a divisor of ${inChannels} input and ${outChannels} output channels`, groups),
+    );
+    checkFlag("Conv2d", "bias", bias);
+    check(typeof weightInit === "function", ArgumentError, () =>
+      expected("Conv2d", "weightInit", "an initializer, such as nn.init.heNormal()", weightInit),
+    );
+    super();
+    this.inChannels = inChannels;
+    this.outChannels = outChannels;
+    this.kernelSize = kernel;
+    this.stride = pairs.stride;
+    this.padding = pairs.padding;
+    this.dilation = pairs.dilation;
+    this.groups = groups;
+    this.weight = parameter([outChannels, inChannels / groups, ...kernel], (weight) => weightInit(weight));
+    this.bias = bias ? parameter([outChannels], zeros()) : null;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { stride, padding, dilation, groups } = this;
+    return conv2d(x, this.weight, this.bias ?? undefined, { stride, padding, dilation, groups });
+  }
+}

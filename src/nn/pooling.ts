@@ -1,0 +1,52 @@
+/** Pooling layers over windows of images x (N, C, H, W). */
+import { checkKeys } from "../errors.ts";
+import { avgPool2d, maxPool2d } from "../ops/pool.ts";
+import { type Pair, pairOf } from "../ops/windows.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Module } from "./module.ts";
+
+export interface PoolLayerOptions {
+  /** Distance of neighbouring windows. Default: the kernel's size. */
+  stride?: Pair;
+  /** Places around the image, at most half the kernel's size. Default 0. */
+  padding?: Pair;
+}
+
+abstract class Pool extends Module {
+  readonly kernelSize: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+
+  constructor(layer: string, kernelSize: Pair, options: PoolLayerOptions) {
+    checkKeys(layer, options, ["stride", "padding"]);
+    const kernel = pairOf(layer, "kernelSize", kernelSize, 1);
+    const stride = pairOf(layer, "stride", options.stride ?? kernel, 1);
+    const padding = pairOf(layer, "padding", options.padding ?? 0, 0);
+    super();
+    this.kernelSize = kernel;
+    this.stride = stride;
+    this.padding = padding;
+  }
+}
+
+/** The largest value of each window. Padding is never chosen. */
+export class MaxPool2d extends Pool {
+  constructor(kernelSize: Pair, options: PoolLayerOptions = {}) {
+    super("MaxPool2d", kernelSize, options);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
+  }
+}
+
+/** The mean of each window, zeros of the padding included. */
+export class AvgPool2d extends Pool {
+  constructor(kernelSize: Pair, options: PoolLayerOptions = {}) {
+    super("AvgPool2d", kernelSize, options);
+  }
+
+  override forward(x: Tensor): Tensor {
+    return avgPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
+  }
+}
