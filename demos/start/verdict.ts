@@ -32,11 +32,10 @@ interface Finding {
   sentence: string;
 }
 
-/** "Well ahead": the early mean loss is this much lower, and the default's loss is reached in this share of its steps. */
-const LOWER = 0.1;
+/** Early mean losses that differ by less than this share are alike: the seed alone moves one by 2 to 3 %. */
+const APART = 0.1;
+/** "Well ahead" also means that the default's loss is reached in this share of the steps. */
 const SOONER = 0.9;
-/** "Alike": early mean losses that differ by less than this share. */
-const ALIKE = 0.05;
 const LEAST_STEPS = 40;
 
 const CHALLENGERS: readonly InitName[] = ["xavierUniform", "xavierNormal", "heUniform", "heNormal"];
@@ -55,9 +54,9 @@ export function verdictOf(experiment: Experiment): Verdict {
   return { kind, summary, sentences: findings.map((finding) => finding.sentence), criterion: criterionOf(early) };
 }
 
-/** The window that counts as "early on": a quarter of the first epoch, or of the run if that is shorter. */
+/** The window that counts as "early on": a quarter of the first epoch, or all of a run that is shorter. */
 export function earlySteps({ stepsPerRun, stepsPerEpoch }: Experiment): number {
-  return Math.max(LEAST_STEPS, Math.floor(Math.min(stepsPerRun, stepsPerEpoch) / 4));
+  return Math.max(LEAST_STEPS, Math.min(stepsPerRun, Math.floor(stepsPerEpoch / 4)));
 }
 
 const SUMMARIES = {
@@ -75,9 +74,9 @@ function nothingToCompare({ stepsPerRun }: Experiment, early: number): string {
 function criterionOf(early: number): string {
   return (
     `How this is decided: early on means the first ${early} steps. Well ahead means, with every seed, a mean training loss ` +
-    `over them at least ${percent(LOWER)} lower than with PyTorch's default, and the loss that the default has at their ` +
+    `over them at least ${percent(APART)} lower than with PyTorch's default, and the loss that the default has at their ` +
     `end (mean of 20 steps) reached in at most ${percent(SOONER)} of the steps. Alike means mean losses less than ` +
-    `${percent(ALIKE)} apart.`
+    `${percent(APART)} apart: another seed alone moves such a mean by 2 to 3\u00a0%.`
   );
 }
 
@@ -102,7 +101,7 @@ function isAhead(run: Run, base: readonly Run[], early: number): boolean {
   const twin = base.find((other) => other.seed === run.seed);
   if (!twin) return true;
   const steps = stepsToDefault(run, twin, early) ?? Number.POSITIVE_INFINITY;
-  return earlyLoss([run], early) <= (1 - LOWER) * earlyLoss([twin], early) && steps <= SOONER * early;
+  return earlyLoss([run], early) <= (1 - APART) * earlyLoss([twin], early) && steps <= SOONER * early;
 }
 
 /** Steps until a run has the loss that the default has at the end of the early window. */
@@ -127,7 +126,7 @@ function alike(
   if (!uniform || !normal) return undefined;
   const [a, b] = [earlyLoss(uniform, early), earlyLoss(normal, early)];
   const apart = Math.abs(a - b) / Math.min(a, b);
-  const held = apart < ALIKE;
+  const held = apart < APART;
   const claim = `${family} from a uniform and from a normal distribution ${held ? "did alike" : "differed"}`;
   return {
     held,

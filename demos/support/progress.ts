@@ -2,8 +2,8 @@
 import cliProgress from "cli-progress";
 
 export interface Progress {
-  /** `done` of all steps are over; `label` says what runs now, `loss` what it last gave. */
-  update(done: number, label: string, loss: number): void;
+  /** `done` of all steps are over; `label` says what runs now, `loss` what it last gave, if it did already. */
+  update(done: number, label: string, loss: number | undefined): void;
   stop(): void;
 }
 
@@ -42,9 +42,9 @@ function speedOf(recent: { at: number; done: number }[]): number {
   return last.at > first.at ? ((last.done - first.done) * 1000) / (last.at - first.at) : 0;
 }
 
-function statusOf(loss: number, speed: number, left: number): string {
+function statusOf(loss: number | undefined, speed: number, left: number): string {
   const rate = speed > 0 ? `${speed.toFixed(speed < 10 ? 1 : 0)} steps/s  ETA ${clock(left / speed)}` : "";
-  return `loss ${loss.toFixed(3)}  ${rate}`;
+  return `${loss === undefined ? "" : `loss ${loss.toFixed(3)}  `}${rate}`;
 }
 
 /** Seconds as a person says them: "8 s", "2 min 05 s". */
