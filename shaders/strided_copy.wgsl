@@ -1,13 +1,18 @@
-// Copies between any two strided views of the same shape, as 32-bit words.
+// Copies between any two strided views of the same shape, as 32-bit words. An invocation takes a piece of the last dim
+// at a time, so that the place of a row is worked out once for many elements.
 import package::lib::index::{linear_group, group_count};
 
 struct Params {
-  size: u32,
-  rank: u32,
+  pieces: u32,                 // rows * piecesPerRow
+  piecesPerRow: u32,
+  inner: u32,                  // elements of a row: the last dim
+  srcInner: u32,               // strides along it, in elements; negative ones wrap
+  dstInner: u32,
+  rank: u32,                   // dims of the rows
   srcOffset: u32,
   dstOffset: u32,
-  shape: array<vec4u, 2>,      // 8 dims, padded with 1 in front
-  srcStrides: array<vec4u, 2>, // in elements; negative ones wrap
+  shape: array<vec4u, 2>,      // 8 dims of the rows, padded with 1 in front
+  srcStrides: array<vec4u, 2>,
   dstStrides: array<vec4u, 2>,
 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,6 +21,7 @@ struct Params {
 override WORKGROUP: u32 = 64;
 // 1: dst = src; 2: dst += src as f32.
 override MODE: u32 = 1;
+const PIECE = 64u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -24,10 +30,13 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   let step = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += step) {
-    var rest = i;
-    var readAt = params.srcOffset;
-    var writeAt = params.dstOffset;
+  let rows = params.pieces / params.piecesPerRow;
+  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.pieces; i += step) {
+    // Neighbouring lanes take neighbouring rows.
+    var rest = i % rows;
+    let start = i / rows * PIECE;
+    var readAt = params.srcOffset + start * params.srcInner;
+    var writeAt = params.dstOffset + start * params.dstInner;
     for (var k = 0u; k < params.rank; k++) {
       let d = 7u - k;
       let size = params.shape[d / 4u][d % 4u];
@@ -36,10 +45,15 @@ fn main(
       readAt += at * params.srcStrides[d / 4u][d % 4u];
       writeAt += at * params.dstStrides[d / 4u][d % 4u];
     }
-    if (MODE == 1u) {
-      dst[writeAt] = src[readAt];
-    } else {
-      dst[writeAt] = bitcast<u32>(bitcast<f32>(dst[writeAt]) + bitcast<f32>(src[readAt]));
+    let count = min(PIECE, params.inner - start);
+    for (var j = 0u; j < count; j++) {
+      if (MODE == 1u) {
+        dst[writeAt] = src[readAt];
+      } else {
+        dst[writeAt] = bitcast<u32>(bitcast<f32>(dst[writeAt]) + bitcast<f32>(src[readAt]));
+      }
+      readAt += params.srcInner;
+      writeAt += params.dstInner;
     }
   }
 }

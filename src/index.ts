@@ -7,6 +7,7 @@ export type { BackwardContext, ForwardContext, OpDefinition } from "./autograd/d
 export { isGradEnabled, noGrad } from "./autograd/mode.ts";
 export { defineOp, type Op } from "./autograd/op.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
+export * as curvature from "./curvature/index.ts";
 export * as data from "./data/index.ts";
 export * from "./errors.ts";
 export {

@@ -65,10 +65,11 @@ export class Node implements Producer {
     this.#saved = tensors.map((tensor) => ({ tensor: hold(tensor), output: outputs.indexOf(tensor) }));
   }
 
-  addOutput(tensor: Tensor): void {
+  /** A `linked` output can be differentiated: whole numbers cannot. */
+  addOutput(tensor: Tensor, linked: boolean): void {
     const edge = new Edge(this, this.outputs.length);
     this.outputs.push({ shape: tensor.shape, dtype: tensor.dtype, ref: new WeakRef(tensor) });
-    tensor.setNode(edge);
+    if (linked) tensor.setNode(edge);
   }
 
   /** What forward saved; with `linked`, outputs are part of the graph again so that they can be differentiated. */

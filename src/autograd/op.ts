@@ -80,16 +80,18 @@ export function runOp<A extends object, O extends Outputs>(
     device.operation = outer;
   }
   const outputs: Tensor[] = Array.isArray(result) ? result : [result as Tensor];
-  if (recording) attach(definition, attrs, ctx, outputs);
+  if (recording && outputs.some(isFloat)) attach(definition, attrs, ctx, outputs);
   for (const tensor of ctx.temporaries) tensor.dispose();
   if (!outer && isObserved()) observe({ name: definition.name, direction: "forward", inputs, outputs, leaves: inputs });
   return result;
 }
 
+const isFloat = ({ dtype }: Tensor): boolean => dtype === "f32" || dtype === "f16";
+
 function attach(definition: OpDefinition, attrs: object, ctx: Running, outputs: Tensor[]): void {
   const node = new Node(definition, attrs, ctx.device, ctx.inputs);
   node.save(ctx.kept, outputs);
-  for (const output of outputs) node.addOutput(output);
+  for (const output of outputs) node.addOutput(output, isFloat(output));
 }
 
 function checkInputs(name: string, inputs: Inputs): Device {

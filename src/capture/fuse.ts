@@ -3,6 +3,7 @@
  * and a value that nothing else reads is never written to memory.
  */
 import type { Device } from "../gpu/device.ts";
+import { workgroupSize } from "../gpu/grid.ts";
 import type { BufferSlice, GpuBuffer } from "../gpu/pool.ts";
 import type { Dispatch } from "../gpu/recorder.ts";
 import {
@@ -193,7 +194,7 @@ function toDispatch(device: Device, chain: Chain): Dispatch {
   const { shader: original } = chain.dispatch.kernel;
   const shader = elementwiseShader(chain.stages);
   if (shader === original) return chain.dispatch;
-  const kernel = device.kernelOf(shader);
+  const kernel = device.kernelOf(shader, { WORKGROUP: workgroupSize(device) });
   const args = Object.fromEntries([...chain.slices, ...chain.numbers]);
   const params = new Uint32Array(Math.ceil(shader.paramsBytes / 4));
   kernel.pack(args, { u32: params, i32: new Int32Array(params.buffer), f32: new Float32Array(params.buffer) }, 0);

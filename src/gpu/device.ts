@@ -11,6 +11,7 @@ import {
 } from "../errors.ts";
 import type { AdapterChoice } from "./adapter.ts";
 import { FAULT_BYTES, Faults } from "./faults.ts";
+import { workgroupSize } from "./grid.ts";
 import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
 import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
@@ -103,7 +104,7 @@ export class Device {
     groups: number | readonly [number, number, number],
     overrides?: OverrideArgs<Shader<B, P, O>>,
   ): void {
-    this.dispatch(this.kernelOf(shader, overrides), args as KernelArgs, groups);
+    this.dispatch(this.#kernelFor(shader, overrides), args as KernelArgs, groups);
   }
 
   /** Like `run`, for params that change with every step: `args` is asked again at each replay of a capture. */
@@ -113,7 +114,7 @@ export class Device {
     groups: number | readonly [number, number, number],
     overrides?: OverrideArgs<Shader<B, P, O>>,
   ): void {
-    this.dispatch(this.kernelOf(shader, overrides), args() as KernelArgs, groups, args as () => KernelArgs);
+    this.dispatch(this.#kernelFor(shader, overrides), args() as KernelArgs, groups, args as () => KernelArgs);
   }
 
   /** A kernel of the program's own, from plain WGSL; `defineOp` makes a differentiable operation of it. */
@@ -247,6 +248,12 @@ export class Device {
   assertOpen(op: string): void {
     if (this.#closed) throw new DisposedError(`${op}: the device was closed; call init() for a new one`);
     if (this.#lostReason) throw this.#failure(undefined);
+  }
+
+  /** A kernel of ours: its workgroup size, where it is open and not given, is what suits this adapter. */
+  #kernelFor(shader: Shader, overrides?: Overrides): Kernel {
+    const open = shader.workgroupSize[0] === "WORKGROUP" && overrides?.WORKGROUP === undefined;
+    return this.kernelOf(shader, open ? { ...overrides, WORKGROUP: workgroupSize(this) } : overrides);
   }
 
   #makeKernel(shader: Shader, overrides: Overrides): Kernel {

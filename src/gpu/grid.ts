@@ -1,14 +1,17 @@
-/** How many workgroups a grid-stride kernel should get. */
+/** How many workgroups a grid-stride kernel should get, and of how many invocations. */
 import type { Device } from "./device.ts";
 
-/** Invocations per workgroup of the grid-stride kernels. */
-export const WORKGROUP = 64;
-
 /**
- * Workgroups for `items` items with a grid-stride loop: on a software adapter few, with long loops, since each one
- * costs microseconds to start; on a GPU enough to fill it.
+ * Invocations per workgroup of the grid-stride kernels. A software adapter runs one workgroup as a loop over its
+ * subgroups, which costs it registers: one or two of them are fastest.
  */
-export function strideGroups(device: Device, items: number, workgroup = WORKGROUP): number {
-  const most = device.info.isSoftware ? 64 : 8192;
-  return Math.min(Math.ceil(items / workgroup), most);
+export const workgroupSize = (device: Device): number => (device.info.isSoftware ? 8 : 64);
+
+/** A software adapter pays microseconds for every workgroup; a GPU wants enough of them to be full. */
+const MOST = { software: 256, gpu: 8192 };
+
+/** Workgroups for `items` items with a grid-stride loop. */
+export function strideGroups(device: Device, items: number): number {
+  const most = device.info.isSoftware ? MOST.software : MOST.gpu;
+  return Math.min(Math.ceil(items / workgroupSize(device)), most);
 }

@@ -37,7 +37,9 @@ async function measure(device: Device): Promise<AdapterLimits> {
   const [groups, turns] = device.info.isSoftware ? [64, 2000] : [8192, 2000];
   const y = { ...dst, size: groups * 64 * 16 };
   const flops = groups * 64 * turns * 8 * 4 * 2;
-  const multiplySeconds = await fastest(device, () => device.run(probe_multiply_add, { y, turns }, groups));
+  const multiplySeconds = await fastest(device, () =>
+    device.run(probe_multiply_add, { y, turns }, groups, { WORKGROUP: 64 }),
+  );
   for (const buffer of buffers) device.pool.release(buffer);
   return { gflops: flops / multiplySeconds / 1e9, gbps: (2 * copyBytes) / seconds / 1e9 };
 }

@@ -118,7 +118,7 @@ function statistics(ctx: ForwardContext, [x, weight, bias]: Inputs, attrs: Batch
       ...{ channels, slices, sliceSize, size, momentum: momentum ?? -1, eps },
     },
     Math.ceil(channels / 64),
-    { HAS_WEIGHT: weight !== undefined, HAS_BIAS: bias !== undefined, BATCH, TRACK },
+    { HAS_WEIGHT: weight !== undefined, HAS_BIAS: bias !== undefined, BATCH, TRACK, WORKGROUP: 64 },
   );
   return stats;
 }
@@ -168,6 +168,7 @@ function backward(ctx: BackwardContext<BatchNormAttrs>, g: Tensor): (Tensor | un
         size,
       },
       Math.ceil(channels / 64),
+      { WORKGROUP: 64 },
     );
   }
   if (!ctx.needs[0]) return [undefined, weight, bias];

@@ -51,7 +51,8 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
       const shape = a && b ? broadcastShapes(name, a.shape, b.shape) : ((a ?? b) as Tensor).shape;
       let dtype = promote(operands);
       if (!isFloat(dtype) && rule.wgsl.i32 === undefined) dtype = "f32";
-      const compute = computeType(dtype);
+      // Arithmetic of bools counts: 1 + 1 is 2.
+      const compute = dtype === "bool" && !rule.result ? "i32" : computeType(dtype);
       const wgsl = rule.wgsl[compute] ?? rule.wgsl.i32 ?? rule.wgsl.f32;
       const y = runElementwise(
         ctx.device,

@@ -1,8 +1,8 @@
 /** Runs an element function over broadcast operands: four dense elements at a time where all operands allow it. */
 import type { Device } from "../gpu/device.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups, workgroupSize } from "../gpu/grid.ts";
 import type { KernelArgs } from "../gpu/kernel.ts";
-import { broadcastStrides, collapse, padDims, type Shape, sizeOf } from "../tensor/shape.ts";
+import { broadcastStrides, collapse, type InnerStrides, rowsAndInner, type Shape, sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import {
   type Expression,
@@ -43,8 +43,8 @@ export function runElementwise(
     if (operand instanceof Tensor && access[i] === "row") args[periodName(0, i)] = operand.size / 4;
     if (operand instanceof Tensor && access[i] === "column") args[periodName(0, i)] = y.size / operand.size / 4;
   });
-  if (!flat) addStrides(args, operands, shape);
-  device.dispatch(device.kernelOf(shader), args, strideGroups(device, flat ? Math.ceil(y.size / 4) : y.size));
+  const items = flat ? Math.ceil(y.size / 4) : addStrides(args, operands, shape);
+  device.dispatch(device.kernelOf(shader, { WORKGROUP: workgroupSize(device) }), args, strideGroups(device, items));
   return y;
 }
 
@@ -61,15 +61,18 @@ function accessOf(operand: Operand, shape: Shape): Access {
   return inner === 0 && (size / operand.size) % 4 === 0 ? "column" : "strided";
 }
 
-function addStrides(args: Record<string, KernelArgs[string]>, operands: readonly Operand[], shape: Shape): void {
+/** Adds what the strided kernel needs; returns how many pieces there are. */
+function addStrides(args: Record<string, KernelArgs[string]>, operands: readonly Operand[], shape: Shape): number {
   const tensors = operands.filter((operand) => operand instanceof Tensor);
   const all = tensors.map((one) => broadcastStrides(one.shape, one.strides, shape));
-  const { shape: dims, strides } = collapse(shape, all);
-  args.rank = dims.length;
-  args.shape = padDims(dims, 1);
+  const { shape: places, strides } = rowsAndInner(shape, all);
+  const { rows, dims, ...params } = places;
+  const pieces = rows * places.piecesPerRow;
+  Object.assign(args, params, { pieces, shape: dims });
   operands.forEach((operand, i) => {
     if (typeof operand === "number") return;
-    args[`offset_${i}`] = operand.offset;
-    args[`strides_${i}`] = padDims(strides[tensors.indexOf(operand)] as number[], 0);
+    const { inner, outer } = strides[tensors.indexOf(operand)] as InnerStrides;
+    Object.assign(args, { [`offset_${i}`]: operand.offset, [`inner_${i}`]: inner, [`strides_${i}`]: outer });
   });
+  return pieces;
 }

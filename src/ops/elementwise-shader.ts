@@ -2,11 +2,10 @@
  * The WGSL of elementwise kernels. A flat kernel reads four neighbouring elements at a time and may run several stages
  * one after another, the value of one being an operand of a later one; a strided kernel finds every element by itself.
  */
-import { WORKGROUP } from "../gpu/grid.ts";
 import { reflect } from "../gpu/reflect.ts";
 import type { Shader } from "../gpu/shader.ts";
 import { mathLibrary } from "../gpu/shaders.generated.ts";
-import { MAX_DIMS } from "../tensor/shape.ts";
+import { MAX_DIMS, PIECE } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
 
 /** WGSL of an element function: an expression in a, b, c (the operands), of `compute` type, giving `result` type. */
@@ -110,31 +109,38 @@ function flatLoad(source: Source, s: number, i: number, compute: string): string
   }
 }
 
-/** One element at a time, its place in each operand found by strides. */
+/** A piece of the last dim at a time, its place in each operand found by strides. */
 function stridedCode(stage: Stage): string {
   const { expression, sources } = stage;
   const tensors = sources.flatMap(({ kind }, i) => (kind === "number" ? [] : [i]));
   const vectors = MAX_DIMS / 4;
+  const each = (line: (i: number) => string) => tensors.map(line).join("\n");
   const fields = [
-    "rank: u32",
-    ...tensors.map((i) => `offset_${i}: u32`),
+    "pieces: u32, piecesPerRow: u32, inner: u32, rank: u32",
+    ...tensors.map((i) => `offset_${i}: u32, inner_${i}: u32`),
     `shape: array<vec4u, ${vectors}>`,
     ...tensors.map((i) => `strides_${i}: array<vec4u, ${vectors}>`),
   ];
   const loads = sources.map(({ kind }, i) =>
     kind === "number" ? `params.${numberName(0, i)}` : `${expression.compute}(${inputName(0, i)}[at_${i}])`,
   );
-  const body = `var rest = i;
-${tensors.map((i) => `var at_${i} = params.offset_${i};`).join("\n")}
+  const body = `let row = i / params.piecesPerRow;
+let start = i % params.piecesPerRow * ${PIECE}u;
+var rest = row;
+${each((i) => `var at_${i} = params.offset_${i} + start * params.inner_${i};`)}
 for (var k = 0u; k < params.rank; k++) {
 let d = ${MAX_DIMS - 1}u - k;
 let size = params.shape[d / 4u][d % 4u];
 let place = rest % size;
 rest /= size;
-${tensors.map((i) => `at_${i} += place * params.strides_${i}[d / 4u][d % 4u];`).join("\n")}
+${each((i) => `at_${i} += place * params.strides_${i}[d / 4u][d % 4u];`)}
 }
-${outputName(0)}[i] = ${storedType(expression.result)}(element0(${loads.join(", ")}));`;
-  return `${header([stage], () => false, fields)}\n${mainLoop("i", "params.size", body)}`;
+let end = row * params.inner + min(start + ${PIECE}u, params.inner);
+for (var j = row * params.inner + start; j < end; j++) {
+${outputName(0)}[j] = ${storedType(expression.result)}(element0(${loads.join(", ")}));
+${each((i) => `at_${i} += params.inner_${i};`)}
+}`;
+  return `${header([stage], () => false, fields)}\n${mainLoop("i", "params.pieces", body)}`;
 }
 
 /** Params, bindings, the shared functions and each stage's element function. */
@@ -167,10 +173,11 @@ ${functions.join("\n")}`;
 }
 
 function mainLoop(index: string, count: string, body: string): string {
-  return `@compute @workgroup_size(${WORKGROUP})
+  return `override WORKGROUP: u32 = 64;
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u) {
 let count = ${count};
-for (var ${index} = linear_group(wid, nwg) * ${WORKGROUP}u + lane; ${index} < count; ${index} += nwg.x * nwg.y * ${WORKGROUP}u) {
+for (var ${index} = linear_group(wid, nwg) * WORKGROUP + lane; ${index} < count; ${index} += nwg.x * nwg.y * WORKGROUP) {
 ${body}
 }
 }`;

@@ -116,7 +116,9 @@ function backward(kind: RowNorm, ctx: BackwardContext<RowNormAttrs>, g: Tensor):
 /** Adds up the slices' sums. The gradients have the shape of the parameters. */
 function paramGradients(ctx: BackwardContext<RowNormAttrs>, parts: Tensor, cols: number, slices: number) {
   const { weight, bias, ...places } = gradientPair(ctx, cols);
-  ctx.device.run(column_parts, { parts: parts.binding, ...places, cols, slices }, Math.ceil(cols / 64));
+  ctx.device.run(column_parts, { parts: parts.binding, ...places, cols, slices }, Math.ceil(cols / 64), {
+    WORKGROUP: 64,
+  });
   const shape = dimsOf(ctx.attrs);
   return [weight, bias].map((one) => one && (sameShape(one.shape, shape) ? one : reshape(one, shape)));
 }

@@ -1,7 +1,7 @@
 /** Reductions over dims: `(x, dim?, { keepdim, correction })`, `dim` one, several or (left out) all. */
 import { noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
-import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
@@ -279,26 +279,23 @@ function detachedMax(x: Tensor, dims: readonly number[]): Tensor {
 const cumsumOp = defineOp<{ dim: number }>({
   name: "cumsum",
   forward(ctx, [x]: [Tensor], { dim }) {
-    const y = empty(ctx.device, x.shape, "f32");
-    const input = contiguous(x);
+    const y = empty(ctx.device, x.shape, x.dtype === "bool" ? "i32" : x.dtype);
     const inner = sizeOf(x.shape.slice(dim + 1));
     const length = x.shape[dim] as number;
     const lines = length === 0 ? 0 : x.size / length;
     ctx.device.run(
       cumsumShader,
-      { x: input.binding, y: y.binding, lines, length, inner },
+      { x: ctx.temporary(contiguous(x)).binding, y: y.binding, lines, length, inner },
       strideGroups(ctx.device, lines),
+      { INTEGER: !isFloat(x.dtype) },
     );
-    if (input !== x) input.dispose();
     return y;
   },
   backward: (ctx, g: Tensor) => flip(cumsum(flip(g, ctx.attrs.dim), ctx.attrs.dim), ctx.attrs.dim),
 });
 
-/** Running sums along `dim`. */
+/** Running sums along `dim`; of bools an i32. */
 export function cumsum(x: Tensor, dim: number): Tensor {
-  const float = isFloat(x.dtype) ? x : to(x, "f32");
-  if (x.ndim === 0) return mul(float, 1);
-  const y = cumsumOp([float], { dim: normalDim("cumsum", dim, x.ndim) });
-  return x.dtype === float.dtype ? y : to(y, x.dtype === "bool" ? "i32" : x.dtype);
+  if (x.ndim === 0) return mul(x, 1);
+  return cumsumOp([x], { dim: normalDim("cumsum", dim, x.ndim) });
 }

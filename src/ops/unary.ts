@@ -16,7 +16,7 @@ interface UnaryRule {
   /** f' in differentiable operations: for second derivatives. */
   readonly derivative?: (x: Tensor, y: Tensor, p: number, q: number) => Tensor | number;
   readonly saves?: "x" | "y" | "both";
-  /** What i32 and u32 inputs give: themselves by the same or another formula; otherwise they are lifted to f32. */
+  /** What i32 and u32 inputs (`int`) give, by the same or another formula; without it they are lifted to f32. */
   readonly whole?: string;
   readonly result?: Dtype;
 }
@@ -38,7 +38,7 @@ function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?:
       const whole = !isFloat(x.dtype) && x.dtype !== "bool" && rule.whole !== undefined;
       const compute = whole ? computeType(x.dtype) : "f32";
       const result = rule.result ?? (whole || isFloat(x.dtype) ? x.dtype : "f32");
-      const wgsl = filled(whole ? (rule.whole as string) : rule.wgsl, attrs);
+      const wgsl = filled(whole ? (rule.whole as string).replaceAll("int", compute) : rule.wgsl, attrs);
       const y = runElementwise(ctx.device, { name, wgsl, compute, result }, [x], x.shape);
       if (rule.saves) ctx.save(...(rule.saves === "both" ? [x, y] : [rule.saves === "x" ? x : y]));
       return y;
@@ -78,7 +78,7 @@ function chain(rule: UnaryRule, g: Tensor, x: Tensor, y: Tensor, { p, q }: Unary
 const SQRT1_2PI = 0.3989422804014327;
 const normalDensity = (x: Tensor): Tensor => mul(exp(mul(square(x), -0.5)), SQRT1_2PI);
 
-export const neg = defineUnary("neg", { wgsl: "-a", whole: "-a", gradient: "-g", derivative: () => -1 });
+export const neg = defineUnary("neg", { wgsl: "-a", whole: "0 - a", gradient: "-g", derivative: () => -1 });
 export const abs = defineUnary("abs", {
   wgsl: "abs(a)",
   whole: "abs(a)",
@@ -86,7 +86,11 @@ export const abs = defineUnary("abs", {
   gradient: "sign(a) * g",
   derivative: (x) => sign(x),
 });
-export const sign = defineUnary("sign", { wgsl: "sign(a) + nan_of(a)", whole: "sign(a)", gradient: "0.0 * g" });
+export const sign = defineUnary("sign", {
+  wgsl: "sign(a) + nan_of(a)",
+  whole: "clamp(a, int(-1.0), int(1.0))",
+  gradient: "0.0 * g",
+});
 export const exp = defineUnary("exp", {
   wgsl: "exp(a) + nan_of(a)",
   saves: "y",
@@ -207,7 +211,7 @@ export const tanh = defineUnary("tanh", {
 });
 const clampTo = defineUnary("clamp", {
   wgsl: "clamp(a, p, q) + nan_of(a)",
-  whole: "clamp(a, i32(p), i32(q))",
+  whole: "clamp(a, int(p), int(q))",
   saves: "x",
   gradient: "select(0.0, g, a >= p && a <= q)",
   derivative: (x, _, p, q) => logicalAnd(ge(x, p), le(x, q)),
@@ -254,7 +258,9 @@ const cast = defineOp<{ dtype: Dtype }>({
     );
     ctx.save(x);
     const compute = dtype === "bool" || isFloat(dtype) === isFloat(x.dtype) ? computeType(x.dtype) : "f32";
-    const wgsl = dtype === "bool" ? `a != ${compute}(0)` : isFloat(dtype) ? "f32(a)" : `${dtype}(a)`;
+    // By bits: NaN is true, and a comparison with it may be folded away.
+    const isTrue = isFloat(x.dtype) ? "(bitcast<u32>(a) & 0x7fffffffu) != 0u" : `a != ${compute}(0)`;
+    const wgsl = dtype === "bool" ? isTrue : isFloat(dtype) ? "f32(a)" : `${dtype}(a)`;
     return runElementwise(ctx.device, { name: "to", wgsl, compute, result: dtype }, [x], x.shape);
   },
   backward: (ctx, g: Tensor) => to(g, (ctx.saved[0] as Tensor).dtype),

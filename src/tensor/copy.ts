@@ -2,7 +2,7 @@
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { copy, fill as fillShader, strided_copy } from "../gpu/shaders.generated.ts";
-import { collapse, padDims, sameShape, sizeOf } from "./shape.ts";
+import { type InnerStrides, rowsAndInner, sameShape, sizeOf } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -78,26 +78,15 @@ function throughCopy(op: string, dst: Tensor, src: Tensor, add: boolean): void {
 
 function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, add: boolean): void {
   check(bytesOf(src.dtype) === 4, DtypeError, () => expected("copy", "src", "a dense tensor for dtype f16", src.dtype));
-  const {
-    shape,
-    strides: [from = [], to = []],
-  } = collapse(dst.shape, [srcStrides, dst.strides]);
-  src.device.run(
-    strided_copy,
-    {
-      src: src.wholeBinding,
-      dst: dst.wholeBinding,
-      size: dst.size,
-      rank: shape.length,
-      srcOffset: src.offset,
-      dstOffset: dst.offset,
-      shape: padDims(shape, 1),
-      srcStrides: padDims(from, 0),
-      dstStrides: padDims(to, 0),
-    },
-    strideGroups(dst.device, dst.size),
-    { MODE: add ? 2 : 1 },
-  );
+  const { shape, strides } = rowsAndInner(dst.shape, [srcStrides, dst.strides]);
+  const [source, target] = strides as [InnerStrides, InnerStrides];
+  const pieces = shape.rows * shape.piecesPerRow;
+  const args = {
+    ...{ src: src.wholeBinding, dst: dst.wholeBinding, srcOffset: src.offset, dstOffset: dst.offset },
+    ...{ pieces, piecesPerRow: shape.piecesPerRow, inner: shape.inner, rank: shape.rank, shape: shape.dims },
+    ...{ srcInner: source.inner, dstInner: target.inner, srcStrides: source.outer, dstStrides: target.outer },
+  };
+  dst.device.run(strided_copy, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
 }
 
 /** Whether the words after the last element, up to the next 16 bytes, belong to this tensor alone. */

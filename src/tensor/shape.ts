@@ -146,3 +146,26 @@ export function padDims(list: Shape, fill: number): number[] {
   check(list.length <= MAX_DIMS, ShapeError, () => `more than ${MAX_DIMS} dims that cannot be joined: ${show(list)}`);
   return [...new Array<number>(MAX_DIMS - list.length).fill(fill), ...list];
 }
+
+/** Elements of the last dim that a strided kernel's invocation takes at a time. */
+export const PIECE = 64;
+
+/** Strides of one operand: along the last dim, and of the rows, padded for a params array. */
+export interface InnerStrides {
+  readonly inner: number;
+  readonly outer: number[];
+}
+
+/** A collapsed shape as rows of a last dim, cut into pieces, for the strided kernels. */
+export function rowsAndInner(shape: Shape, operands: readonly Shape[]) {
+  const { shape: dims, strides } = collapse(shape, operands);
+  const inner = dims[dims.length - 1] ?? 1;
+  const outer = dims.slice(0, -1);
+  const piecesPerRow = Math.ceil(inner / PIECE);
+  return {
+    shape: { dims: padDims(outer, 1), rank: outer.length, rows: sizeOf(outer), inner, piecesPerRow },
+    strides: strides.map(
+      (one): InnerStrides => ({ inner: one[one.length - 1] ?? 0, outer: padDims(one.slice(0, -1), 0) }),
+    ),
+  };
+}

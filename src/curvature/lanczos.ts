@@ -1,0 +1,156 @@
+/** Extreme eigenvalues of the Hessian by Lanczos' method: vectors stay on the GPU, only a small matrix is read. */
+import { noGrad } from "../autograd/mode.ts";
+import { ArgumentError, check, checkKeys, checkNumber } from "../errors.ts";
+import { add, div, maximum, mul, sub } from "../ops/binary.ts";
+import { matmul } from "../ops/matmul.ts";
+import { narrow, reshape, t } from "../ops/movement.ts";
+import { min, sum } from "../ops/reduce.ts";
+import { sqrt, square } from "../ops/unary.ts";
+import { copyInto } from "../tensor/copy.ts";
+import { randn, zeros } from "../tensor/create.ts";
+import { readData, readItem } from "../tensor/read.ts";
+import { scope } from "../tensor/scope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Hessian } from "./products.ts";
+import { tridiagonalEigen } from "./tridiagonal.ts";
+import {
+  assertDeterministic,
+  checkParams,
+  checkSteps,
+  checkVector,
+  joined,
+  type LossFn,
+  parted,
+  sizeOfAll,
+  type Vector,
+} from "./vectors.ts";
+
+export interface ExtremesOptions {
+  /** Products with the Hessian, at most as many as there are parameters. Default 30. */
+  steps?: number;
+  /** A positive diagonal P, one tensor for each parameter: the eigenvalues are those of P^(1/2) H P^(1/2). */
+  preconditioner?: readonly Tensor[];
+  /** Added to the Hessian's diagonal before all else. Default 0. */
+  damping?: number;
+}
+
+export interface Extremes {
+  readonly min: number;
+  readonly max: number;
+  /** How far from `min` and `max` an eigenvalue lies at most (an unseen one may lie further out). */
+  readonly minError: number;
+  readonly maxError: number;
+  /** All Ritz values, ascending: with as many steps as parameters, all eigenvalues. */
+  readonly values: readonly number[];
+}
+
+/**
+ * Least and greatest eigenvalue of the loss's Hessian by Lanczos' method with full reorthogonalisation. The ends of the
+ * spectrum converge first, the greatest by far the soonest. The first vector is drawn from the device's random numbers.
+ */
+export async function hessianExtremes(
+  lossFn: LossFn,
+  params: readonly Tensor[],
+  options: ExtremesOptions = {},
+): Promise<Extremes> {
+  return extremesOf("hessianExtremes", lossFn, params, options);
+}
+
+export async function extremesOf(
+  op: string,
+  lossFn: LossFn,
+  params: readonly Tensor[],
+  options: ExtremesOptions,
+): Promise<Extremes> {
+  checkParams(op, params);
+  checkKeys(op, options, ["steps", "preconditioner", "damping"]);
+  const { steps = 30, preconditioner, damping = 0 } = options;
+  checkSteps(op, "steps", steps);
+  checkNumber(op, "damping", damping, 0);
+  if (preconditioner) await checkPreconditioner(op, preconditioner, params);
+  await assertDeterministic(op, lossFn, params);
+  const result = scope(() => {
+    const hessian = new Hessian(op, lossFn, params);
+    const scale = preconditioner?.map((one) => noGrad(() => sqrt(one)));
+    return tridiagonalise((v) => damped(hessian, v, scale, damping), params, Math.min(steps, sizeOfAll(params)));
+  });
+  return ritz(result);
+}
+
+async function checkPreconditioner(op: string, preconditioner: readonly Tensor[], params: Vector): Promise<void> {
+  checkVector(op, "preconditioner", preconditioner, params);
+  const least = scope(() => noGrad(() => min(joined(preconditioner))));
+  const value = await readItem(least);
+  least.dispose();
+  check(
+    value > 0,
+    ArgumentError,
+    () => `${op}: argument 'preconditioner' expected positive entries, its least is ${value}`,
+  );
+}
+
+/** P^(1/2) (H + damping) P^(1/2) v. */
+function damped(hessian: Hessian, v: Tensor[], scale: Vector | undefined, damping: number): Tensor[] {
+  return noGrad(() => {
+    const scaled = scale ? v.map((one, i) => mul(one, scale[i] as Tensor)) : v;
+    const product = hessian.product(scaled);
+    const sums = damping === 0 ? product : product.map((one, i) => add(one, mul(scaled[i] as Tensor, damping)));
+    return scale ? sums.map((one, i) => mul(one, scale[i] as Tensor)) : sums;
+  });
+}
+
+interface Tridiagonal {
+  readonly diagonal: Tensor;
+  readonly offDiagonal: Tensor;
+}
+
+/** The symmetric map as a tridiagonal matrix in an orthonormal basis that starts at a random vector. */
+function tridiagonalise(apply: (v: Tensor[]) => Tensor[], params: Vector, steps: number): Tridiagonal {
+  const { device } = params[0] as Tensor;
+  const size = sizeOfAll(params);
+  const basis = zeros([steps, size], { device });
+  const diagonal = zeros([steps], { device });
+  const offDiagonal = zeros([steps], { device });
+  let q = noGrad(() => unit(randn([size], { device })));
+  for (let step = 0; step < steps; step++) {
+    q = scope(() =>
+      noGrad(() => {
+        copyInto(narrow(basis, 0, step, 1), reshape(q, [1, size]));
+        const product = joined(apply(parted(q, params)));
+        put(diagonal, step, sum(mul(q, product)));
+        const rest = outside(outside(product, basis), basis);
+        put(offDiagonal, step, length(rest));
+        // Where the rest is rounding alone the space is used up: made orthogonal again it is a fresh direction.
+        return unit(outside(unit(outside(unit(rest), basis)), basis));
+      }),
+    );
+  }
+  return { diagonal, offDiagonal };
+}
+
+/** The part of r orthogonal to the basis; rows that are still zero take nothing away. */
+const outside = (r: Tensor, basis: Tensor): Tensor => sub(r, matmul(t(basis), matmul(basis, r)));
+
+const length = (r: Tensor): Tensor => sqrt(sum(square(r)));
+const unit = (r: Tensor): Tensor => div(r, maximum(length(r), 1e-30));
+const put = (list: Tensor, place: number, value: Tensor): void =>
+  copyInto(narrow(list, 0, place, 1), reshape(value, [1]));
+
+async function ritz({ diagonal, offDiagonal }: Tridiagonal): Promise<Extremes> {
+  const alphas = Array.from(await readData(diagonal), Number);
+  const betas = Array.from(await readData(offDiagonal), Number);
+  diagonal.dispose();
+  offDiagonal.dispose();
+  // A coupling of exactly 0 ends the space that the first vector reaches.
+  const zero = betas.indexOf(0);
+  const count = zero < 0 ? alphas.length : zero + 1;
+  const { values, last } = tridiagonalEigen(alphas.slice(0, count), betas.slice(0, count - 1));
+  const errorOf = (i: number) => Math.abs((betas[count - 1] as number) * (last[i] as number));
+  return {
+    min: values[0] as number,
+    max: values[count - 1] as number,
+    minError: errorOf(0),
+    maxError: errorOf(count - 1),
+    values,
+  };
+}
