@@ -7,6 +7,7 @@ import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import * as binary from "./binary.ts";
 import { expand } from "./broadcast.ts";
+import { einsum } from "./einsum.ts";
 import type { Operand } from "./elementwise-kernel.ts";
 import { gather, indexSelect, scatterAdd } from "./indexing.ts";
 import { addmm, matmul } from "./matmul.ts";
@@ -122,6 +123,12 @@ interface OwnMethods {
   tolist(): ReturnType<typeof readList>;
   /** Adds the gradients of this tensor (of its sum weighted by `gradient`) into the leaves' `grad`. */
   backward(gradient?: Tensor, options?: BackwardOptions): void;
+  /** This and then `others`, joined along an existing dim. */
+  cat(others: readonly Tensor[], dim?: number): Tensor;
+  /** This and then `others`, joined along a new dim. */
+  stack(others: readonly Tensor[], dim?: number): Tensor;
+  /** Einstein's summation with this as the first operand. */
+  einsum(equation: string, ...others: Tensor[]): Tensor;
   /** `condition.where(a, b)`: a where this is true (not 0), b elsewhere. */
   where(a: Operand, b: Operand): Tensor;
   /** Overwrites the values with `other`'s (same shape and dtype), outside the graph. */
@@ -154,6 +161,15 @@ const own: OwnMethods & ThisType<Tensor> = {
   },
   backward(gradient, options) {
     backward(this as unknown as Tensor, gradient, options);
+  },
+  cat(others, dim) {
+    return movement.cat([this as unknown as Tensor, ...others], dim);
+  },
+  stack(others, dim) {
+    return movement.stack([this as unknown as Tensor, ...others], dim);
+  },
+  einsum(equation, ...others) {
+    return einsum(equation, this as unknown as Tensor, ...others);
   },
   where(a, b) {
     return binary.where(this as unknown as Tensor, a, b);
