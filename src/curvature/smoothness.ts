@@ -114,11 +114,15 @@ function withMoved(params: Vector, fn: (move: Move) => void): void {
   const saved = noGrad(() => params.map((param) => clone(param)));
   const put = (i: number, value: Tensor) => copyInto(params[i] as Tensor, value);
   try {
-    fn((to) => scope(() => noGrad(() => saved.forEach((value, i) => put(i, to(value, i) ?? value)))));
+    fn((to) =>
+      scope(() =>
+        noGrad(() => {
+          for (const [i, value] of saved.entries()) put(i, to(value, i) ?? value);
+        }),
+      ),
+    );
   } finally {
-    saved.forEach((value, i) => {
-      put(i, value);
-    });
+    for (const [i, value] of saved.entries()) put(i, value);
   }
 }
 

@@ -41,3 +41,6 @@ export const moves: Tolerance = { rtol: 1e-6, atol: 2e-7 };
 
 /** Products of small matrices, and convolutions. */
 export const products: Tolerance = { rtol: 3e-6, atol: 3e-6 };
+
+/** Second derivatives of small networks: sums of products of first ones. */
+export const secondDerivatives: Tolerance = { rtol: 1e-4, atol: 2e-5 };
