@@ -42,7 +42,8 @@ export class Conv2d extends Module {
     checkCount("Conv2d", "inChannels", inChannels);
     checkCount("Conv2d", "outChannels", outChannels);
     checkKeys("Conv2d", options, ["stride", "padding", "dilation", "groups", "bias", "weightInit"]);
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, weightInit = drawDefault } = options;
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
+    const { weightInit = (weight: Tensor) => drawDefault(weight, undefined) } = options;
     const kernel = pairOf("Conv2d", "kernelSize", kernelSize, 1);
     const pairs = {
       stride: pairOf("Conv2d", "stride", stride, 1),
@@ -65,7 +66,7 @@ export class Conv2d extends Module {
     this.padding = pairs.padding;
     this.dilation = pairs.dilation;
     this.groups = groups;
-    this.weight = parameter([outChannels, inChannels / groups, ...kernel], (weight) => weightInit(weight));
+    this.weight = parameter([outChannels, inChannels / groups, ...kernel], weightInit);
     this.bias = bias ? parameter([outChannels], zeros()) : null;
   }
 

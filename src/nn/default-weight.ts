@@ -1,5 +1,6 @@
 /** The default initialisation of a layer's weight by the activation that follows it. */
-import type { Tensor } from "../tensor/tensor.ts";
+import { type Tensor, view } from "../tensor/tensor.ts";
+import { originOf, remember } from "./drawn.ts";
 import { heNormal, xavierUniform } from "./init.ts";
 
 /** What follows a weight: the slope below 0 of an activation of the ReLU family, or another thing. */
@@ -20,4 +21,16 @@ export function adaptDefault(weight: Tensor, follower: Follower): void {
   const made = drawn.get(weight);
   const isUntouched = made?.writes === weight.storage.writes && !weight.storage.flat;
   if (made && isUntouched && made.slope !== follower?.slope) drawDefault(weight, follower);
+}
+
+/** Draws each of `blocks` equal blocks of rows as the matrix of its own that it is: a gate's, or one of several projections. */
+export function drawBlocks(weight: Tensor, blocks: number, follower?: Follower): void {
+  const [rows, columns] = [(weight.shape[0] as number) / blocks, weight.shape[1] as number];
+  for (let i = 0; i < blocks; i++) {
+    const block = view(weight, [rows, columns], weight.strides, weight.offset + i * rows * columns);
+    drawDefault(block, follower, true);
+    const origin = originOf(block);
+    if (origin) remember(weight, origin);
+    block.dispose();
+  }
 }

@@ -6,6 +6,7 @@ import { layerNorm as layerNormOp } from "../ops/layer-norm.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+export { type AttentionOptions, scaledDotProductAttention } from "../ops/attention.ts";
 export { type EmbeddingCall, embedding } from "../ops/embedding.ts";
 export { type LinearOptions, linear } from "../ops/linear.ts";
 

@@ -1,5 +1,6 @@
 /** The namespace `nn`: modules, layers, losses and, as `nn.init`, initializers. */
 export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activation.ts";
+export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batchnorm.ts";
 export { Conv2d, type Conv2dLayerOptions } from "./conv.ts";
 export { Dropout } from "./dropout.ts";

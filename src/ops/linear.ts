@@ -42,7 +42,8 @@ const linearOp = defineOp<LinearAttrs>({
     const [M, K] = x.shape as [number, number];
     const N = weight.shape[0] as number;
     const y = empty(ctx.device, [M, N]);
-    const [input, matrix] = [contiguous(x), contiguous(weight)];
+    const [input, matrix] = [ctx.temporary(contiguous(x)), ctx.temporary(contiguous(weight))];
+    const offset = bias && ctx.temporary(contiguous(bias));
     runMatmul(ctx.device, {
       a: input.binding,
       b: matrix.binding,
@@ -53,10 +54,8 @@ const linearOp = defineOp<LinearAttrs>({
       transB: true,
       activation,
       slope,
-      ...(bias && { bias: bias.binding }),
+      ...(offset && { bias: offset.binding }),
     });
-    if (input !== x) input.dispose();
-    if (matrix !== weight) matrix.dispose();
     ctx.save(x, weight, y);
     return y;
   },

@@ -8,7 +8,7 @@ import { checkModule, checkTrajectory } from "../support/golden-module.ts";
 await testDevice();
 
 const layers = [...(await golden("norms")), ...(await golden("layers_attention"))];
-const kinds = /^nn\.(BatchNorm1d|BatchNorm2d|GroupNorm|RMSNorm|Embedding)$/;
+const kinds = /^nn\.(BatchNorm1d|BatchNorm2d|GroupNorm|RMSNorm|Embedding|MultiheadAttention)$/;
 
 /** f32 holds a mean of 1e4 to 5e-4 only: every normalised value is off by that, and sums with it. */
 const toleranceOf = ({ name }: GoldenCase) => {

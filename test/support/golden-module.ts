@@ -30,6 +30,11 @@ export function moduleOf(one: GoldenCase): nn.Module {
     kind === "Sequential"
       ? sequential(one.args[0] as [string, ...unknown[]][])
       : new (classOf(kind))(...fillArgs(one.args, {}));
+  return withState(model, one);
+}
+
+/** The model with the case's state, whose names must be the model's. */
+export function withState(model: nn.Module, one: GoldenCase): nn.Module {
   expect(Object.keys(model.stateDict()).sort(), "names of the state").toEqual(Object.keys(one.state).sort());
   model.loadStateDict(tensorsOf(one.state));
   return model;
@@ -106,13 +111,14 @@ async function checkCall(
 
 type OptimizerClass = new (params: Tensor[], options: object) => { zeroGrad(): void; step(): void };
 
-/** Every loss and every gradient of a training run, and the state after it. */
+/** Every loss and every gradient of a training run, and the state after it. `build` makes the model with its state. */
 export async function checkTrajectory(
   one: GoldenCase,
   lossOf: (model: nn.Module, inputs: Record<string, Tensor>) => Tensor,
   tolerance: Tolerance,
+  build = moduleOf,
 ): Promise<void> {
-  const model = moduleOf(one);
+  const model = build(one);
   const [kind, options] = one.args[one.args.length - 1] as [string, object];
   const Optimizer = (optim as unknown as Record<string, OptimizerClass>)[kind] as OptimizerClass;
   const optimizer = new Optimizer(model.parameters(), options);

@@ -1,0 +1,199 @@
+import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { attentionWeights } from "../ops/attention.ts";
+import { add, logicalAnd, where } from "../ops/binary.ts";
+import { linear } from "../ops/linear.ts";
+import { matmul } from "../ops/matmul.ts";
+import { contiguous, permute, reshape, squeeze, unsqueeze } from "../ops/movement.ts";
+import { pieces, unbind } from "../ops/pieces.ts";
+import { mean } from "../ops/reduce.ts";
+import { logicalNot } from "../ops/unary.ts";
+import { sameShape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { drawBlocks } from "./default-weight.ts";
+import { zeros } from "./init.ts";
+import { Linear } from "./linear.ts";
+import { Module } from "./module.ts";
+import { checkCount, checkFlag } from "./options.ts";
+import { parameter } from "./parameter.ts";
+
+export interface MultiheadAttentionOptions {
+  /** Of all four projections. Default true. */
+  bias?: boolean;
+  /** Probability with which an attention weight is set to 0 while training. Default 0. */
+  dropout?: number;
+  /** Inputs and outputs are (N, L, E) rather than (L, N, E). Default false. */
+  batchFirst?: boolean;
+}
+
+export interface MultiheadAttentionCall {
+  /** (L, S) or (N * numHeads, L, S). bool: true where attention is forbidden; f32: added to the scores. */
+  attnMask?: Tensor;
+  /** (N, S). bool: true for keys that nobody may see; f32: added to the scores. */
+  keyPaddingMask?: Tensor;
+  /** Whether query i sees the keys 0 to i only, beside what the masks say. Default false. */
+  isCausal?: boolean;
+  /** Whether the attention weights are a result too. Default true. */
+  needWeights?: boolean;
+  /** Whether those are averaged over the heads. Default true. */
+  averageAttnWeights?: boolean;
+}
+
+const LAYER = "MultiheadAttention";
+
+/**
+ * Attention of `numHeads` heads side by side. Vaswani et al. 2017. `inProjWeight` (3 embedDim, embedDim) holds the
+ * projections of query, key and value. A query that boolean masks leave without any key attends to nothing (0, not NaN).
+ */
+export class MultiheadAttention extends Module {
+  readonly embedDim: number;
+  readonly numHeads: number;
+  readonly dropout: number;
+  readonly batchFirst: boolean;
+  inProjWeight: Tensor;
+  inProjBias: Tensor | null;
+  readonly outProj: Linear;
+
+  constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
+    checkCount(LAYER, "embedDim", embedDim);
+    checkCount(LAYER, "numHeads", numHeads);
+    check(embedDim % numHeads === 0, ArgumentError, () =>
+      expected(LAYER, "numHeads", `a divisor of embedDim ${embedDim}`, numHeads),
+    );
+    checkKeys(LAYER, options, ["bias", "dropout", "batchFirst"]);
+    const { bias = true, dropout = 0, batchFirst = false } = options;
+    checkFlag(LAYER, "bias", bias);
+    checkNumber(LAYER, "dropout", dropout, 0, 1);
+    checkFlag(LAYER, "batchFirst", batchFirst);
+    super();
+    this.embedDim = embedDim;
+    this.numHeads = numHeads;
+    this.dropout = dropout;
+    this.batchFirst = batchFirst;
+    this.inProjWeight = parameter([3 * embedDim, embedDim], (weight) => drawBlocks(weight, 3));
+    this.inProjBias = bias ? parameter([3 * embedDim], zeros()) : null;
+    this.outProj = new Linear(embedDim, embedDim, { bias });
+  }
+
+  /** PyTorch's names: `in_proj_weight`, `out_proj.weight`. */
+  protected override stateName(property: string): string {
+    return property.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  }
+
+  /**
+   * [output, weights]: output like query; weights (N, L, S), by head (N, numHeads, L, S), or null without `needWeights`.
+   * query (N, L, embedDim), key and value (N, S, embedDim) with batchFirst, (L, N, embedDim) and (S, N, embedDim)
+   * without; all three may lack the batch.
+   */
+  override forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    call: MultiheadAttentionCall = {},
+  ): [Tensor, Tensor | null] {
+    this.#check(query, key, value, call);
+    if (query.ndim === 3) return this.#attend(query, key, value, call);
+    const at = this.batchFirst ? 0 : 1;
+    const lifted = new Map([query, key, value].map((one) => [one, unsqueeze(one, at)]));
+    const { keyPaddingMask: mask } = call;
+    const [q, k, v] = [query, key, value].map((one) => lifted.get(one) as Tensor) as [Tensor, Tensor, Tensor];
+    const [y, weights] = this.#attend(q, k, v, mask ? { ...call, keyPaddingMask: unsqueeze(mask, 0) } : call);
+    return [squeeze(y, at), weights && squeeze(weights, 0)];
+  }
+
+  #attend(query: Tensor, key: Tensor, value: Tensor, call: MultiheadAttentionCall): [Tensor, Tensor | null] {
+    const { isCausal = false, needWeights = true, averageAttnWeights = true } = call;
+    const [q, k, v] = this.#project(query, key, value);
+    const attnMask = this.#mask(call);
+    const options = { isCausal, dropout: this.training ? this.dropout : 0, ...(attnMask && { attnMask }) };
+    const weights = attentionWeights(q, k, options);
+    const heads = permute(matmul(weights, v), this.batchFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]);
+    const y = this.outProj.forward(reshape(heads, query.shape));
+    if (!needWeights) return [y, null];
+    return [y, averageAttnWeights ? mean(weights, 1) : weights];
+  }
+
+  /** Queries, keys and values as (N, numHeads, L, headDim). What is one tensor is projected in one product. */
+  #project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
+    const { inProjWeight: weight, inProjBias: bias } = this;
+    if (query === key && key === value) return this.#heads(query, weight, bias) as [Tensor, Tensor, Tensor];
+    const shared = key === value;
+    const blocks = [1, ...(shared ? [2] : [1, 1])].map((block) => block * this.embedDim);
+    const weights = pieces(weight, blocks, 0);
+    const biases = bias ? pieces(bias, blocks, 0) : [];
+    const inputs = [query, key, ...(shared ? [] : [value])];
+    return inputs.flatMap((x, i) => this.#heads(x, weights[i] as Tensor, biases[i] ?? null)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+  }
+
+  /** x's projections by the blocks of `weight`, each (N, numHeads, L, headDim). */
+  #heads(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor[] {
+    const blocks = (weight.shape[0] as number) / this.embedDim;
+    const width = this.embedDim / this.numHeads;
+    const y = reshape(linear(x, weight, bias ?? undefined), [...x.shape.slice(0, 2), blocks, this.numHeads, width]);
+    return unbind(contiguous(permute(y, this.batchFirst ? [2, 0, 3, 1, 4] : [2, 1, 3, 0, 4])));
+  }
+
+  /** Both masks as one that `attentionWeights` takes: true where attention is allowed, or what is added to the scores. */
+  #mask({ attnMask, keyPaddingMask }: MultiheadAttentionCall): Tensor | undefined {
+    const byHead = attnMask?.ndim === 3 ? reshape(attnMask, [-1, this.numHeads, ...attnMask.shape.slice(1)]) : attnMask;
+    const byKey = keyPaddingMask && unsqueeze(unsqueeze(keyPaddingMask, 1), 1);
+    const masks = [byHead, byKey].filter((mask) => mask !== undefined);
+    if (masks.every(({ dtype }) => dtype === "bool")) return joined(masks.map(logicalNot), logicalAnd);
+    return joined(
+      masks.map((mask) => (mask.dtype === "bool" ? where(mask, -Infinity, 0) : mask)),
+      add,
+    );
+  }
+
+  #check(query: Tensor, key: Tensor, value: Tensor, call: MultiheadAttentionCall): void {
+    checkKeys(LAYER, call, ["attnMask", "keyPaddingMask", "isCausal", "needWeights", "averageAttnWeights"]);
+    for (const flag of ["isCausal", "needWeights", "averageAttnWeights"] as const)
+      if (call[flag] !== undefined) checkFlag(LAYER, flag, call[flag]);
+    const { embedDim, batchFirst } = this;
+    const form = batchFirst ? `(N, L, ${embedDim})` : `(L, N, ${embedDim})`;
+    for (const [argument, one] of Object.entries({ query, key, value })) {
+      check(one instanceof Tensor && one.dtype === "f32", DtypeError, () =>
+        expected(LAYER, argument, "an f32 tensor", one?.dtype ?? one),
+      );
+      const fits = (one.ndim === 2 || one.ndim === 3) && one.ndim === query.ndim && one.shape.at(-1) === embedDim;
+      check(fits, ShapeError, () => expected(LAYER, argument, `a shape ${form}, or without N in all`, one));
+    }
+    check(sameShape(key.shape, value.shape), ShapeError, () =>
+      expected(LAYER, "value", `the key's shape [${key.shape}]`, value),
+    );
+    const batch = batchFirst ? 0 : 1;
+    check(query.ndim === 2 || query.shape[batch] === key.shape[batch], ShapeError, () =>
+      expected(LAYER, "key", `the query's batch of ${query.shape[batch]}`, key),
+    );
+    this.#checkMasks(query, key, call);
+  }
+
+  #checkMasks(query: Tensor, key: Tensor, { attnMask, keyPaddingMask }: MultiheadAttentionCall): void {
+    const at = this.batchFirst ? query.ndim - 2 : 0;
+    const [rows, keys] = [query.shape[at] as number, key.shape[at] as number];
+    const batch = query.ndim === 3 ? [query.shape[1 - at] as number] : [];
+    const perHead = [(batch[0] ?? 1) * this.numHeads, rows, keys];
+    const wanted: [string, Tensor | undefined, number[][]][] = [
+      ["attnMask", attnMask, [[rows, keys], perHead]],
+      ["keyPaddingMask", keyPaddingMask, [[...batch, keys]]],
+    ];
+    for (const [argument, mask, shapes] of wanted) {
+      if (mask === undefined) continue;
+      check(mask instanceof Tensor && (mask.dtype === "bool" || mask.dtype === "f32"), DtypeError, () =>
+        expected(LAYER, argument, "a tensor of dtype bool or f32", mask?.dtype ?? mask),
+      );
+      const known = shapes.map((shape) => `[${shape}]`).join(" or ");
+      check(
+        shapes.some((shape) => sameShape(mask.shape, shape)),
+        ShapeError,
+        () => expected(LAYER, argument, `shape ${known}`, mask),
+      );
+    }
+  }
+}
+
+const joined = (masks: readonly Tensor[], join: (a: Tensor, b: Tensor) => Tensor): Tensor | undefined =>
+  masks.length > 0 ? masks.reduce(join) : undefined;

@@ -1,0 +1,85 @@
+/** Scaled dot-product attention. Vaswani et al. 2017. */
+import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { ones } from "../tensor/create.ts";
+import { broadcastShapes, sameShape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { add, logicalAnd, mul, where } from "./binary.ts";
+import { dropout as drop } from "./dropout.ts";
+import { matmul } from "./matmul.ts";
+import { transpose } from "./movement.ts";
+import { softmax } from "./softmax.ts";
+import { tril } from "./triangle.ts";
+
+export interface AttentionOptions {
+  /** Broadcasts to (..., L, S). bool: true where attention is allowed; f32: added to the scores. */
+  attnMask?: Tensor;
+  /** Whether query i sees the keys 0 to i only. Default false. */
+  isCausal?: boolean;
+  /** What the scores are multiplied by. Default 1 / sqrt(E). */
+  scale?: number;
+  /** Probability with which a weight is set to 0. Default 0. */
+  dropout?: number;
+}
+
+const OP = "scaledDotProductAttention";
+
+/** The weights (..., L, S), each row adding up to 1 before dropout. */
+export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
+  const { attnMask, isCausal = false, scale = 1 / Math.sqrt(q.shape[q.ndim - 1] as number), dropout = 0 } = options;
+  let scores = matmul(mul(q, scale), transpose(k, -1, -2));
+  if (attnMask) checkMask(attnMask, scores);
+  if (attnMask?.dtype === "f32") scores = add(scores, attnMask);
+  const allowed = allowedPairs(scores, attnMask?.dtype === "bool" ? attnMask : undefined, isCausal);
+  if (!allowed) return drop(softmax(scores, -1), dropout);
+  // The outer choice is for rows without any key: their softmax is NaN.
+  const weights = where(allowed, softmax(where(allowed, scores, -Infinity), -1), 0);
+  return drop(weights, dropout);
+}
+
+function allowedPairs(scores: Tensor, mask: Tensor | undefined, isCausal: boolean): Tensor | undefined {
+  if (!isCausal) return mask;
+  const causal = tril(ones(scores.shape.slice(-2), { dtype: "bool", device: scores.device }));
+  return mask ? logicalAnd(mask, causal) : causal;
+}
+
+/**
+ * `softmax(scale q k^T) v` with masks. q (..., L, E), k (..., S, E), v (..., S, Ev); y (..., L, Ev). A query that a
+ * boolean mask leaves without any key gives 0, and takes no gradient; one whose additive mask is all -inf gives NaN.
+ */
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+  checkKeys(OP, options, ["attnMask", "isCausal", "scale", "dropout"]);
+  checkOperands(q, k, v);
+  checkAttention(OP, options);
+  return matmul(attentionWeights(q, k, options), v);
+}
+
+function checkOperands(q: Tensor, k: Tensor, v: Tensor): void {
+  for (const [argument, one] of Object.entries({ q, k, v })) {
+    check(one instanceof Tensor && one.dtype === "f32", DtypeError, () =>
+      expected(OP, argument, "an f32 tensor", one?.dtype ?? one),
+    );
+    check(one.ndim >= 2, ShapeError, () => expected(OP, argument, "at least 2 dims", one));
+  }
+  check(k.shape[k.ndim - 1] === q.shape[q.ndim - 1], ShapeError, () =>
+    expected(OP, "k", `a last dim of ${q.shape[q.ndim - 1]}, as q has`, k),
+  );
+  check(v.shape[v.ndim - 2] === k.shape[k.ndim - 2], ShapeError, () =>
+    expected(OP, "v", `${k.shape[k.ndim - 2]} rows, as k has`, v),
+  );
+}
+
+/** Checks what attention and its layer share. */
+export function checkAttention(op: string, { isCausal = false, scale, dropout = 0 }: AttentionOptions): void {
+  check(typeof isCausal === "boolean", ArgumentError, () => expected(op, "isCausal", "true or false", isCausal));
+  if (scale !== undefined) checkNumber(op, "scale", scale);
+  checkNumber(op, "dropout", dropout, 0, 1);
+}
+
+function checkMask(mask: Tensor, scores: Tensor): void {
+  const known = mask instanceof Tensor && (mask.dtype === "bool" || mask.dtype === "f32");
+  check(known, DtypeError, () => expected(OP, "attnMask", "a tensor of dtype bool or f32", mask?.dtype ?? mask));
+  const joined = broadcastShapes(OP, mask.shape, scores.shape);
+  check(sameShape(joined, scores.shape), ShapeError, () =>
+    expected(OP, "attnMask", `a shape that broadcasts to [${scores.shape}]`, mask),
+  );
+}
