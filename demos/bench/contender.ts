@@ -1,0 +1,48 @@
+/** What every library under test is asked to do. One module of contenders/ per library, loaded in a process of its own. */
+import type { AdapterKind } from "../../src/gpu/adapter.ts";
+import type { Arrays, Work } from "./work.ts";
+
+export const CONTENDERS = ["gradwell", "tfjs-webgpu", "jax-webgpu", "tfjs-wasm", "jax-wasm"] as const;
+export type ContenderName = (typeof CONTENDERS)[number];
+
+/** Work on one input, ready to be run any number of times. */
+export interface Running {
+  /** Records or does the work once; need not wait for the GPU. */
+  run(): void;
+  /** Resolves when all runs so far are done. */
+  sync(): Promise<void>;
+  /** Values of the last run (or of the state that the runs changed), under the names of reference.ts. */
+  results(): Promise<Record<string, Float32Array>>;
+  dispose(): void;
+}
+
+export interface Contender {
+  readonly version?: string;
+  /** The name of the adapter it runs on. */
+  readonly device: string;
+  /** What sort of adapter that is; only ours says. */
+  readonly kind?: AdapterKind;
+  prepare(work: Work, inputs: Arrays): Promise<Running>;
+  /** Measured limits of the adapter; only ours knows them. */
+  limits?(): Promise<{ gflops: number; gbps: number }>;
+  close(): Promise<void>;
+}
+
+/** Thrown by `prepare` for work that a library cannot do, or has no idiomatic form for. */
+export class Unsupported extends Error {}
+
+/** Loads a library. Everything that a program must do before its first operation happens here. */
+export async function openContender(name: ContenderName): Promise<Contender> {
+  switch (name) {
+    case "gradwell":
+      return (await import("./contenders/gradwell.ts")).open();
+    case "tfjs-webgpu":
+      return (await import("./contenders/tfjs.ts")).open("webgpu");
+    case "tfjs-wasm":
+      return (await import("./contenders/tfjs.ts")).open("wasm");
+    case "jax-webgpu":
+      return (await import("./contenders/jax.ts")).open("webgpu");
+    case "jax-wasm":
+      return (await import("./contenders/jax.ts")).open("wasm");
+  }
+}
