@@ -1,0 +1,22 @@
+/** Bundles the programs of the child processes into dist/, where they start at once and find the peers' packages. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+/** Where child.mjs and cold.mjs are: beside this file when it is part of a bundle itself. */
+export async function childPrograms(): Promise<string> {
+  if (existsSync(join(here, "child.mjs"))) return here;
+  const { build } = await import("rolldown");
+  const dir = join(here, "dist");
+  await build({
+    input: { child: join(here, "child.ts"), cold: join(here, "cold.ts") },
+    platform: "node",
+    resolve: { conditionNames: ["source", "node", "import"] },
+    external: ["webgpu", /^@tensorflow\//, /^@jax-js\//],
+    output: { dir, format: "esm", entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },
+    logLevel: "warn",
+  });
+  return dir;
+}

@@ -1,0 +1,26 @@
+/** A fresh process that imports a contender, takes its first training step, then more: time to the first, peak memory. */
+import { MLP } from "./cases.ts";
+import { type ContenderName, openContender } from "./contender.ts";
+import { inputsOf } from "./work.ts";
+
+export interface Cold {
+  firstStepMs: number;
+  peakMiB: number;
+}
+
+const STEPS = 100;
+
+const inputs = inputsOf(MLP);
+const start = performance.now();
+const contender = await openContender(process.argv[2] as ContenderName);
+const running = await contender.prepare(MLP, inputs);
+running.run();
+await running.sync();
+const firstStepMs = performance.now() - start;
+for (let i = 1; i < STEPS; i++) {
+  running.run();
+  if (i % 10 === 0) await running.sync();
+}
+await running.sync();
+const result: Cold = { firstStepMs, peakMiB: process.resourceUsage().maxRSS / 1024 };
+process.send?.(result, () => process.exit(0));

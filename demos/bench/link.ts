@@ -1,0 +1,101 @@
+/** This side of a contender's process: requests and answers, time limits, and what it said when it died. */
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Answer, Requests } from "./child.ts";
+import type { Cold } from "./cold.ts";
+import type { ContenderName } from "./contender.ts";
+
+const TIME_LIMIT_MS = 240_000;
+
+/** The library has no idiomatic way to do this work. */
+export class NotDone extends Error {}
+
+export class Link {
+  readonly name: ContenderName;
+  readonly #process: ChildProcess;
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  #requests = 0;
+  #said = "";
+  alive = true;
+
+  constructor(name: ContenderName, programs: string) {
+    this.name = name;
+    this.#process = start(join(programs, "child.mjs"), name, {});
+    const hear = (text: Buffer) => {
+      this.#said = (this.#said + text).slice(-2000);
+    };
+    this.#process.stderr?.on("data", hear);
+    this.#process.stdout?.on("data", hear);
+    this.#process.on("message", (answer: Answer) => this.#waiting.get(answer.id)?.(answer));
+    this.#process.on("exit", (code, signal) => {
+      this.alive = false;
+      const error = `the process ended (${signal ?? code}): ${this.#said.trim().split("\n").at(-1)}`;
+      for (const [id, resolve] of this.#waiting) resolve({ id, error });
+    });
+  }
+
+  async ask<M extends keyof Requests>(
+    method: M,
+    ...[argument]: Parameters<Requests[M]>
+  ): Promise<ReturnType<Requests[M]>> {
+    const id = ++this.#requests;
+    let timer: NodeJS.Timeout | undefined;
+    const answer = await new Promise<Answer>((resolve) => {
+      this.#waiting.set(id, resolve);
+      timer = setTimeout(() => {
+        this.kill();
+        resolve({ id, error: `no answer to '${method}' within ${TIME_LIMIT_MS / 1000} s` });
+      }, TIME_LIMIT_MS);
+      this.#process.send({ id, method, argument }, (error) => error && resolve({ id, error: error.message }));
+    });
+    clearTimeout(timer);
+    this.#waiting.delete(id);
+    if (answer.unsupported) throw new NotDone(answer.error);
+    if (answer.error) throw new Error(answer.error);
+    return answer.value as ReturnType<Requests[M]>;
+  }
+
+  kill(): void {
+    this.alive = false;
+    this.#process.kill("SIGKILL");
+  }
+}
+
+function start(program: string, name: ContenderName, env: Record<string, string>): ChildProcess {
+  return fork(program, [name], {
+    execArgv: [],
+    serialization: "advanced",
+    silent: true,
+    env: { ...process.env, ...env },
+  });
+}
+
+/** First step and memory in a process of its own, with a shader cache of the driver that nothing is in yet. */
+export async function coldStart(name: ContenderName, programs: string): Promise<Cold> {
+  const cache = mkdtempSync(join(tmpdir(), "gradwell-cold-"));
+  const child = start(join(programs, "cold.mjs"), name, {
+    MESA_SHADER_CACHE_DIR: cache,
+    __GL_SHADER_DISK_CACHE_PATH: cache,
+  });
+  let said = "";
+  child.stderr?.on("data", (text) => {
+    said = (said + text).slice(-2000);
+  });
+  child.stdout?.resume();
+  const timer = setTimeout(() => child.kill("SIGKILL"), TIME_LIMIT_MS);
+  try {
+    return await new Promise<Cold>((resolve, reject) => {
+      child.once("message", (cold) => resolve(cold as Cold));
+      child.once("exit", (code, signal) =>
+        reject(new Error(`the process ended (${signal ?? code}): ${said.trim().split("\n").at(-1)}`)),
+      );
+    });
+  } finally {
+    clearTimeout(timer);
+    if (child.exitCode === null && child.signalCode === null)
+      await new Promise((resolve) => child.once("exit", resolve));
+    rmSync(cache, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,143 @@
+/** `npm run bench`: gradwell and its peers on the same work, the same adapter, in one run. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { AdapterKind } from "../../src/gpu/adapter.ts";
+import { textTable } from "../support/table.ts";
+import { childPrograms } from "./bundle.ts";
+import { CASES, type Case } from "./cases.ts";
+import type { ContenderName } from "./contender.ts";
+import { Link } from "./link.ts";
+import { type Effort, FULL, measureStarts, measureWork, type Outcomes, QUICK } from "./measure.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
+import { type BenchResult, judge } from "./results.ts";
+import { chart, failures, heading, markdown, tables } from "./tables.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+/** Processes that live for the whole run, begun again when a library brought one down. */
+class Contenders {
+  readonly links = new Map<ContenderName, Link>();
+  readonly versions: BenchResult["versions"] = {};
+  readonly #programs: string;
+  #ours: { device: string; kind: AdapterKind } | undefined;
+
+  constructor(programs: string) {
+    this.#programs = programs;
+  }
+
+  /** What gradwell runs on, which the others have to run on too. */
+  get adapter(): { device: string; kind: AdapterKind } {
+    if (!this.#ours) throw new Error("gradwell has not been started");
+    return this.#ours;
+  }
+
+  async get(name: ContenderName): Promise<Link> {
+    const known = this.links.get(name);
+    if (known?.alive) return known;
+    const link = new Link(name, this.#programs);
+    const { version, device, kind } = await link.ask("open");
+    if (kind) this.#ours = { device, kind };
+    else if (name.endsWith("webgpu") && device !== this.adapter.device) {
+      throw new Error(`${name} runs on '${device}', gradwell on '${this.adapter.device}': nothing to compare`);
+    }
+    if (version) this.versions[name] = version;
+    this.links.set(name, link);
+    return link;
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.links.values()) if (link.alive) await link.ask("close").catch(() => link.kill());
+  }
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2), join(here, "results"));
+  if (options === "help") return console.log(USAGE);
+  if (options.adapter !== "auto") process.env.GRADWELL_ADAPTER = options.adapter;
+  if (options.contenders.length > 1) installPeers();
+  const programs = await childPrograms();
+  const contenders = new Contenders(programs);
+  try {
+    const result = await bench(contenders, programs, options);
+    await show(result, options.out);
+  } finally {
+    await contenders.close();
+  }
+}
+
+/** The peers' packages, once, from their own lock file. */
+function installPeers(): void {
+  if (existsSync(join(here, "node_modules/.package-lock.json"))) return;
+  console.error("bench: installing the libraries to compare with (about 330 MB, once) ...");
+  const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  execFileSync("npm", args, { cwd: here, stdio: "inherit", shell: process.platform === "win32" });
+}
+
+async function bench(contenders: Contenders, programs: string, options: Options): Promise<BenchResult> {
+  const effort = options.quick ? QUICK : FULL;
+  const ours = await contenders.get("gradwell");
+  const { device, kind } = contenders.adapter;
+  const limits = await ours.ask("limits");
+  console.error(`bench: ${device}: ${limits.gflops.toFixed(1)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s at most`);
+  const result: BenchResult = {
+    date: new Date().toISOString().slice(0, 10),
+    adapter: device,
+    kind,
+    machine: `${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${availableParallelism()} threads`,
+    node: process.versions.node,
+    versions: contenders.versions,
+    quick: options.quick,
+    limits,
+    cases: [],
+  };
+  const chosen = CASES.filter(
+    ({ id, gpuOnly }) =>
+      (!gpuOnly || kind === "gpu") && (options.cases.length === 0 || options.cases.some((name) => id.startsWith(name))),
+  );
+  let starts: { firstStep: Outcomes; memory: Outcomes } | undefined;
+  for (const one of chosen) {
+    console.error(`bench: ${one.title} ...`);
+    if (!one.work) starts ??= await measureStarts(options.contenders, programs, effort);
+    const outcomes = one.work
+      ? await measureCase(one, contenders, options, effort)
+      : ((one.id === "memory" ? starts?.memory : starts?.firstStep) ?? {});
+    result.cases.push(judge(one, outcomes, kind, limits));
+  }
+  return result;
+}
+
+async function measureCase(one: Case, contenders: Contenders, options: Options, effort: Effort): Promise<Outcomes> {
+  const names = options.contenders.filter((name) => one.wasm || !name.endsWith("wasm"));
+  const links: Link[] = [];
+  const failed: Outcomes = {};
+  for (const name of names) {
+    try {
+      links.push(await contenders.get(name));
+    } catch (error) {
+      failed[name] = { failed: error instanceof Error ? error.message : String(error) };
+    }
+  }
+  return { ...failed, ...(await measureWork(one, one.work as NonNullable<Case["work"]>, links, effort)) };
+}
+
+async function show(result: BenchResult, out: string | undefined): Promise<void> {
+  console.log(heading(result));
+  for (const table of tables(result)) console.log(`\n${textTable(table)}`);
+  for (const line of failures(result)) console.log(`failed: ${line}`);
+  if (out === undefined) return;
+  mkdirSync(out, { recursive: true });
+  const name = join(out, `${result.date}-${result.kind}`);
+  writeFileSync(`${name}.json`, `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(`${name}.md`, markdown(result));
+  const svg = await chart(result);
+  if (svg) writeFileSync(`${name}.svg`, svg);
+  console.log(`\nwritten: ${name}.{json,md${svg ? ",svg" : ""}}`);
+}
+
+await main().catch((error) => {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+});

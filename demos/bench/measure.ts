@@ -1,0 +1,108 @@
+/** One case on all contenders: prepared and checked one after the other, then timed in turns. */
+import type { Case } from "./cases.ts";
+import type { ContenderName } from "./contender.ts";
+import type { Counts } from "./counting.ts";
+import { coldStart, type Link, NotDone } from "./link.ts";
+import { difference, type Reference, referenceOf } from "./reference.ts";
+import { type Spread, spreadOf } from "./stats.ts";
+import { inputsOf, type Work } from "./work.ts";
+
+/** What came of a case on one contender: times, or why there are none. */
+export type Outcome = { spread: Spread; counts?: Counts } | { failed: string };
+
+export type Outcomes = Partial<Record<ContenderName, Outcome>>;
+
+export interface Effort {
+  rounds: number;
+  /** Milliseconds of measuring per contender and round. */
+  budget: number;
+  /** Fresh processes for what only those can tell. */
+  starts: number;
+}
+
+export const FULL: Effort = { rounds: 7, budget: 200, starts: 3 };
+export const QUICK: Effort = { rounds: 2, budget: 30, starts: 1 };
+
+/** Slow work is measured no longer than this, given three samples. */
+const ENOUGH_MS = 15_000;
+
+export async function measureWork(one: Case, work: Work, links: readonly Link[], effort: Effort): Promise<Outcomes> {
+  const outcomes: Outcomes = {};
+  const ready: Link[] = [];
+  const reference = referenceOf(work, inputsOf(work));
+  for (const link of links) {
+    const failed = await prepare(link, work, reference);
+    if (failed === undefined) ready.push(link);
+    else if (failed !== NOT_DONE) outcomes[link.name] = { failed };
+  }
+  const samples = await timed(ready, effort, outcomes);
+  for (const [link, values] of samples) {
+    if (outcomes[link.name]) continue;
+    const perOp = one.unit === "us" && work.kind === "add" ? 1000 / work.repeats : 1;
+    const spread = spreadOf(values.map((value) => value * perOp));
+    const counts = work.kind === "mlp" && link.name.endsWith("wasm") === false ? await link.ask("count") : undefined;
+    outcomes[link.name] = counts ? { spread, counts } : { spread };
+  }
+  for (const link of links) if (link.alive) await link.ask("dispose").catch(() => undefined);
+  return outcomes;
+}
+
+const NOT_DONE = "not done";
+
+/** `undefined` when the results are right, else what is wrong. */
+async function prepare(link: Link, work: Work, reference: Reference): Promise<string | undefined> {
+  try {
+    const wrong = difference(await link.ask("prepare", work), reference);
+    return wrong && `wrong result: ${wrong}`;
+  } catch (error) {
+    if (error instanceof NotDone) return NOT_DONE;
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Rounds over all contenders, beginning with another one each time: whatever the machine does hits all alike. */
+async function timed(ready: readonly Link[], effort: Effort, outcomes: Outcomes): Promise<Map<Link, number[]>> {
+  const samples = new Map<Link, number[]>(ready.map((link) => [link, []]));
+  const spent = new Map<Link, number>();
+  for (let round = 0; round < effort.rounds; round++) {
+    for (const turn of ready.keys()) {
+      const link = ready[(turn + round) % ready.length] as Link;
+      const values = samples.get(link) as number[];
+      if (outcomes[link.name] || (values.length >= 3 && (spent.get(link) ?? 0) > ENOUGH_MS)) continue;
+      const start = performance.now();
+      try {
+        values.push(...(await link.ask("measure", effort.budget)));
+      } catch (error) {
+        outcomes[link.name] = { failed: String(error instanceof Error ? error.message : error) };
+      }
+      spent.set(link, (spent.get(link) ?? 0) + performance.now() - start);
+    }
+  }
+  return samples;
+}
+
+/** First step and peak memory of each contender. */
+export async function measureStarts(
+  names: readonly ContenderName[],
+  programs: string,
+  effort: Effort,
+): Promise<{ firstStep: Outcomes; memory: Outcomes }> {
+  const [firstStep, memory]: Outcomes[] = [{}, {}];
+  const colds = new Map(names.map((name) => [name, [] as { firstStepMs: number; peakMiB: number }[]]));
+  for (let i = 0; i < effort.starts; i++) {
+    for (const name of names) {
+      try {
+        colds.get(name)?.push(await coldStart(name, programs));
+      } catch (error) {
+        const failed = error instanceof Error ? error.message : String(error);
+        for (const outcomes of [firstStep, memory]) (outcomes as Outcomes)[name] = { failed };
+      }
+    }
+  }
+  for (const [name, runs] of colds) {
+    if (runs.length < effort.starts) continue;
+    (firstStep as Outcomes)[name] = { spread: spreadOf(runs.map((run) => run.firstStepMs)) };
+    (memory as Outcomes)[name] = { spread: spreadOf(runs.map((run) => run.peakMiB)) };
+  }
+  return { firstStep: firstStep as Outcomes, memory: memory as Outcomes };
+}
