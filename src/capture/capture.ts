@@ -44,6 +44,8 @@ interface Recording {
  * bit for bit. What `fn` returns is overwritten by the next call. `fn` must not read values; other arguments than
  * tensors count as constants.
  */
+export function capture<A extends Tensor[], R>(fn: (...args: A) => R, options?: CaptureOptions): Captured<A, R>;
+export function capture<A extends unknown[], R>(fn: (...args: A) => R, options?: CaptureOptions): Captured<A, R>;
 export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: CaptureOptions = {}): Captured<A, R> {
   check(typeof fn === "function", ArgumentError, () => expected("capture", "fn", "a function", fn));
   checkKeys("capture", options, ["maxRecordings", "check"]);
