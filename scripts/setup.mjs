@@ -55,7 +55,7 @@ function install() {
 function shadersAreStale() {
   const generated = modified("src/gpu/shaders.generated.ts");
   const sources = readdirSync("shaders", { recursive: true }).map((file) => join("shaders", String(file)));
-  return [...sources, "shaders", "scripts/link-shaders.ts", "src/gpu/reflect.ts"].some(
+  return [...sources, "shaders", "scripts/link-shaders.ts", "scripts/shader-module.ts", "src/gpu/reflect.ts"].some(
     (file) => modified(file) > generated,
   );
 }

@@ -1,7 +1,7 @@
 /** What is known of a shader without compiling it: its code, and the names, places and types of what it binds. */
 
 import type { BufferSlice } from "./pool.ts";
-import type { Binding, Override, Param } from "./reflect.ts";
+import { type Binding, type Override, type Param, type Reflection, reflect } from "./reflect.ts";
 
 /** A compute shader with binding names B, param names P and override names O: a misspelt name does not compile. */
 export interface Shader<B extends string = string, P extends string = string, O extends string = string> {
@@ -34,3 +34,41 @@ export type RunArgs<S extends Shader> =
 /** The override constants that shader S knows, each optional: the shader has defaults. */
 export type Overrides<S extends Shader> =
   S extends Shader<string, string, infer O> ? { readonly [K in O]?: number | boolean } : never;
+
+/** A shader of the library; read when first run, so that its bundle carries the code alone. */
+export function linkedShader<S extends Shader>(name: string, code: string): S {
+  let known: Reflection | undefined;
+  const read = (): Reflection => {
+    known ??= reflect(code);
+    return known;
+  };
+  const shader: Shader = {
+    name,
+    code,
+    get entry() {
+      return read().entry;
+    },
+    get bindings() {
+      return read().bindings;
+    },
+    get paramsBinding() {
+      return read().paramsBinding as number;
+    },
+    get params() {
+      return read().params;
+    },
+    get paramsBytes() {
+      return read().paramsBytes;
+    },
+    get overrides() {
+      return read().overrides;
+    },
+    get workgroupSize() {
+      return read().workgroupSize;
+    },
+    get enables() {
+      return read().enables;
+    },
+  };
+  return shader as S;
+}

@@ -4,9 +4,9 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { requestAdapter } from "../../src/gpu/adapter.node.ts";
 import { Kernel } from "../../src/gpu/kernel.ts";
-import { allShaders } from "../../src/gpu/shaders.generated.ts";
 import { DeviceLostError, DisposedError, init, OutOfMemoryError, ValidationError, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
+import { allShaders } from "../support/shaders.ts";
 
 const device = await testDevice();
 

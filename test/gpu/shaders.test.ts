@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { create } from "webgpu";
 import { reflect } from "../../src/gpu/reflect.ts";
-import { allShaders } from "../../src/gpu/shaders.generated.ts";
+import { allShaders } from "../support/shaders.ts";
 
 // Dawn's null backend compiles and validates with no driver at all. Collected, its object would crash the process.
 const gpu = create(["backend=null"]);
@@ -32,6 +32,5 @@ it.each(allShaders)("$name keeps to the conventions", ({ name, code, bindings, o
   expect(bindings.length).toBeLessThanOrEqual(8);
   for (const binding of bindings) expect(binding.name).toMatch(/^[a-z][A-Za-z0-9]*$/);
   for (const override of overrides) expect(override.name).toMatch(/^[A-Z][A-Z0-9_]*$/);
-  // The table was reflected from this very code.
   expect({ bindings, overrides, ...rest }).toEqual(reflect(code));
 });
