@@ -50,6 +50,10 @@ abstract class BatchNorm extends Module {
   /** What the layer's input must look like, for the error. */
   protected abstract accepts(ndim: number): string | undefined;
 
+  override get isPassedOver(): boolean {
+    return true;
+  }
+
   override forward(x: Tensor): Tensor {
     const wanted =
       this.accepts(x.ndim) ?? (x.shape[1] === this.numFeatures ? undefined : `${this.numFeatures} channels`);

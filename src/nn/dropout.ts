@@ -13,6 +13,10 @@ export class Dropout extends Module {
     this.p = p;
   }
 
+  override get isPassedOver(): boolean {
+    return true;
+  }
+
   override forward(x: Tensor): Tensor {
     return dropout(x, this.p, this.training);
   }

@@ -17,6 +17,10 @@ export class Flatten extends Module {
     this.endDim = endDim;
   }
 
+  override get isPassedOver(): boolean {
+    return true;
+  }
+
   override forward(x: Tensor): Tensor {
     return flatten(x, this.startDim, this.endDim);
   }

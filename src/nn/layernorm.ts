@@ -51,6 +51,10 @@ export class LayerNorm extends Module {
     this.bias = affine && bias ? parameter(dims, zeros()) : null;
   }
 
+  override get isPassedOver(): boolean {
+    return true;
+  }
+
   override forward(x: Tensor): Tensor {
     const { normalizedShape, eps, weight, bias } = this;
     checkTail("LayerNorm", x, normalizedShape);
@@ -74,6 +78,10 @@ export class RMSNorm extends Module {
     this.normalizedShape = dims;
     this.eps = eps;
     this.weight = affine ? parameter(dims, ones()) : null;
+  }
+
+  override get isPassedOver(): boolean {
+    return true;
   }
 
   override forward(x: Tensor): Tensor {
@@ -107,6 +115,10 @@ export class GroupNorm extends Module {
     this.eps = eps;
     this.weight = affine ? parameter([numChannels], ones()) : null;
     this.bias = affine ? parameter([numChannels], zeros()) : null;
+  }
+
+  override get isPassedOver(): boolean {
+    return true;
   }
 
   override forward(x: Tensor): Tensor {

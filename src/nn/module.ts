@@ -30,6 +30,11 @@ export class Module {
     throw new ArgumentError(`${this.constructor.name}: the class has no forward(...)`);
   }
 
+  /** Whether the layer leaves the scale of what passes to be decided by the next one; Sequential draws weights by it. */
+  get isPassedOver(): boolean {
+    return false;
+  }
+
   /** Whether layers that behave differently while training (batch norm, dropout) do so. Default true. */
   get training(): boolean {
     return this.#training;

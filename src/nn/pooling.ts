@@ -35,6 +35,10 @@ export class MaxPool2d extends Pool {
     super("MaxPool2d", kernelSize, options);
   }
 
+  override get isPassedOver(): boolean {
+    return true;
+  }
+
   override forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
   }

@@ -1,18 +1,10 @@
 import { ArgumentError, check, expected } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ActivationLayer, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
-import { BatchNorm1d, BatchNorm2d } from "./batchnorm.ts";
 import { adaptDefault, type Follower } from "./default-weight.ts";
-import { Dropout } from "./dropout.ts";
-import { Flatten } from "./flatten.ts";
-import { GroupNorm, LayerNorm, RMSNorm } from "./layernorm.ts";
 import { Linear } from "./linear.ts";
 import { isPlain, Module } from "./module.ts";
-import { AvgPool2d, MaxPool2d } from "./pooling.ts";
 import { trace } from "./trace.ts";
-
-/** Layers that leave the scale of what passes to be decided by the next one. */
-const PASSED_OVER = [BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm, GroupNorm, Dropout, Flatten, MaxPool2d, AvgPool2d];
 
 /**
  * Layers one after the other; paths count them: `0.weight`. Default weights are drawn for the activation that follows,
@@ -63,7 +55,7 @@ const leavesOf = (sequence: Sequential): Module[] =>
   sequence.layers.flatMap((layer) => (layer instanceof Sequential ? leavesOf(layer) : [layer]));
 
 function followerIn(leaves: readonly Module[], i: number): Follower {
-  const next = leaves.slice(i + 1).find((leaf) => !PASSED_OVER.some((kind) => leaf instanceof kind));
+  const next = leaves.slice(i + 1).find((leaf) => !leaf.isPassedOver);
   return next instanceof ActivationLayer ? next.follower : undefined;
 }
 
