@@ -45,7 +45,7 @@ const productOp = defineOp<object>({
   forward(ctx, [a, b]: [Tensor, Tensor]) {
     ctx.save(a, b);
     const [M, K, N] = [a.shape[1] as number, a.shape[2] as number, b.shape[2] as number];
-    const batch = Math.max(a.shape[0] as number, b.shape[0] as number);
+    const batch = (a.shape[0] === 1 ? b.shape[0] : a.shape[0]) as number;
     const y = empty(ctx.device, [batch, M, N]);
     const [left, right] = [matrixOperand(a), matrixOperand(b)];
     runMatmul(ctx.device, {

@@ -1,7 +1,100 @@
+import { expect, it } from "vitest";
+import {
+  avgPool2d,
+  conv2d,
+  grad,
+  maxPool2d,
+  mul,
+  narrow,
+  ones,
+  reshape,
+  split,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../../src/index.ts";
+import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
 import { products } from "../support/tolerance.ts";
+import { uniform } from "../support/values.ts";
 
 await testDevice();
 
 await goldenSuite("ops_conv", products);
+
+it("a batch whose columns do not fit at once gives what its parts give", async () => {
+  const [n, channels, size] = [9, 8, 176];
+  const x = tensor(uniform(n * channels * size * size, -1, 1, 1), {
+    shape: [n, channels, size, size],
+    requiresGrad: true,
+  });
+  const weight = tensor(uniform(2 * channels * 9, -1, 1, 2), { shape: [2, channels, 3, 3], requiresGrad: true });
+  const weighed = (y: Tensor) => sum(mul(y, y));
+  const y = conv2d(x, weight, undefined, { padding: 1 });
+  const [byX, byWeight] = grad(weighed(y), [x, weight]) as [Tensor, Tensor];
+  const images = split(x, 1).map((image) => conv2d(image, weight, undefined, { padding: 1 }));
+  const [byLast, byWeights] = grad(images.map(weighed), [x, weight]) as [Tensor, Tensor];
+  const end = (all: Tensor) => narrow(reshape(all, [all.size]), 0, all.size - 500, 500).data();
+  expectClose(await end(y), await end(images.at(-1) as Tensor), products, "last image");
+  expectClose(await end(byX), await end(byLast), { rtol: 1e-5, atol: 1e-4 }, "gradient of the last image");
+  // Sums of 280,000 products, added in another order.
+  expectClose(await byWeight.data(), await byWeights.data(), { rtol: 1e-4, atol: 0.5 }, "gradient of the weight");
+});
+
+it("takes empty batches", async () => {
+  const x = zeros([0, 2, 5, 5], { requiresGrad: true });
+  const weight = ones([3, 2, 3, 3], { requiresGrad: true });
+  const y = conv2d(x, weight);
+  expect(y.shape).toEqual([0, 3, 3, 3]);
+  sum(y).backward();
+  expect((x.grad as unknown as Tensor).shape).toEqual([0, 2, 5, 5]);
+  expect(Math.max(...(await (weight.grad as unknown as Tensor).data()))).toBe(0);
+  expect(maxPool2d(x, 2).shape).toEqual([0, 2, 2, 2]);
+  expect(avgPool2d(x, 2).shape).toEqual([0, 2, 2, 2]);
+});
+
+it("max pooling of ties takes the first, NaN wins, and -inf is a value", async () => {
+  const x = tensor(
+    [
+      [
+        [
+          [1, 1, -Infinity, -Infinity],
+          [1, 1, -Infinity, -Infinity],
+          [2, 5, 3, 0],
+          [5, Number.NaN, 0, 3],
+        ],
+      ],
+    ],
+    {
+      requiresGrad: true,
+    },
+  );
+  const y = maxPool2d(x, 2);
+  expect([...(await y.data())]).toEqual([1, -Infinity, Number.NaN, 3]);
+  y.backward(
+    tensor([
+      [
+        [
+          [1, 2],
+          [3, 4],
+        ],
+      ],
+    ]),
+  );
+  expect([...(await (x.grad as unknown as Tensor).data())]).toEqual([1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0]);
+});
+
+it("says what does not fit", () => {
+  const [x, weight] = [ones([1, 4, 5, 5]), ones([2, 4, 3, 3])];
+  expect(() => conv2d(ones([4, 5, 5]), weight)).toThrow(/4 dims/);
+  expect(() => conv2d(x, ones([2, 3, 3, 3]))).toThrow(/4 input channels/);
+  expect(() => conv2d(x, weight, undefined, { groups: 3 })).toThrow(/groups/);
+  expect(() => conv2d(x, weight, ones([3]))).toThrow(/bias.*\[2\]/);
+  expect(() => conv2d(x, weight, undefined, { stride: 0 })).toThrow(/stride/);
+  expect(() => conv2d(x, ones([2, 4, 7, 3]))).toThrow(/window of 7 does not fit into 5/);
+  expect(() => conv2d(x, weight, undefined, { pading: 1 } as object)).toThrow(/did you mean 'padding'/);
+  expect(() => maxPool2d(x, 2, { padding: 2 })).toThrow(/half/);
+  expect(() => avgPool2d(x, [2, 2, 2] as unknown as [number, number])).toThrow(/kernelSize/);
+});

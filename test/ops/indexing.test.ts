@@ -1,7 +1,83 @@
+import { expect, it } from "vitest";
+import {
+  DtypeError,
+  gather,
+  indexSelect,
+  ones,
+  ShapeError,
+  scatterAdd,
+  type Tensor,
+  tensor,
+  tril,
+  zeros,
+} from "../../src/index.ts";
+import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
 import { moves } from "../support/tolerance.ts";
+import { labels, uniform } from "../support/values.ts";
 
 await testDevice();
 
 await goldenSuite("ops_movement", { ops: ["indexSelect", "gather", "scatterAdd", "tril", "triu"], ...moves });
+
+it("sums a vocabulary's gradient in one order: the same bits every time, and the right ones", async () => {
+  const [words, width, count] = [10_007, 16, 3001];
+  // Most places once, one of them very often.
+  const places = labels(count, words, 3).map((place, i) => (i % 5 === 0 ? 42 : place));
+  const gradient = uniform(count * width, -1, 1, 4);
+  const expected = new Float64Array(words * width);
+  places.forEach((place, i) => {
+    for (let j = 0; j < width; j++) expected[place * width + j]! += gradient[i * width + j] as number;
+  });
+  const run = async () => {
+    const table = zeros([words, width], { requiresGrad: true });
+    const rows = indexSelect(table, 0, tensor(places));
+    rows.backward(tensor(gradient, { shape: [count, width] }));
+    return (table.grad as unknown as Tensor).data();
+  };
+  const first = await run();
+  // The frequent place is a sum of 600.
+  expectClose(first, expected, { rtol: 1e-5, atol: 2e-5 }, "gradient");
+  expect(Buffer.from(first.buffer).equals(Buffer.from((await run()).buffer))).toBe(true);
+});
+
+it("a place outside gives NaN or 0, and adds nothing", async () => {
+  const index = tensor([0, -1, 2, 7], { dtype: "i32" });
+  const x = tensor([1, 2, 3], { requiresGrad: true });
+  expect([...(await indexSelect(x, 0, index).data())]).toEqual([1, Number.NaN, 3, Number.NaN]);
+  expect([...(await gather(tensor([1, 2, 3], { dtype: "i32" }), 0, index).data())]).toEqual([1, 0, 3, 0]);
+  expect([...(await scatterAdd(x, 0, index, tensor([10, 20, 30, 40])).data())]).toEqual([11, 2, 33]);
+  indexSelect(x, 0, index).backward(tensor([1, 2, 3, 4]));
+  expect([...(await (x.grad as unknown as Tensor).data())]).toEqual([1, 0, 3]);
+});
+
+it("empty lists, empty tensors and scalars", async () => {
+  const none = tensor([], { dtype: "i32" });
+  const x = tensor(
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    { requiresGrad: true },
+  );
+  const picked = indexSelect(x, 1, none);
+  expect(picked.shape).toEqual([2, 0]);
+  picked.backward(zeros([2, 0]));
+  expect([...(await (x.grad as unknown as Tensor).data())]).toEqual([0, 0, 0, 0]);
+  expect(gather(x, 0, zeros([0, 2], { dtype: "i32" })).shape).toEqual([0, 2]);
+  expect([...(await scatterAdd(tensor([1, 2]), 0, none, tensor([])).data())]).toEqual([1, 2]);
+  expect(await gather(tensor(5), 0, tensor(0, { dtype: "i32" })).item()).toBe(5);
+  expect(tril(zeros([0, 3])).shape).toEqual([0, 3]);
+});
+
+it("says what does not fit", () => {
+  const [x, index] = [ones([2, 3]), zeros([2, 1], { dtype: "i32" })];
+  expect(() => indexSelect(x, 0, index)).toThrow(ShapeError);
+  expect(() => indexSelect(x, 2, tensor([0], { dtype: "i32" }))).toThrow(/dim/);
+  expect(() => gather(x, 0, tensor([0], { dtype: "i32" }))).toThrow(/as many dims/);
+  expect(() => gather(x, 1, zeros([3, 1], { dtype: "i32" }))).toThrow(/no larger/);
+  expect(() => scatterAdd(x, 1, index, ones([2, 1], { dtype: "i32" }))).toThrow(DtypeError);
+  expect(() => tril(ones([3]))).toThrow(/2 dims/);
+  expect(() => tril(x, 0.5)).toThrow(/diagonal/);
+});
