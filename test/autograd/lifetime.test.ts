@@ -45,7 +45,7 @@ it("2,000 eager training steps without a dispose leave memory as it was after th
     }
     await device.sync();
   }
-});
+}, 240_000);
 
 it("a custom module's intermediates are freed at the end of its forward, its own fields are not", async () => {
   class Residual extends nn.Module {
