@@ -1,0 +1,93 @@
+/** Properties of whole training runs: accumulation, no waiting, flat cost. */
+import { expect, it } from "vitest";
+import { capture, data, manualSeed, nn, optim, randint, randn, type Tensor, tensor } from "../../src/index.ts";
+import { testDevice } from "../support/device.ts";
+
+const device = await testDevice();
+
+const mlp = () => {
+  manualSeed(5);
+  return new nn.Sequential(new nn.Linear(6, 8), new nn.Tanh(), new nn.Linear(8, 3));
+};
+
+it("gradients accumulated over unequal parts are those of the whole batch", async () => {
+  const x = randn([10, 6]);
+  const y = tensor(Int32Array.from({ length: 10 }, (_, i) => i % 3));
+  const [whole, parts] = [mlp(), mlp()];
+  nn.crossEntropy(whole.forward(x), y).backward();
+  for (const [start, length] of [
+    [0, 7],
+    [7, 3],
+  ] as const) {
+    const loss = nn.crossEntropy(parts.forward(x.narrow(0, start, length)), y.narrow(0, start, length), {
+      reduction: "sum",
+    });
+    loss.div(10).backward();
+  }
+  for (const [i, parameter] of whole.parameters().entries()) {
+    const [a, b] = [await (parameter.grad as Tensor).data(), await (parts.parameters()[i]?.grad as Tensor).data()];
+    // Rounding of ten terms: the parts differ by 7/10 and 3/10 where counts are ignored.
+    a.forEach((value, k) => {
+      expect(Math.abs(value - (b[k] as number))).toBeLessThan(1e-6 + 1e-5 * Math.abs(value));
+    });
+  }
+});
+
+it("a training loop never waits: nothing is mapped until somebody reads", async () => {
+  const model = mlp();
+  const optimizer = new optim.Adam(model.parameters());
+  const step = capture((x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = nn.crossEntropy(model.forward(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  const loader = new data.DataLoader([randn([64, 6]), randint(0, 3, [64])], { batchSize: 16, shuffle: true, seed: 2 });
+  const create = device.gpu.createBuffer;
+  let mapped = 0;
+  device.gpu.createBuffer = function (this: GPUDevice, descriptor: GPUBufferDescriptor) {
+    if (descriptor.usage & 1) mapped++;
+    return create.call(this, descriptor);
+  } as typeof create;
+  try {
+    let loss: Tensor | undefined;
+    for (let epoch = 0; epoch < 5; epoch++) for (const [x, y] of loader) loss = step(x, y);
+    expect(mapped).toBe(0);
+    expect(Number.isFinite(await loss?.item())).toBe(true);
+    expect(mapped).toBe(1);
+  } finally {
+    device.gpu.createBuffer = create;
+  }
+});
+
+it("captured steps make no buffers, no bind groups and no pipelines", () => {
+  const model = mlp();
+  const optimizer = new optim.AdamW(model.parameters());
+  const step = capture((x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = nn.crossEntropy(model.forward(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  const [x, y] = [randn([4, 6]), tensor(Int32Array.from([0, 1, 2, 0]))];
+  for (let i = 0; i < 3; i++) step(x, y);
+  const made: string[] = [];
+  const names = ["createBuffer", "createBindGroup", "createComputePipeline", "createShaderModule"] as const;
+  const originals = names.map((name) => device.gpu[name]);
+  for (const [i, name] of names.entries()) {
+    (device.gpu as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
+      made.push(name);
+      return (originals[i] as (...args: unknown[]) => unknown).apply(device.gpu, args);
+    };
+  }
+  try {
+    const before = device.memory();
+    for (let i = 0; i < 50; i++) step(x, y);
+    expect(made).toEqual([]);
+    expect(device.memory()).toEqual(before);
+  } finally {
+    for (const [i, name] of names.entries()) (device.gpu as unknown as Record<string, unknown>)[name] = originals[i];
+  }
+});
