@@ -13,6 +13,8 @@ export { Linear, type LinearLayerOptions } from "./linear.ts";
 export * from "./losses.ts";
 export { Module } from "./module.ts";
 export { AvgPool2d, MaxPool2d, type PoolLayerOptions } from "./pooling.ts";
+export type { RecurrentOptions } from "./recurrent.ts";
+export { GRU, LSTM, RNN, type RNNOptions } from "./rnn.ts";
 export { Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";
 export type { SummaryOptions } from "./summary.ts";

@@ -59,3 +59,27 @@ class Transformer extends nn.Module {
 }
 
 export const transformerOf = (one: GoldenCase): nn.Module => withState(new Transformer(one.args[0] as Sizes), one);
+
+type Kind = "RNN" | "LSTM" | "GRU";
+
+/** A linear layer on the last output of a recurrent one, batch first. */
+class Classifier extends nn.Module {
+  rnn: nn.RNN | nn.LSTM | nn.GRU;
+  head: nn.Linear;
+
+  constructor(kind: Kind, args: [number, number, nn.RecurrentOptions]) {
+    super();
+    this.rnn = new nn[kind](...args);
+    this.head = new nn.Linear(args[1], 3);
+  }
+
+  override forward(x: Tensor): Tensor {
+    const [output] = this.rnn.forward(x);
+    return this.head.forward(output.narrow(1, -1, 1).squeeze(1));
+  }
+}
+
+export function classifierOf(one: GoldenCase): nn.Module {
+  const [kind, args] = one.args as [Kind, [number, number, nn.RecurrentOptions]];
+  return withState(new Classifier(kind, args), one);
+}

@@ -1,0 +1,71 @@
+/** One layer of a recurrent network in one direction: its input projected at once, then the steps. */
+import { add } from "../ops/binary.ts";
+import { layerNorm } from "../ops/layer-norm.ts";
+import { linear } from "../ops/linear.ts";
+import { cat } from "../ops/movement.ts";
+import { pieces } from "../ops/pieces.ts";
+import { recurrence } from "../ops/recurrence.ts";
+import { type Cell, type State, type Step, unroll } from "../ops/unroll.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** The weights of one layer and direction. Norms are there with layer norm only; the biases are then the norms' own. */
+export interface DirectionWeights {
+  /** (GATES H, inputs). */
+  readonly inputWeight: Tensor;
+  /** (GATES H, H). */
+  readonly hiddenWeight: Tensor;
+  /** (GATES H), all below too but the cell's (H). */
+  readonly inputBias: Tensor | undefined;
+  readonly hiddenBias: Tensor | undefined;
+  readonly norm: Tensor | undefined;
+  readonly inputNorm: Tensor | undefined;
+  readonly hiddenNorm: Tensor | undefined;
+  readonly cellNorm: Tensor | undefined;
+  readonly cellBias: Tensor | undefined;
+}
+
+/** x (T, B, inputs) to outputs (T, B, H) and the last state. */
+export function runDirection(
+  cell: Cell,
+  x: Tensor,
+  start: State,
+  weights: DirectionWeights,
+  reverse: boolean,
+): [Tensor, State] {
+  const { inputWeight, hiddenWeight, inputBias, hiddenBias, norm, inputNorm, hiddenNorm } = weights;
+  if (norm) {
+    const step = normedSum(weights, norm);
+    return unroll(cell, linear(x, inputWeight), start, step, reverse);
+  }
+  if (!inputNorm || !hiddenNorm) {
+    return recurrence(cell, linear(x, inputWeight, inputBias), hiddenWeight, hiddenBias, start, reverse);
+  }
+  const width = hiddenWeight.shape[1] as number;
+  // The GRU's new gate is normalised apart: the reset gate stands between its two parts.
+  const groups = cell === "gru" ? [2 * width, width] : [4 * width];
+  const step: Step = {
+    project: (h) => normedGroups(linear(h, hiddenWeight), hiddenNorm, hiddenBias, groups),
+    show: (c) => (weights.cellNorm ? normed(c, weights.cellNorm, weights.cellBias) : c),
+  };
+  return unroll(cell, normedGroups(linear(x, inputWeight), inputNorm, inputBias, groups), start, step, reverse);
+}
+
+/** The plain RNN's norm is of the sum of both parts. */
+function normedSum({ hiddenWeight, inputBias, hiddenBias }: DirectionWeights, norm: Tensor): Step {
+  const bias = inputBias && hiddenBias && add(inputBias, hiddenBias);
+  return { project: (h) => linear(h, hiddenWeight), join: (x, z) => normed(add(x, z), norm, bias) };
+}
+
+const normed = (x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor =>
+  layerNorm([x, weight, bias], { normalizedShape: weight.shape });
+
+/** Layer norm over groups of the last dim, each by itself. */
+function normedGroups(x: Tensor, weight: Tensor, bias: Tensor | undefined, groups: readonly number[]): Tensor {
+  if (groups.length === 1) return normed(x, weight, bias);
+  const [weights, biases] = [pieces(weight, groups, 0), bias && pieces(bias, groups, 0)];
+  const parts = pieces(x, groups, x.ndim - 1);
+  return cat(
+    parts.map((part, i) => normed(part, weights[i] as Tensor, biases?.[i])),
+    -1,
+  );
+}

@@ -1,0 +1,67 @@
+/** The recurrent layers: Elman's, LSTM and GRU. Weights have PyTorch's names (`weight_ih_l0`, `bias_hh_l1_reverse`) and gate orders. */
+import { ArgumentError, check, expected } from "../errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Recurrent, type RecurrentOptions } from "./recurrent.ts";
+
+export interface RNNOptions extends RecurrentOptions {
+  /** Default "tanh". */
+  nonlinearity?: "tanh" | "relu";
+}
+
+/** `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`. Elman 1990. */
+export class RNN extends Recurrent {
+  readonly nonlinearity: "tanh" | "relu";
+
+  constructor(inputSize: number, hiddenSize: number, options: RNNOptions = {}) {
+    const { nonlinearity = "tanh" } = options;
+    check(nonlinearity === "tanh" || nonlinearity === "relu", ArgumentError, () =>
+      expected("RNN", "nonlinearity", "'tanh' or 'relu'", nonlinearity),
+    );
+    super(nonlinearity, inputSize, hiddenSize, options, ["nonlinearity"]);
+    this.nonlinearity = nonlinearity;
+  }
+
+  /**
+   * [output, h]. x (T, N, inputSize), with batchFirst (N, T, inputSize), or (T, inputSize); output like x with
+   * hiddenSize features per direction; h, zero unless given, (numLayers * directions, N, hiddenSize).
+   */
+  override forward(x: Tensor, h?: Tensor): [Tensor, Tensor] {
+    const [output, states] = this.run(x, h ? [h] : []);
+    return [output, states[0] as Tensor];
+  }
+}
+
+/**
+ * `c' = f c + i g`, `h' = o tanh(c')` with input, forget and output gates i, f, o = sigmoid and g = tanh of
+ * `W_ih x + b_ih + W_hh h + b_hh`, in the order i, f, g, o. Hochreiter and Schmidhuber 1997; Gers et al. 2000.
+ */
+export class LSTM extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    super("lstm", inputSize, hiddenSize, options);
+  }
+
+  /** [output, [h, c]], shapes as in RNN; both states are zero unless given. */
+  override forward(x: Tensor, state?: readonly [h: Tensor, c: Tensor]): [Tensor, [Tensor, Tensor]] {
+    check(state === undefined || (Array.isArray(state) && state.length === 2), ArgumentError, () =>
+      expected("LSTM", "state", "a list [h, c]", state),
+    );
+    const [output, [h, c]] = this.run(x, state ?? []) as [Tensor, [Tensor, Tensor]];
+    return [output, [h, c]];
+  }
+}
+
+/**
+ * `h' = (1 - z) n + z h` with gates r, z = sigmoid(W_ih x + b_ih + W_hh h + b_hh) and
+ * `n = tanh(W_in x + b_in + r (W_hn h + b_hn))`, in the order r, z, n. Cho et al. 2014.
+ */
+export class GRU extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    super("gru", inputSize, hiddenSize, options);
+  }
+
+  /** [output, h], shapes as in RNN. */
+  override forward(x: Tensor, h?: Tensor): [Tensor, Tensor] {
+    const [output, states] = this.run(x, h ? [h] : []);
+    return [output, states[0] as Tensor];
+  }
+}
