@@ -20,6 +20,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;             // (images * channels, height, width)
 @group(0) @binding(2) var<storage, read_write> columns: array<f32>; // (images * channels, kernelHeight * kernelWidth, outHeight * outWidth)
 override WORKGROUP: u32 = 64;
+// Neighbours that an invocation copies: the divisions that find its place are done once for all of them.
+override RUN: u32 = 1;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -28,16 +30,25 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
-    let row = i / params.outWidth;
-    let tap = row / params.outHeight;
-    let tapRow = tap / params.kernelWidth;
-    // Before the image these wrap to huge numbers, which fail the test below.
-    let left = (i % params.outWidth) * params.strideX + (tap % params.kernelWidth) * params.dilationX - params.paddingX;
-    let top = (row % params.outHeight) * params.strideY + (tapRow % params.kernelHeight) * params.dilationY - params.paddingY;
-    let image = tapRow / params.kernelHeight;
-    let inside = left < params.width && top < params.height;
-    let at = select(0u, (image * params.height + top) * params.width + left, inside);
-    columns[i] = select(0.0, x[at], inside);
+  let runs = (params.size + RUN - 1u) / RUN;
+  for (var run = linear_group(wid, nwg) * WORKGROUP + lane; run < runs; run += stride) {
+    let end = min(run * RUN + RUN, params.size);
+    var i = run * RUN;
+    while (i < end) {
+      let row = i / params.outWidth;
+      let column = i % params.outWidth;
+      let tap = row / params.outHeight;
+      let tapRow = tap / params.kernelWidth;
+      // Before the image these wrap to huge numbers, which fail the test below.
+      var left = column * params.strideX + (tap % params.kernelWidth) * params.dilationX - params.paddingX;
+      let top = (row % params.outHeight) * params.strideY + (tapRow % params.kernelHeight) * params.dilationY - params.paddingY;
+      let first = (tapRow / params.kernelHeight * params.height + top) * params.width;
+      let rowEnd = min(end, i + params.outWidth - column);
+      for (; i < rowEnd; i++) {
+        let inside = left < params.width && top < params.height;
+        columns[i] = select(0.0, x[select(0u, first + left, inside)], inside);
+        left += params.strideX;
+      }
+    }
   }
 }

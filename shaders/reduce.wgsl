@@ -20,6 +20,7 @@ override WORKGROUP: u32 = 64;
 override KIND: u32 = 0;
 // 0: f32. 1: i32. 2: u32.
 override DTYPE: u32 = 0;
+const BLOCK = 32u;
 
 fn join_float(a: f32, b: f32) -> f32 {
   if (KIND == 0u) { return a + b; }
@@ -55,9 +56,14 @@ fn main(
     let base = (row * params.reduced + start) * params.inner + column;
     let left = (params.reduced - min(start, params.reduced) + params.step - 1u) / params.step;
     let count = min(params.most, left);
-    var total = x[base];
-    for (var k = 1u; k < count; k++) {
-      total = join(total, x[base + k * params.step * params.inner]);
+    let apart = params.step * params.inner;
+    // Blocks of blocks: the rounding of a long sum grows with their lengths, not with its own.
+    var total = 0u;
+    for (var at = 0u; at < count; at += BLOCK) {
+      var block = x[base + at * apart];
+      let end = min(at + BLOCK, count);
+      for (var k = at + 1u; k < end; k++) { block = join(block, x[base + k * apart]); }
+      if (at == 0u) { total = block; } else { total = join(total, block); }
     }
     if (DTYPE == 0u) { total = bitcast<u32>(bitcast<f32>(total) * params.scale); }
     y[i] = total;

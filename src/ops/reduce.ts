@@ -1,7 +1,7 @@
 /** Reductions over dims: `(x, dim?, { keepdim, correction })`, `dim` one, several or (left out) all. */
 import { noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
-import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
@@ -170,7 +170,8 @@ const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
   },
 });
 
-function extreme(op: string, x: Tensor, dim: Dim | undefined, { keepdim }: ReduceOptions, largest: boolean): Tensor {
+function extreme(op: string, x: Tensor, dim: Dim | undefined, options: ReduceOptions, largest: boolean): Tensor {
+  checkKeys(op, options, ["keepdim"]);
   const dims = normalDims(op, dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
   check(
@@ -182,7 +183,7 @@ function extreme(op: string, x: Tensor, dim: Dim | undefined, { keepdim }: Reduc
     typeof dim === "number" && x.ndim > 0
       ? extremeAlongOp([x], { dim: dims[0] as number, largest })
       : extremeOp([x], { dims, largest });
-  return finish(y, x, dims, keepdim);
+  return finish(y, x, dims, options.keepdim);
 }
 
 /** Largest values; NaN wins. `argmax` gives their places. */
@@ -203,7 +204,8 @@ const argOp = defineOp<{ dim: number; largest: boolean }>({
   forward: (_, [x]: [Tensor], { dim, largest }) => runArgReduce(x, dim, largest),
 });
 
-function arg(op: string, x: Tensor, dim: number | undefined, { keepdim }: ReduceOptions, largest: boolean): Tensor {
+function arg(op: string, x: Tensor, dim: number | undefined, options: ReduceOptions, largest: boolean): Tensor {
+  checkKeys(op, options, ["keepdim"]);
   const lines = dim === undefined || x.ndim === 0 ? reshape(x, [x.size]) : x;
   const at = dim === undefined || x.ndim === 0 ? 0 : normalDim(op, dim, x.ndim);
   check(
@@ -212,7 +214,7 @@ function arg(op: string, x: Tensor, dim: number | undefined, { keepdim }: Reduce
     () => `${op}: expected at least one element to choose from, got shape [${x.shape}]`,
   );
   const y = argOp([lines], { dim: at, largest });
-  if (!keepdim) return y;
+  if (!options.keepdim) return y;
   return reshape(y, dim === undefined ? x.shape.map(() => 1) : keptShape(x.shape, [at]));
 }
 
@@ -260,7 +262,9 @@ export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor 
 
 /** log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
 export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  checkKeys("logsumexp", options, ["keepdim"]);
   const dims = normalDims("logsumexp", dim, x.ndim);
+  if (dims.some((d) => x.shape[d] === 0)) return log(sum(exp(x), dims, options));
   return scope(() => {
     const top = detachedMax(x, dims);
     const total = log(sum(exp(sub(x, top)), dims, { keepdim: true }));

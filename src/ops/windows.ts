@@ -78,10 +78,13 @@ export const imageToColumns: Op<Windows, Tensor> = defineOp<Windows>({
     const taps = windows.kernelHeight * windows.kernelWidth;
     const columns = empty(ctx.device, [x.shape[0] as number, taps, windows.outHeight * windows.outWidth]);
     const { size } = columns;
+    // On a GPU neighbouring lanes should write neighbouring words.
+    const run = ctx.device.info.isSoftware ? 64 : 1;
     ctx.device.run(
       im2col,
       { x: ctx.temporary(contiguous(x)).binding, columns: columns.binding, size, ...windows },
-      strideGroups(ctx.device, size),
+      strideGroups(ctx.device, Math.ceil(size / run)),
+      { RUN: run },
     );
     return columns;
   },
@@ -94,10 +97,12 @@ export const columnsToImage: Op<Windows, Tensor> = defineOp<Windows>({
   forward(ctx, [columns]: [Tensor], windows) {
     const x = empty(ctx.device, [columns.shape[0] as number, windows.height, windows.width]);
     const { size } = x;
+    const { strideY, strideX, ...sizes } = windows;
     ctx.device.run(
       col2im,
-      { columns: ctx.temporary(contiguous(columns)).binding, x: x.binding, size, ...windows },
+      { columns: ctx.temporary(contiguous(columns)).binding, x: x.binding, size, ...sizes },
       strideGroups(ctx.device, size),
+      { STRIDE_Y: strideY, STRIDE_X: strideX },
     );
     return x;
   },

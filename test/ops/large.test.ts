@@ -54,6 +54,9 @@ describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
     expect(await tail(mul(reshape(x, [n, 1]), tensor([[1, 2]])))).toEqual([2 * (n - 2), n - 1, 2 * (n - 1)]);
   });
 
+  // One size past the limit says enough of the slower ones.
+  if (n <= MOST) return;
+
   it("fills, copies and moves", async () => {
     expect(await tail(full([n], 7))).toEqual([7, 7, 7]);
     const x = counting(n);
