@@ -24,7 +24,21 @@ export default defineConfig({
         extends: true,
         resolve: { alias, conditions: ["source", ...defaultServerConditions] },
         ssr: { resolve: { conditions: ["source", ...defaultServerConditions] } },
-        test: { name: "node", include: ["test/**/*.test.ts"], exclude: ["test/browser/**"], pool: "forks" },
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/browser/**", "test/package/**"],
+          pool: "forks",
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          globalSetup: "test/package/setup.ts",
+          pool: "forks",
+        },
       },
       {
         extends: true,
@@ -40,6 +54,18 @@ export default defineConfig({
             provider: playwright({ launchOptions: chromium() }),
             instances: [{ browser: "chromium" }],
           },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/browser/e2e/**/*.test.ts"],
+          globalSetup: "test/browser/e2e/setup.ts",
+          // One page at a time, after all other tests: the main thread's tasks are measured here.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          expect: { poll: { timeout: 15_000, interval: 50 } },
         },
       },
     ],

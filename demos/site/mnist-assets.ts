@@ -1,5 +1,6 @@
 /** MNIST for pages: every third training image and every second test image, as gzipped IDX files of 4 MB in all. */
-import { gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import type { Plugin } from "vite";
 import { readMnist } from "../support/mnist.ts";
 
@@ -7,13 +8,20 @@ const TRAIN_EVERY = 3;
 const TEST_EVERY = 2;
 
 /** Bytes by file name. `.bin`, since servers tell browsers to unpack `.gz` themselves, some of them only. */
-function pack(): Record<string, Uint8Array> {
+async function pack(): Promise<Record<string, Uint8Array>> {
   const files = readMnist();
+  const packed = (idx: Uint8Array, every: number) => promisify(gzip)(thinned(idx, every));
+  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
+    packed(files.trainImages, TRAIN_EVERY),
+    packed(files.trainLabels, TRAIN_EVERY),
+    packed(files.testImages, TEST_EVERY),
+    packed(files.testLabels, TEST_EVERY),
+  ]);
   return {
-    "train-images.bin": gzipSync(thinned(files.trainImages, TRAIN_EVERY), { level: 6 }),
-    "train-labels.bin": gzipSync(thinned(files.trainLabels, TRAIN_EVERY), { level: 6 }),
-    "test-images.bin": gzipSync(thinned(files.testImages, TEST_EVERY), { level: 6 }),
-    "test-labels.bin": gzipSync(thinned(files.testLabels, TEST_EVERY), { level: 6 }),
+    "train-images.bin": trainImages,
+    "train-labels.bin": trainLabels,
+    "test-images.bin": testImages,
+    "test-labels.bin": testLabels,
   };
 }
 
@@ -36,20 +44,24 @@ export function thinned(idx: Uint8Array, every: number): Uint8Array {
 
 /** Puts the files under `mnist/`, in the served site as in the built one. */
 export function mnistAssets(): Plugin {
-  let packed: Record<string, Uint8Array> | undefined;
+  let packing: ReturnType<typeof pack> | undefined;
   return {
     name: "mnist-assets",
+    // Packed by other threads while modules are bundled.
+    buildStart() {
+      packing ??= pack();
+    },
     configureServer(server) {
-      server.middlewares.use("/mnist/", (request, response, next) => {
-        packed ??= pack();
-        const bytes = packed[(request.url ?? "").replace(/^\/|\?.*$/g, "")];
+      server.middlewares.use("/mnist/", async (request, response, next) => {
+        const packed = await packing;
+        const bytes = packed?.[(request.url ?? "").replace(/^\/|\?.*$/g, "")];
         if (!bytes) return next();
         response.setHeader("content-type", "application/octet-stream");
         response.end(bytes);
       });
     },
-    generateBundle() {
-      for (const [name, source] of Object.entries(pack())) {
+    async generateBundle() {
+      for (const [name, source] of Object.entries((await packing) ?? {})) {
         this.emitFile({ type: "asset", fileName: `mnist/${name}`, source });
       }
     },

@@ -20,9 +20,9 @@ if (await hasWebGpu()) {
   const pad = new Pad(() => predict());
   /** One question at a time; what changed meanwhile is asked about afterwards. */
   const predict = () => {
-    stale = asked;
-    if (asked) return;
+    stale = asked && !pad.isEmpty;
     if (pad.isEmpty) return bars.clear("Draw a digit from 0 to 9.");
+    if (asked) return;
     const pixels = pad.pixels();
     paintSeen(seen, pixels);
     asked = true;

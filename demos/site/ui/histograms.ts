@@ -22,7 +22,7 @@ export class Histograms {
   readonly section: HTMLElement;
   readonly #grid = el("div", { className: "histograms" });
   readonly #slider = el("input", { type: "range", min: "0", max: "0", value: "0", name: "snapshot" });
-  readonly #label = el("output", {}, "step 0");
+  readonly #label = el("span", { className: "value" }, "step 0");
   #names: readonly string[] = [];
   #charts: Chart[] = [];
   #snapshots: Snapshot[] = [];

@@ -31,7 +31,7 @@ export class SurfaceView {
   readonly #toolbar: Toolbar;
   readonly #surface = el("select", { name: "surface" });
   readonly #condition = el("input", { type: "range", name: "condition", min: "0", max: "3", step: "0.1", value: "2" });
-  readonly #conditionText = el("output");
+  readonly #conditionText = el("span", { className: "value" });
   readonly #box = el("div");
   readonly #table = el("div", { className: "wide" });
   #chart: SurfaceChart | undefined;

@@ -7,12 +7,8 @@ import { serve } from "./mailbox.ts";
 import { type Digits, fetchDigits } from "./mnist.ts";
 import { Pace } from "./pace.ts";
 import { MOST_STEPS_PER_READ, Race } from "./race.ts";
+import { SideJob } from "./side-job.ts";
 
-/** Milliseconds between two. */
-const DISTRIBUTIONS_EVERY = 1500;
-const CHECKPOINT_EVERY = 5000;
-/** At most this share of the time goes into test images. */
-const TEST_SHARE = 0.25;
 const PROBE_BATCH = 250;
 
 const report = (message: RaceReport): void => postMessage(message);
@@ -26,7 +22,10 @@ class Session {
   #owed = 0;
   #checkpoint: Awaited<ReturnType<Race["save"]>> | undefined;
   readonly #pace = new Pace(MOST_STEPS_PER_READ);
-  #last = { test: 0, testCost: 0, distributions: 0, checkpoint: 0 };
+  // Milliseconds between two, and the share of all time that each may take: training comes first.
+  readonly #testing = new SideJob(0, 0.2);
+  readonly #looking = new SideJob(1500, 0.1);
+  readonly #saving = new SideJob(3000, 0.05);
 
   async handle(request: RaceRequest): Promise<void> {
     switch (request.type) {
@@ -85,10 +84,10 @@ class Session {
     this.#running = running;
     this.#owed = 0;
     this.#checkpoint = undefined;
-    this.#last = { test: 0, testCost: 0, distributions: 0, checkpoint: performance.now() };
     this.#pace.reset();
     report({ type: "started", parameters: this.#race.parameters });
     await this.#showDistributions(this.#race);
+    this.#testing.reset();
   }
 
   async #round(race: Race): Promise<void> {
@@ -112,17 +111,13 @@ class Session {
 
   /** What is looked at now and then, and always when training halts. */
   async #sideWork(race: Race, idle: boolean): Promise<void> {
-    const now = performance.now();
-    if (idle || now - this.#last.test > this.#last.testCost / TEST_SHARE) {
+    await this.#testing.maybe(idle, async () => {
       report({ type: "accuracy", step: race.step, accuracy: await race.test() });
-      this.#last.test = performance.now();
-      this.#last.testCost = this.#last.test - now;
-    }
-    if (idle || now - this.#last.distributions > DISTRIBUTIONS_EVERY) await this.#showDistributions(race);
-    if (idle || now - this.#last.checkpoint > CHECKPOINT_EVERY) {
+    });
+    await this.#looking.maybe(idle, () => this.#showDistributions(race));
+    await this.#saving.maybe(idle, async () => {
       this.#checkpoint = await race.save();
-      this.#last.checkpoint = performance.now();
-    }
+    });
   }
 
   async #showDistributions(race: Race): Promise<void> {
@@ -133,7 +128,6 @@ class Session {
       report({ type: "distributions", step: race.step, layers });
       break;
     }
-    this.#last.distributions = performance.now();
   }
 
   async #predict(pixels: Float32Array): Promise<void> {
