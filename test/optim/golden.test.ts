@@ -7,6 +7,7 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import { expectClose, type Tolerance } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { type GoldenCase, type GoldenTensor, golden } from "../support/golden.ts";
+import { torchOptimizerState } from "../support/torch-state.ts";
 
 await testDevice();
 
@@ -81,14 +82,7 @@ describe("what PyTorch began", async () => {
       const names = Object.keys(one.state);
       const params = names.map((path) => leaf(one.state[path] as GoldenTensor, path));
       const optimizer = make(name, params, { lr: 123, ...pick(options, ["amsgrad", "momentum", "centered"]) });
-      const state: Record<string, Record<string, unknown>> = {};
-      for (const [path, { shape, data }] of Object.entries(one.optimizerState)) {
-        const dot = path.lastIndexOf(".");
-        const value = path.endsWith(".step") ? data[0] : tensor(Float32Array.from(data), { shape });
-        const index = names.indexOf(path.slice(0, dot));
-        state[index] = { ...state[index], [path.slice(dot + 1)]: value };
-      }
-      optimizer.loadStateDict({ state, param_groups: one.paramGroups });
+      optimizer.loadStateDict(torchOptimizerState(one, names));
       for (const { grads } of one.steps) {
         names.forEach((path, i) => {
           const { shape, data } = grads[path] as GoldenTensor;
