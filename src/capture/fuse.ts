@@ -163,16 +163,21 @@ function join(device: Device, producer: Chain, consumer: Chain, slice: BufferSli
     if (output) slices.set(outputName(to), output);
   };
   const first = producer.stages.map((stage, s) => ({ ...stage, stored: stage.stored && (keep || s !== source) }));
+  let isWhole = true;
   const second = consumer.stages.map(
     (stage, s): Stage => ({
       ...stage,
       sources: stage.sources.map((one, i): Source => {
         if (one.kind === "stage") return { kind: "stage", stage: one.stage + shift };
         const read = consumer.slices.get(inputName(s, i));
-        return one.kind === "dense" && read && sameSlice(read, slice) ? { kind: "stage", stage: source } : one;
+        if (!read || !sameSlice(read, slice)) return one;
+        // A stage gives each element to the same place; a single one is also the operand of kind "one".
+        isWhole &&= one.kind === "dense" || consumer.size === 1;
+        return { kind: "stage", stage: source };
       }),
     }),
   );
+  if (!isWhole) return undefined;
   for (const [s, stage] of first.entries()) copyParts(producer, s, s, stage.sources);
   for (const [s, stage] of second.entries()) copyParts(consumer, s, s + shift, stage.sources);
   if (!keep) slices.delete(outputName(source));

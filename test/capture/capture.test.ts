@@ -252,3 +252,12 @@ it("joins chains of elementwise operations, to the same bits", async () => {
   expect(await captured(x).data()).toEqual(eager);
   expect(device.recorder.dispatchCount - before).toBe(1);
 });
+
+it("joins chains on a single element", async () => {
+  const step = capture((x: Tensor) => x.mul(x.square().sum().sqrt().maximum(1e-7).abs()));
+  for (const scale of [1, 2, 3]) {
+    const length = scale * Math.sqrt(5);
+    const values = await step(tensor([scale, 2 * scale])).data();
+    expect(values[1]! / (2 * scale * length)).toBeCloseTo(1, 5);
+  }
+});
