@@ -8,7 +8,7 @@ const rooms = {
   capture: ["ops", "autograd", "tensor", "gpu", "errors"],
   nn: ["ops", "capture", "autograd", "tensor", "gpu", "errors"],
   data: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
-  optim: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
+  optim: ["curvature", "nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
   curvature: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
 };
 

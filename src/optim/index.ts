@@ -2,10 +2,13 @@
 export { AdaGrad, type AdaGradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { type ClipNormOptions, clipGradNorm, clipGradValue } from "./clip.ts";
+export { DiagonalNewton, type DiagonalNewtonOptions } from "./diagonal-newton.ts";
 export { decayGroups } from "./groups.ts";
+export { Muon, type MuonOptions } from "./muon.ts";
 export { Optimizer } from "./optimizer.ts";
 export { RMSProp, type RMSPropOptions } from "./rmsprop.ts";
 export type { GroupInput, LearningRate, ParamGroup, ParamsInput } from "./rule.ts";
 export * as schedule from "./schedule.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";
+export { Shampoo, type ShampooOptions } from "./shampoo.ts";
 export type { OptimizerState } from "./state.ts";

@@ -7,11 +7,19 @@ import { layout } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { flatten } from "./flat.ts";
 import { checkGroup, makeGroups, nameOf, rateAt } from "./groups.ts";
-import { kindOf, makeSlots, type Slot } from "./moments.ts";
+import { kindOf, makeSlots, momentOf, type Slot } from "./moments.ts";
 import { makePlan, type Plan, planKey, rowsHold, writeRows } from "./plan.ts";
 import type { BaseOptions, ParamGroup, ParamsInput, Rule } from "./rule.ts";
 import { applyState, type OptimizerState, readState } from "./state.ts";
 import { TableCache } from "./table.ts";
+
+/** A parameter as a subclass sees it that computes a part of its step by operations. */
+export interface Held<O> {
+  readonly param: Tensor;
+  readonly options: ParamGroup<O>;
+  /** The moment of that name in the parameter's shape: a new view, for the caller to dispose. */
+  moment(name: string): Tensor;
+}
 
 /**
  * What all optimizers share. Making one moves its parameters into flat storage, where `backward()` puts their gradients
@@ -106,6 +114,23 @@ export abstract class Optimizer<O extends BaseOptions> {
     this.#disposed = true;
     this.#plans.clear();
     for (const { region } of this.#slots) for (const moment of region.moments) moment.dispose();
+  }
+
+  /** All parameters, or those with a gradient now. */
+  protected held({ withGradient = false } = {}): Held<O>[] {
+    this.#assertLive();
+    if (withGradient) for (const { param } of this.#slots) this.#device.recorder.tape?.readsGrad(param);
+    const slots = this.#slots.filter(({ param }) => !withGradient || param.grad !== null);
+    if (withGradient) for (const slot of slots) this.#checkGradient(slot);
+    return slots.map((slot) => ({
+      param: slot.param,
+      options: this.paramGroups[slot.group] as ParamGroup<O>,
+      moment: (name) =>
+        momentOf(
+          slot,
+          this.#rule.moments.findIndex((one) => one.name === name),
+        ),
+    }));
   }
 
   #assertLive(): void {

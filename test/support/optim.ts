@@ -1,7 +1,8 @@
 /** What the tests of optimizers share: leaves with given gradients, and a run against the double-precision twin. */
 
 import type { Device } from "../../src/gpu/device.ts";
-import type { AdaGrad, Adam, RMSProp, SGD } from "../../src/optim/index.ts";
+import type { Optimizer } from "../../src/optim/index.ts";
+import type { BaseOptions } from "../../src/optim/rule.ts";
 import { fill } from "../../src/tensor/copy.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/read.ts";
@@ -9,7 +10,12 @@ import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Update } from "../reference/optim.ts";
 import { expectClose, type Tolerance } from "./close.ts";
 
-export type AnyOptimizer = SGD | AdaGrad | RMSProp | Adam;
+export type AnyOptimizer = Pick<
+  Optimizer<BaseOptions>,
+  "step" | "zeroGrad" | "stepCount" | "stateDict" | "loadStateDict"
+> & {
+  readonly paramGroups: readonly BaseOptions[];
+};
 
 /** A leaf with these values. */
 export const leaf = (values: readonly number[]): Tensor => tensor(Float32Array.from(values), { requiresGrad: true });

@@ -1,0 +1,139 @@
+/** What Muon and Shampoo share: matrices move along a direction that operations compute, everything else by AdamW. */
+import { noGrad } from "../autograd/mode.ts";
+import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
+import { matrix_update } from "../gpu/shaders.generated.ts";
+import { mul } from "../ops/binary.ts";
+import { reshape } from "../ops/movement.ts";
+import { copyInto } from "../tensor/copy.ts";
+import { scope } from "../tensor/scope.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { checkFlag } from "./groups.ts";
+import { type Held, Optimizer } from "./optimizer.ts";
+import type { BaseOptions, GroupInput, ParamsInput, Rule } from "./rule.ts";
+
+export interface MatrixOptions extends BaseOptions {
+  /** How much of the average that the direction is made of is kept. Default 0.95. */
+  momentum: number;
+  /**
+   * What the direction is multiplied by. "original": see the optimizer. "matchRmsAdamw": 0.2 sqrt(max(rows, columns)),
+   * with which a matrix moves about as far as AdamW would move it, so that one lr and decay fit all (Liu et al. 2025).
+   */
+  adjustLr: "original" | "matchRmsAdamw";
+  /** Whether the group's parameters are matrices (all dims after the first count as one). Default: those with 2 dims or more. */
+  matrix: boolean;
+  /** AdamW's, for what is no matrix. Default [0.9, 0.999]. */
+  betas: readonly [number, number];
+  /** AdamW's. Default 1e-8. */
+  adamEps: number;
+}
+
+type Defaults<O> = Omit<Rule<O & BaseOptions>["defaults"], never>;
+
+export const matrixDefaults = { matrix: true, betas: [0.9, 0.999], adamEps: 1e-8 } as const;
+
+export function matrixRule<O extends MatrixOptions>(
+  name: string,
+  defaults: Defaults<O>,
+  checkOwn: (options: O) => void,
+): Rule<O> {
+  const isMatrix = ({ matrix }: O) => matrix;
+  const isOther = ({ matrix }: O) => !matrix;
+  return {
+    name,
+    shader: matrix_update,
+    defaults,
+    moments: [
+      { name: "direction", binding: "direction", used: isMatrix },
+      // Of a matrix: what the direction is averaged in.
+      { name: "exp_avg", binding: "expAvg" },
+      { name: "exp_avg_sq", binding: "expAvgSq", used: isOther },
+    ],
+    check(options) {
+      const { momentum, adjustLr, matrix, betas, adamEps } = options;
+      for (const beta of [momentum, ...betas]) {
+        checkNumber(name, "momentum, betas", beta, 0);
+        check(beta < 1, ArgumentError, () => expected(name, "momentum, betas", "numbers below 1", beta));
+      }
+      check(adjustLr === "original" || adjustLr === "matchRmsAdamw", ArgumentError, () =>
+        expected(name, "adjustLr", "'original' or 'matchRmsAdamw'", adjustLr),
+      );
+      checkFlag(name, "matrix", matrix);
+      checkNumber(name, "adamEps", adamEps, 0);
+      checkOwn(options);
+    },
+    overrides: ({ matrix }) => ({ MATRIX: matrix }),
+    row: ({ betas: [beta1, beta2], adamEps, weightDecay }, lr, t) => [
+      1 - beta1,
+      1 - beta2,
+      1 / Math.sqrt(1 - beta2 ** t),
+      1 - lr * weightDecay,
+      lr,
+      lr / (1 - beta1 ** t),
+      adamEps,
+      0,
+    ],
+  };
+}
+
+/** Groups whose parameters are all matrices or all not. What is no list of tensors or groups is left for the checks to refuse. */
+function splitGroups<O extends MatrixOptions>(input: ParamsInput<O>): ParamsInput<O> {
+  const isList = typeof input === "object" && input !== null && Symbol.iterator in input && !(input instanceof Tensor);
+  if (!isList) return input;
+  const list = [...(input as Iterable<Tensor | GroupInput<O>>)];
+  if (list.length > 0 && list.every((one) => one instanceof Tensor)) {
+    return parts({ params: list } as unknown as GroupInput<O>);
+  }
+  return list.flatMap((one) => {
+    const isGroup =
+      typeof one === "object" && one !== null && "params" in one && (one as { matrix?: unknown }).matrix === undefined;
+    return isGroup ? parts(one as GroupInput<O>) : [one as GroupInput<O>];
+  });
+}
+
+function parts<O extends MatrixOptions>(group: GroupInput<O>): GroupInput<O>[] {
+  const params = group.params instanceof Tensor ? [group.params] : [...group.params];
+  const split = [
+    { ...group, params: params.filter(({ ndim }) => ndim >= 2), matrix: true },
+    { ...group, params: params.filter(({ ndim }) => !(ndim >= 2)), matrix: false },
+  ];
+  return split.filter((one) => one.params.length > 0);
+}
+
+export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer<O> {
+  constructor(rule: Rule<O>, params: ParamsInput<O>, options: Partial<O>) {
+    super(rule, splitGroups(params), options);
+    for (const { param, options: group } of this.held()) {
+      check(!group.matrix || param.ndim >= 2, ArgumentError, () =>
+        expected(rule.name, "matrix", "parameters with 2 dims or more in a group with matrix: true", param),
+      );
+    }
+  }
+
+  /** Updates every parameter that has a gradient. */
+  override step(): void {
+    this.beforeStep();
+    for (const held of this.held({ withGradient: true })) {
+      if (!held.options.matrix) continue;
+      const { momentum, adjustLr } = held.options;
+      held.param.device.guard(() => `${momentum} ${adjustLr}`);
+      scope(() => noGrad(() => this.#direct(held)));
+    }
+    super.step();
+  }
+
+  #direct(held: Held<O>): void {
+    const gradient = asMatrix(held.param.grad as Tensor);
+    const [rows, columns] = gradient.shape as [number, number];
+    const direction = mul(this.direction(held, gradient), this.scaleOf(held.options, rows, columns));
+    copyInto(asMatrix(held.moment("direction")), direction);
+  }
+
+  protected beforeStep(): void {}
+  /** The direction (rows, columns) of a parameter's step, before its scale. */
+  protected abstract direction(held: Held<O>, gradient: Tensor): Tensor;
+  protected abstract scaleOf(options: O, rows: number, columns: number): number;
+}
+
+export const rmsScale = (rows: number, columns: number): number => 0.2 * Math.sqrt(Math.max(rows, columns));
+
+export const asMatrix = (x: Tensor): Tensor => reshape(x, [x.shape[0] as number, -1]);
