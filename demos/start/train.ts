@@ -45,12 +45,36 @@ async function trainOne(dataset: Dataset, options: Options, run: Run, runs: Run[
   run.initialWeights = Float32Array.from(await linearLayers(model)[0]!.weight.data());
   runs.push(run);
   watcher.onProgress(run);
-  const step = trainingStep(model, options);
+  const optimizer = buildOptimizer(model, options);
+  // Forward, backward and update, recorded once and replayed as one submission for every batch.
+  const step = capture((x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = nn.crossEntropy(model.forward(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  try {
+    await trainSteps(step, model, dataset, options, run, watcher);
+  } finally {
+    step.dispose();
+    optimizer.dispose();
+  }
+}
+
+async function trainSteps(
+  step: (x: Tensor, y: Tensor) => Tensor,
+  model: nn.Sequential,
+  dataset: Dataset,
+  options: Options,
+  run: Run,
+  watcher: Watcher,
+): Promise<void> {
   const losses = new LossLog();
   const total = stepsPerRun(options);
   const tests = new Set(evaluationSteps(options));
-  let since = performance.now();
   let done = 0;
+  let since = performance.now();
   for (const [x, y] of batches(dataset, options, run.seed, total)) {
     losses.push(step(x, y));
     done++;
@@ -63,18 +87,6 @@ async function trainOne(dataset: Dataset, options: Options, run: Run, runs: Run[
     since = performance.now();
   }
   run.complete = done === total;
-}
-
-/** Forward, backward and update as one recorded submission that is replayed for every batch. */
-function trainingStep(model: nn.Sequential, options: Options): (x: Tensor, y: Tensor) => Tensor {
-  const optimizer = buildOptimizer(model, options);
-  return capture((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
 }
 
 /** Shuffled batches over as many epochs as `total` takes; their order depends on the seed, not on the initialisation. */

@@ -24,7 +24,7 @@ export function createProgress(total: number, stream: NodeJS.WriteStream = proce
     notTTYSchedule: LINE_EVERY_MS,
     stream,
   });
-  bar.start(total, 0, { label: "", status: "" });
+  bar.start(total, 0, { label: "getting ready", status: "" });
   return {
     update(done, label, loss) {
       recent.push({ at: performance.now(), done });

@@ -44,9 +44,8 @@ export function histogram(chart: Histogram): Promise<string> {
   return renderLite(facets as TopLevelSpec, chart.title);
 }
 
-/** A range of zero width (all weights alike) still needs bins around it. */
+/** Room at both ends, so that the outermost steps are seen; values that are all alike still get bins around them. */
 function widen([low, high]: [number, number]): [number, number] {
-  if (high > low) return [low, high];
-  const half = Math.abs(low) > 0 ? Math.abs(low) / 2 : 0.5;
-  return [low - half, high + half];
+  const room = high > low ? 0.03 * (high - low) : Math.abs(low) / 2 || 0.5;
+  return [low - room, high + room];
 }
