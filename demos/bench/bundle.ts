@@ -13,6 +13,7 @@ export async function childPrograms(): Promise<string> {
   await build({
     input: { child: join(here, "child.ts"), cold: join(here, "cold.ts") },
     platform: "node",
+    transform: { target: "node20" },
     resolve: { conditionNames: ["source", "node", "import"] },
     external: ["webgpu", /^@tensorflow\//, /^@jax-js\//],
     output: { dir, format: "esm", entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs" },

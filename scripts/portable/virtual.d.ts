@@ -1,0 +1,5 @@
+// Made while bundling: see programs.ts.
+declare module "portable:tests" {
+  const files: Readonly<Record<string, () => Promise<unknown>>>;
+  export default files;
+}
