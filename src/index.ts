@@ -10,14 +10,8 @@ export { type Captured, type CaptureOptions, capture } from "./capture/capture.t
 export * as curvature from "./curvature/index.ts";
 export * as data from "./data/index.ts";
 export * from "./errors.ts";
-export {
-  currentDevice,
-  type Device,
-  type DeviceFeatures,
-  type DeviceInfo,
-  type InitOptions,
-  init,
-} from "./gpu/device.ts";
+export { currentDevice, type Device, type DeviceFeatures, type DeviceInfo } from "./gpu/device.ts";
+export { type InitOptions, init } from "./gpu/init.ts";
 export { type Profile, type ProfileRow, profile } from "./gpu/profiler.ts";
 export * as nn from "./nn/index.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
@@ -25,44 +19,28 @@ export { expand } from "./ops/broadcast.ts";
 export { type Conv2dOptions, conv2d } from "./ops/conv.ts";
 export { einsum } from "./ops/einsum.ts";
 export { gather, indexSelect, scatterAdd } from "./ops/indexing.ts";
+export { cat, chunk, pad, split, stack } from "./ops/joining.ts";
 export { addmm, matmul } from "./ops/matmul.ts";
 export {
-  cat,
-  chunk,
   clone,
   contiguous,
   detach,
   flatten,
   flip,
   narrow,
-  pad,
   permute,
   reshape,
   slice,
-  split,
   squeeze,
-  stack,
   t,
   transpose,
   unsqueeze,
 } from "./ops/movement.ts";
 export { avgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.ts";
 export { pow } from "./ops/pow.ts";
-export {
-  argmax,
-  argmin,
-  cumsum,
-  logsumexp,
-  max,
-  mean,
-  min,
-  norm,
-  prod,
-  std,
-  sum,
-  variance as var,
-} from "./ops/reduce.ts";
+export { argmax, argmin, max, mean, min, prod, sum } from "./ops/reduce.ts";
 export { logSoftmax, softmax } from "./ops/softmax.ts";
+export { cumsum, logsumexp, norm, std, variance as var } from "./ops/statistics.ts";
 export { tril, triu } from "./ops/triangle.ts";
 export {
   abs,

@@ -24,7 +24,10 @@ it("the training program runs as printed and learns", async () => {
     await writeFile(join(folder, "train.mts"), program as string);
     const args = ["--import", "tsx", "-C", "source", join(folder, "train.mts")];
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
-    const losses = stdout.trim().split("\n").map((line) => Number(line.split(" ")[1]));
+    const losses = stdout
+      .trim()
+      .split("\n")
+      .map((line) => Number(line.split(" ")[1]));
     expect(losses).toHaveLength(5);
     expect(losses.at(-1)).toBeLessThan((losses[0] as number) / 3);
   } finally {

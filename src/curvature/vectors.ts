@@ -2,7 +2,8 @@
 import { noGrad, withGrad } from "../autograd/mode.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { mul, sub } from "../ops/binary.ts";
-import { cat, narrow, reshape } from "../ops/movement.ts";
+import { cat } from "../ops/joining.ts";
+import { narrow, reshape } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { randint } from "../tensor/create.ts";
 import { readItem } from "../tensor/read.ts";

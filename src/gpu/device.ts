@@ -1,15 +1,4 @@
-/** The device: adapter, pool, kernels and recorder in one object, and the default one that tensors are made on. */
-import { requestAdapter } from "#adapter";
-import {
-  ArgumentError,
-  check,
-  checkKeys,
-  DeviceLostError,
-  DisposedError,
-  expected,
-  ValidationError,
-} from "../errors.ts";
-import type { AdapterChoice } from "./adapter.ts";
+import { check, DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
 import { FAULT_BYTES, Faults } from "./faults.ts";
 import { workgroupSize } from "./grid.ts";
 import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
@@ -17,18 +6,6 @@ import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
 import { type KernelOptions, UserKernel } from "./user-kernel.ts";
-
-export interface InitOptions {
-  /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
-  adapter?: "auto" | "gpu" | "software";
-  /** A GPUDevice that the page already has; it is not destroyed by `close()`. */
-  device?: GPUDevice;
-  powerPreference?: "low-power" | "high-performance";
-  /** Seed of the random numbers; also `manualSeed(n)`. Default 0. */
-  seed?: number;
-  /** Waits for WebGPU's verdict on each kernel and names the shader's line. Default false: errors surface at reads. */
-  validation?: boolean;
-}
 
 export interface DeviceInfo {
   readonly vendor: string;
@@ -45,7 +22,8 @@ export interface DeviceFeatures {
   readonly timestamps: boolean;
 }
 
-const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
+/** The WebGPU features that gradwell makes use of. */
+export const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
 const MAX_GROUPS = 65535;
 
 /** A WebGPU device with what gradwell keeps for it. Made by `init()`. */
@@ -324,52 +302,7 @@ export function currentDevice(): Device {
   return defaultDevice as Device;
 }
 
-/** Chooses an adapter, makes a device with its largest limits, and makes it the default one. */
-export async function init(options: InitOptions = {}): Promise<Device> {
-  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation"]);
-  const { adapter = "auto", seed = 0 } = options;
-  check(["auto", "gpu", "software"].includes(adapter), ArgumentError, () =>
-    expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter),
-  );
-  check(Number.isSafeInteger(seed), ArgumentError, () => expected("init", "seed", "a whole number", seed));
-  const device = options.device
-    ? new Device(options.device, describe(options.device.adapterInfo), false)
-    : await open(
-        await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }),
-      );
-  device.random.seed = seed;
+/** Makes `device` the one that new tensors are made on. */
+export function setDefaultDevice(device: Device): void {
   defaultDevice = device;
-  return device;
-}
-
-async function open(choice: AdapterChoice): Promise<Device> {
-  const { adapter } = choice;
-  const requiredFeatures = Object.values(FEATURES).filter((name) => adapter.features.has(name)) as GPUFeatureName[];
-  const gpu = await adapter.requestDevice({ label: "gradwell", requiredFeatures, requiredLimits: maximaOf(adapter) });
-  const device = new Device(gpu, describe(adapter.info, choice), true);
-  device.onClose(() => void choice.keepAlive);
-  return device;
-}
-
-function maximaOf(adapter: GPUAdapter): Record<string, number> {
-  const limits: Record<string, number> = {};
-  for (const name in adapter.limits) {
-    const value = adapter.limits[name as keyof GPUSupportedLimits];
-    if (typeof value === "number") limits[name] = value;
-  }
-  return limits;
-}
-
-function describe(info: GPUAdapterInfo | undefined, choice?: AdapterChoice): DeviceInfo {
-  const description = info?.description || choice?.name || "unknown adapter";
-  const isSoftware = choice
-    ? choice.kind !== "gpu"
-    : ((info as { isFallbackAdapter?: boolean } | undefined)?.isFallbackAdapter ?? false);
-  return {
-    vendor: info?.vendor ?? "",
-    architecture: info?.architecture ?? "",
-    description,
-    isSoftware,
-    subgroupSize: info?.subgroupMinSize ?? 0,
-  };
 }

@@ -1,17 +1,20 @@
 /** How many workgroups a grid-stride kernel should get, and of how many invocations. */
-import type { Device } from "./device.ts";
+/** What the choice depends on: a Device has it. */
+interface Adapter {
+  readonly info: { readonly isSoftware: boolean };
+}
 
 /**
  * Invocations per workgroup of the grid-stride kernels. A software adapter runs one workgroup as a loop over its
  * subgroups, which costs it registers: one or two of them are fastest.
  */
-export const workgroupSize = (device: Device): number => (device.info.isSoftware ? 8 : 64);
+export const workgroupSize = (device: Adapter): number => (device.info.isSoftware ? 8 : 64);
 
 /** A software adapter pays microseconds for every workgroup; a GPU wants enough of them to be full. */
 const MOST = { software: 256, gpu: 8192 };
 
 /** Workgroups for `items` items with a grid-stride loop. */
-export function strideGroups(device: Device, items: number): number {
+export function strideGroups(device: Adapter, items: number): number {
   const most = device.info.isSoftware ? MOST.software : MOST.gpu;
   return Math.min(Math.ceil(items / workgroupSize(device)), most);
 }

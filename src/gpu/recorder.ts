@@ -3,7 +3,7 @@
  * The params of one submit lie in one uniform buffer. A tape, when set, also keeps what was recorded.
  */
 import type { Kernel, KernelArgs, ParamWords } from "./kernel.ts";
-import { type BufferPool, type BufferSlice, type GpuBuffer, usage } from "./pool.ts";
+import { type BufferPool, type BufferSlice, usage } from "./pool.ts";
 
 /** One recorded dispatch; `refresh` gives the params anew on every replay. */
 export interface Dispatch {

@@ -6,6 +6,7 @@ import { matmul } from "../ops/matmul.ts";
 import { contiguous, permute, reshape, squeeze, unsqueeze } from "../ops/movement.ts";
 import { pieces, unbind } from "../ops/pieces.ts";
 import { mean } from "../ops/reduce.ts";
+import { tie } from "../ops/tie.ts";
 import { logicalNot } from "../ops/unary.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -97,7 +98,7 @@ export class MultiheadAttention extends Module {
     const { keyPaddingMask: mask } = call;
     const [q, k, v] = [query, key, value].map((one) => lifted.get(one) as Tensor) as [Tensor, Tensor, Tensor];
     const [y, weights] = this.#attend(q, k, v, mask ? { ...call, keyPaddingMask: unsqueeze(mask, 0) } : call);
-    return [squeeze(y, at), weights && squeeze(weights, 0)];
+    return weights ? tie(squeeze(y, at), squeeze(weights, 0)) : [squeeze(y, at), null];
   }
 
   #attend(query: Tensor, key: Tensor, value: Tensor, call: MultiheadAttentionCall): [Tensor, Tensor | null] {
@@ -109,7 +110,7 @@ export class MultiheadAttention extends Module {
     const heads = permute(matmul(weights, v), this.batchFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]);
     const y = this.outProj.forward(reshape(heads, query.shape));
     if (!needWeights) return [y, null];
-    return [y, averageAttnWeights ? mean(weights, 1) : weights];
+    return tie(y, averageAttnWeights ? mean(weights, 1) : weights);
   }
 
   /** Queries, keys and values as (N, numHeads, L, headDim). What is one tensor is projected in one product. */

@@ -1,7 +1,7 @@
 /** The standard deviations of a model's weights beside those that they were drawn with. */
 import { noGrad } from "../autograd/mode.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
-import { std } from "../ops/reduce.ts";
+import { std } from "../ops/statistics.ts";
 import { readItem } from "../tensor/read.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";

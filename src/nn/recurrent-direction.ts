@@ -1,8 +1,8 @@
 /** One layer of a recurrent network in one direction: its input projected at once, then the steps. */
 import { add } from "../ops/binary.ts";
+import { cat } from "../ops/joining.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
-import { cat } from "../ops/movement.ts";
 import { pieces } from "../ops/pieces.ts";
 import { recurrence } from "../ops/recurrence.ts";
 import { type Cell, type State, type Step, unroll } from "../ops/unroll.ts";

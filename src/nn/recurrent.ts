@@ -1,8 +1,10 @@
 /** What the recurrent layers share: options, weights by PyTorch's names, layers and directions over a sequence. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { dropout } from "../ops/dropout.ts";
-import { cat, squeeze, stack, transpose, unsqueeze } from "../ops/movement.ts";
+import { cat, stack } from "../ops/joining.ts";
+import { squeeze, transpose, unsqueeze } from "../ops/movement.ts";
 import { unbind } from "../ops/pieces.ts";
+import { tie } from "../ops/tie.ts";
 import { type Cell, GATES } from "../ops/unroll.ts";
 import { zeros } from "../tensor/create.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -118,7 +120,8 @@ export abstract class Recurrent extends Module {
       const state = stack(ends.map((end) => end[i] as Tensor));
       return alone ? squeeze(state, 1) : state;
     });
-    return [alone ? squeeze(y, 1) : this.batchFirst ? transpose(y, 0, 1) : y, states];
+    const [output, ...last] = tie(alone ? squeeze(y, 1) : this.batchFirst ? transpose(y, 0, 1) : y, ...states);
+    return [output, last];
   }
 
   /** The first states by kind (hidden, cell) and then by layer and direction. */

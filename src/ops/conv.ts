@@ -9,8 +9,9 @@ import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
+import { cat } from "./joining.ts";
 import { matmul } from "./matmul.ts";
-import { cat, narrow, reshape, transpose } from "./movement.ts";
+import { narrow, reshape, transpose } from "./movement.ts";
 import { sum } from "./reduce.ts";
 import {
   columnsToImage,

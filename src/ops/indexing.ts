@@ -11,7 +11,8 @@ import { normalDim, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
 import { isFloat } from "./dtype.ts";
-import { narrow, pad, reshape } from "./movement.ts";
+import { pad } from "./joining.ts";
+import { narrow, reshape } from "./movement.ts";
 
 /** What an adjoint must know: the dim, its size in the tensor that was read, and where a leaf's gradient may go. */
 interface Places {

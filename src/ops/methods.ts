@@ -10,11 +10,13 @@ import { expand } from "./broadcast.ts";
 import { einsum } from "./einsum.ts";
 import type { Operand } from "./elementwise-kernel.ts";
 import { gather, indexSelect, scatterAdd } from "./indexing.ts";
+import * as joining from "./joining.ts";
 import { addmm, matmul } from "./matmul.ts";
 import * as movement from "./movement.ts";
 import { pow } from "./pow.ts";
 import * as reduce from "./reduce.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
+import * as statistics from "./statistics.ts";
 import { tril, triu } from "./triangle.ts";
 import * as unary from "./unary.ts";
 
@@ -22,9 +24,10 @@ const { add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge } = binary;
 const { neg, abs, sign, exp, log, log1p, sqrt, rsqrt, square, reciprocal, sin, cos, erf, isfinite, logicalNot, to } =
   unary;
 const { relu, leakyRelu, elu, gelu, silu, softplus, sigmoid, tanh, clamp } = unary;
-const { sum, mean, variance, std, prod, max, min, argmax, argmin, norm, logsumexp, cumsum } = reduce;
-const { reshape, flatten, permute, transpose, t, squeeze, unsqueeze, narrow, slice, flip, split, chunk, pad } =
-  movement;
+const { sum, mean, prod, max, min, argmax, argmin } = reduce;
+const { variance, std, norm, logsumexp, cumsum } = statistics;
+const { reshape, flatten, permute, transpose, t, squeeze, unsqueeze, narrow, slice, flip } = movement;
+const { split, chunk, pad } = joining;
 const { contiguous, clone, detach } = movement;
 
 /** Ops whose first argument becomes `this`. */
@@ -163,10 +166,10 @@ const own: OwnMethods & ThisType<Tensor> = {
     backward(this as unknown as Tensor, gradient, options);
   },
   cat(others, dim) {
-    return movement.cat([this as unknown as Tensor, ...others], dim);
+    return joining.cat([this as unknown as Tensor, ...others], dim);
   },
   stack(others, dim) {
-    return movement.stack([this as unknown as Tensor, ...others], dim);
+    return joining.stack([this as unknown as Tensor, ...others], dim);
   },
   einsum(equation, ...others) {
     return einsum(equation, this as unknown as Tensor, ...others);

@@ -3,7 +3,8 @@ import { defineOp, type Op } from "../autograd/op.ts";
 import { zeros } from "../tensor/create.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
-import { cat, reshape } from "./movement.ts";
+import { cat } from "./joining.ts";
+import { reshape } from "./movement.ts";
 
 interface Cut {
   readonly dim: number;

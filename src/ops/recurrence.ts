@@ -8,7 +8,6 @@ import { contiguous, copyInto, fill } from "../tensor/copy.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { linear } from "./linear.ts";
 import { runMatmul } from "./matmul-kernels.ts";
-import { narrow, squeeze } from "./movement.ts";
 import { type Cell, GATES, type State, unroll } from "./unroll.ts";
 
 interface Attrs {
@@ -116,23 +115,24 @@ const recurrenceOp: Op<Attrs, Tensor[]> = defineOp<Attrs, Tensor[]>({
     }
     ctx.save(weight, gates, hidden, cells, ...(attrs.cell === "gru" ? [x] : []));
     const last = at.after(at.order[attrs.time - 1] as number);
-    return [at.states(hidden, at.after(0)), ...(c ? [at.state(cells, last)] : [])];
+    return [at.states(hidden, at.after(0)), at.state(hidden, last), ...(c ? [at.state(cells, last)] : [])];
   },
-  backward(ctx, gradOutput: Tensor | undefined, gradCell: Tensor | undefined) {
+  backward(ctx, gradOutput: Tensor | undefined, ...gradEnds: (Tensor | undefined)[]) {
     const at = new Layout(ctx.attrs);
     const carry = empty(ctx.device, [2, at.stride]);
     fill(carry, 0);
-    if (gradCell) copyInto(at.state(carry, 1), gradCell);
+    for (const [i, g] of gradEnds.entries()) if (g) copyInto(at.state(carry, i), g);
     const gradGates = empty(ctx.device, [at.attrs.time, at.gateStride]);
     const gradInputs = ctx.attrs.cell === "gru" ? empty(ctx.device, gradGates.shape) : gradGates;
     goBack(ctx, at, gradOutput, { carry, gradGates, gradInputs });
     const gradX = ctx.needs[0] ? at.allGates(gradInputs) : undefined;
-    return [gradX, ...weightGradients(ctx, at, gradGates), at.state(carry, 0), at.state(carry, 1)];
+    const gradStart = [0, 1].map((i) => (ctx.needs[3 + i] ? at.state(carry, i) : undefined));
+    return [gradX, ...weightGradients(ctx, at, gradGates), ...gradStart];
   },
   composed([x, weight, bias, h, c]: RecurrenceInputs, { cell, reverse }) {
     const project = (one: Tensor) => linear(one, weight, bias);
-    const [output, state] = unroll(cell, x, { h, ...(c && { c }) }, { project }, reverse);
-    return state.c ? [output, state.c] : [output];
+    const [output, last] = unroll(cell, x, { h, ...(c && { c }) }, { project }, reverse);
+    return [output, last.h, ...(last.c ? [last.c] : [])];
   },
 });
 
@@ -203,7 +203,7 @@ export function recurrence(
 ): [Tensor, State] {
   const [time, batch] = x.shape as [number, number];
   const width = weight.shape[1] as number;
-  const [output, last] = recurrenceOp([x, weight, bias, h, c], { cell, reverse, time, batch, width });
-  const end = squeeze(narrow(output as Tensor, 0, reverse ? 0 : time - 1, 1), 0);
-  return [output as Tensor, { h: end, ...(last && { c: last }) }];
+  const results = recurrenceOp([x, weight, bias, h, c], { cell, reverse, time, batch, width });
+  const [output, lastH, lastC] = results as [Tensor, Tensor, Tensor | undefined];
+  return [output, { h: lastH, ...(lastC && { c: lastC }) }];
 }

@@ -10,8 +10,8 @@ import { contiguous } from "../tensor/copy.ts";
 import { normalDim } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { sub } from "./binary.ts";
-import { logsumexp } from "./reduce.ts";
 import { checkFloat, rowLaunch, twin } from "./rows.ts";
+import { logsumexp } from "./statistics.ts";
 import { exp } from "./unary.ts";
 
 interface Attrs {

@@ -1,7 +1,7 @@
 /** Recurrent layers step by step, in plain differentiable operations: any cell, with or without norms. */
 import type { Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
-import { stack } from "./movement.ts";
+import { stack } from "./joining.ts";
 import { pieces, unbind } from "./pieces.ts";
 import { relu, sigmoid, tanh } from "./unary.ts";
 

@@ -25,7 +25,10 @@ it("gradients accumulated over unequal parts are those of the whole batch", asyn
     loss.div(10).backward();
   }
   for (const [i, parameter] of whole.parameters().entries()) {
-    const [a, b] = [await (parameter.grad as Tensor).data(), await (parts.parameters()[i]?.grad as Tensor).data()];
+    const [a, b] = [
+      await (parameter.grad as Tensor).data(),
+      await ((parts.parameters()[i] as Tensor).grad as Tensor).data(),
+    ];
     // Rounding of ten terms: the parts differ by 7/10 and 3/10 where counts are ignored.
     a.forEach((value, k) => {
       expect(Math.abs(value - (b[k] as number))).toBeLessThan(1e-6 + 1e-5 * Math.abs(value));

@@ -1,6 +1,7 @@
 /** The device of a test file. Without an adapter it throws: a suite that computed nothing must not pass. */
 import { afterAll, afterEach } from "vitest";
-import { type Device, type InitOptions, init } from "../../src/gpu/device.ts";
+import { type Device } from "../../src/gpu/device.ts";
+import { type InitOptions, init } from "../../src/gpu/init.ts";
 
 /**
  * `const device = await testDevice()` at the top of a test file: the default device until the file ends. After each

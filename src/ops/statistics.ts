@@ -1,0 +1,101 @@
+/** What is made of reductions: variance, norm, logsumexp, running sums. */
+import { noGrad } from "../autograd/mode.ts";
+import { defineOp } from "../autograd/op.ts";
+import { check, checkKeys, DtypeError, expected } from "../errors.ts";
+import { strideGroups } from "../gpu/grid.ts";
+import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
+import { contiguous } from "../tensor/copy.ts";
+import { scope } from "../tensor/scope.ts";
+import { normalDim, normalDims, sizeOf } from "../tensor/shape.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+import { add, div, mul, sub, where } from "./binary.ts";
+import { isFloat } from "./dtype.ts";
+import { flip } from "./movement.ts";
+import { type Dim, finish, max, mean, type ReduceOptions, sum } from "./reduce.ts";
+import { exp, isfinite, log, sqrt, square } from "./unary.ts";
+
+export interface VarianceOptions extends ReduceOptions {
+  /** The divisor is n - correction. Default 1 (Bessel's). */
+  correction?: number;
+}
+
+/** Variance: mean square of the centred values, over n - correction. */
+export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
+  checkKeys("var", options, ["keepdim", "correction"]);
+  const { keepdim = false, correction = 1 } = options;
+  const dims = normalDims("var", dim, x.ndim);
+  const count = sizeOf(dims.map((d) => x.shape[d] as number));
+  return scope(() => {
+    const centred = sub(x, mean(x, dims, { keepdim: true }));
+    return mul(sum(square(centred), dims, { keepdim }), 1 / Math.max(0, count - correction));
+  });
+}
+
+/** Standard deviation: the root of `var`. */
+export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor =>
+  scope(() => sqrt(variance(x, dim, options)));
+
+const normOp = defineOp<{ dims: readonly number[] }>({
+  name: "norm",
+  forward(ctx, [x]: [Tensor], { dims }) {
+    const y = noGrad(() => scope(() => sqrt(sum(square(x), dims, { keepdim: true }))));
+    ctx.save(x, y);
+    return y;
+  },
+  backward(ctx, g: Tensor) {
+    const [x, y] = ctx.saved as [Tensor, Tensor];
+    return mul(x, div(g, where(y, y, 1)));
+  },
+});
+
+/** The Euclidean norm; its gradient at 0 is 0. */
+export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  checkKeys("norm", options, ["keepdim"]);
+  check(isFloat(x.dtype), DtypeError, () => expected("norm", "x", "a float tensor", x.dtype));
+  const dims = normalDims("norm", dim, x.ndim);
+  return finish(normOp([x], { dims }), x, dims, options.keepdim);
+}
+
+/** log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
+export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
+  checkKeys("logsumexp", options, ["keepdim"]);
+  const dims = normalDims("logsumexp", dim, x.ndim);
+  if (dims.some((d) => x.shape[d] === 0)) return log(sum(exp(x), dims, options));
+  return scope(() => {
+    const top = detachedMax(x, dims);
+    const total = log(sum(exp(sub(x, top)), dims, { keepdim: true }));
+    return finish(add(total, top), x, dims, options.keepdim);
+  });
+}
+
+/** The largest values, 0 where they are infinite, outside the graph. */
+function detachedMax(x: Tensor, dims: readonly number[]): Tensor {
+  return noGrad(() => {
+    const top = max(x, dims, { keepdim: true });
+    return where(isfinite(top), top, 0);
+  });
+}
+
+const cumsumOp = defineOp<{ dim: number }>({
+  name: "cumsum",
+  forward(ctx, [x]: [Tensor], { dim }) {
+    const y = empty(ctx.device, x.shape, x.dtype === "bool" ? "i32" : x.dtype);
+    const inner = sizeOf(x.shape.slice(dim + 1));
+    const length = x.shape[dim] as number;
+    const lines = length === 0 ? 0 : x.size / length;
+    ctx.device.run(
+      cumsumShader,
+      { x: ctx.temporary(contiguous(x)).binding, y: y.binding, lines, length, inner },
+      strideGroups(ctx.device, lines),
+      { INTEGER: !isFloat(x.dtype) },
+    );
+    return y;
+  },
+  backward: (ctx, g: Tensor) => flip(cumsum(flip(g, ctx.attrs.dim), ctx.attrs.dim), ctx.attrs.dim),
+});
+
+/** Running sums along `dim`; of bools an i32. */
+export function cumsum(x: Tensor, dim: number): Tensor {
+  if (x.ndim === 0) return mul(x, 1);
+  return cumsumOp([x], { dim: normalDim("cumsum", dim, x.ndim) });
+}
