@@ -14,8 +14,8 @@ const RATES: Record<OptimizerName, number> = {
   rmsprop: 0.001,
   adam: 0.002,
   adamw: 0.002,
-  diagonalNewton: 0.05,
-  shampoo: 0.05,
+  diagonalNewton: 0.003,
+  shampoo: 0.002,
   muon: 0.02,
 };
 const FACTORS = [

@@ -33,7 +33,8 @@ export interface RaceConfig {
 
 export type RaceRequest =
   | { type: "open"; data: string }
-  | { type: "start"; race: RaceConfig; running: boolean }
+  /** `id` comes back with `started`: reports between the two are about an earlier race. */
+  | { type: "start"; id: number; race: RaceConfig; running: boolean }
   | { type: "run" }
   | { type: "pause" }
   | { type: "step"; count: number }
@@ -43,7 +44,7 @@ export type RaceRequest =
 export type RaceReport =
   | CommonReport
   | { type: "loaded"; trainImages: number; testImages: number }
-  | { type: "started"; parameters: number }
+  | { type: "started"; id: number; parameters: number }
   /** Mean loss of each batch since the last report, per run; `step` counts the steps done. */
   | { type: "losses"; step: number; losses: Float32Array[]; stepsPerSecond: number }
   /** Share of the test images that each run gets right. */
@@ -71,17 +72,20 @@ export interface Distribution {
 export type SurfaceName = "quadratic" | "rosenbrock" | "saddle";
 
 export type SurfaceRequest =
-  | {
-      type: "start";
-      surface: SurfaceName;
-      condition: number;
-      from: [number, number];
-      runs: SurfaceRun[];
-      steps: number;
-    }
+  | ({ type: "start" } & WalkConfig)
   | { type: "run" }
   | { type: "pause" }
   | { type: "step"; count: number };
+
+export interface WalkConfig {
+  /** As in a race. */
+  id: number;
+  surface: SurfaceName;
+  condition: number;
+  from: [number, number];
+  runs: SurfaceRun[];
+  steps: number;
+}
 
 export interface SurfaceRun {
   optimizer: OptimizerName;
@@ -90,7 +94,7 @@ export interface SurfaceRun {
 
 export type SurfaceReport =
   | CommonReport
-  | { type: "started" }
+  | { type: "started"; id: number }
   /** New points (x, y, x, y, ...) of every run's way. */
   | { type: "points"; step: number; points: Float32Array[] }
   | { type: "finished"; step: number };

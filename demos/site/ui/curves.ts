@@ -22,6 +22,13 @@ export class Curves {
     if (this.x.length > MOST_POINTS) this.#halve();
   }
 
+  /** Forgets all points beyond `x`. */
+  cutAfter(x: number): void {
+    const count = this.x.filter((one) => one <= x).length;
+    for (const line of [this.x, ...this.y]) line.length = count;
+    this.#pending = [];
+  }
+
   /** In the form of uPlot. */
   get columns(): [number[], ...(number | null)[][]] {
     return [this.x, ...this.y];

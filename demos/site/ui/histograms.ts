@@ -42,7 +42,6 @@ export class Histograms {
   reset(names: readonly string[]): void {
     this.#names = names;
     this.#snapshots = [];
-    this.#shape = "";
   }
 
   add(step: number, layers: LayerDistributions[]): void {

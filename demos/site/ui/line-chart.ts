@@ -34,6 +34,11 @@ export class LineChart {
     );
   }
 
+  /** Forgets what came after a step that training goes back to. */
+  cutAfter(step: number): void {
+    this.curves.cutAfter(step);
+  }
+
   add(step: number, values: readonly number[]): void {
     this.curves.add(step, values);
     this.chart.show(() => this.curves.columns);

@@ -10,6 +10,9 @@ import { Toolbar } from "./toolbar.ts";
 /** Loss of a guess among ten digits: ln 10 nats. Curves far above it are cut off. */
 const GUESS = Math.log(10);
 
+/** Reports that mean nothing to a race that has not begun. */
+const ABOUT_A_RACE = new Set<RaceReport["type"]>(["losses", "accuracy", "distributions", "finished", "recovered"]);
+
 type Handlers = { [K in RaceReport["type"]]?: (report: Extract<RaceReport, { type: K }>) => void };
 
 export interface RaceViewOptions {
@@ -37,6 +40,9 @@ export class RaceView {
   #results: Results | undefined;
   #config!: RaceConfig;
   #loaded = false;
+  /** The last race that was asked for, and the last one that has begun. */
+  #id = 0;
+  #started = 0;
 
   constructor(options: RaceViewOptions) {
     this.#options = options;
@@ -69,7 +75,7 @@ export class RaceView {
     this.#clear();
     this.#toolbar.running = running;
     this.#toolbar.trouble("");
-    if (this.#loaded) this.post({ type: "start", race: this.#config, running });
+    if (this.#loaded) this.post({ type: "start", id: ++this.#id, race: this.#config, running });
   }
 
   #clear(): void {
@@ -90,6 +96,7 @@ export class RaceView {
   }
 
   #take(report: RaceReport): void {
+    if (ABOUT_A_RACE.has(report.type) && this.#started !== this.#id) return;
     this.#options.onReport?.(report);
     const handler = this.#handlers[report.type] as ((report: RaceReport) => void) | undefined;
     handler?.(report);
@@ -104,7 +111,10 @@ export class RaceView {
       this.#loaded = true;
       this.restart(this.#options.autostart ?? true);
     },
-    started: ({ parameters }) => this.#toolbar.status(`${parameters.toLocaleString("en")} parameters in all; step 0`),
+    started: ({ id, parameters }) => {
+      this.#started = id;
+      this.#toolbar.status(`${parameters.toLocaleString("en")} parameters in all; step 0`);
+    },
     losses: (report) => this.#takeLosses(report),
     accuracy: ({ step, accuracy }) => {
       const percent = accuracy.map((share) => 100 * share);
@@ -117,8 +127,11 @@ export class RaceView {
     distributions: ({ step, layers }) => this.#histograms?.add(step, layers),
     finished: ({ step }) => this.#end(`Done: ${step} steps`),
     lost: ({ reason }) => this.#toolbar.trouble(`The GPU device was lost (${reason}). Getting a new one …`),
-    recovered: ({ step }) =>
-      this.#toolbar.trouble(`The GPU device was lost; training went on from the checkpoint of step ${step}.`),
+    recovered: ({ step }) => {
+      this.#loss?.cutAfter(step);
+      this.#accuracy?.cutAfter(step);
+      this.#toolbar.trouble(`The GPU device was lost; training went on from the checkpoint of step ${step}.`);
+    },
     failed: ({ message }) => {
       this.#end("Stopped");
       this.#toolbar.trouble(message);

@@ -36,6 +36,8 @@ export class SurfaceView {
   readonly #table = el("div", { className: "wide" });
   #chart: SurfaceChart | undefined;
   #results: Results | undefined;
+  #id = 0;
+  #started = 0;
   #available: readonly OptimizerName[];
 
   constructor(available: readonly OptimizerName[]) {
@@ -106,16 +108,20 @@ export class SurfaceView {
     this.#results = new Results(names, ["loss"]);
     this.#table.replaceChildren(this.#results.table);
     this.#toolbar.running = running;
+    this.#toolbar.status("Step 0");
     this.#post({ type: "pause" });
     const condition = this.#conditionNumber;
-    this.#post({ type: "start", surface: this.#name, condition, from: surface.start, runs, steps: STEPS });
+    const id = ++this.#id;
+    this.#post({ type: "start", id, surface: this.#name, condition, from: surface.start, runs, steps: STEPS });
     if (running) this.#post({ type: "run" });
   }
 
   #take(report: SurfaceReport): void {
+    const isOld = (report.type === "points" || report.type === "finished") && this.#started !== this.#id;
+    if (isOld) return;
     switch (report.type) {
       case "started":
-        this.#toolbar.status("Step 0");
+        this.#started = report.id;
         break;
       case "points":
         this.#chart?.add(report.points);

@@ -9,7 +9,8 @@ const DIGITS = 10;
 /** What training needs of an optimizer, whatever its options. */
 export interface Stepper {
   zeroGrad(): void;
-  step(): void;
+  /** `lossFn` is for those that look at the curvature too. */
+  step(lossFn: () => Tensor): void;
   dispose(): void;
   stateDict(): object;
   loadStateDict(state: object): unknown;

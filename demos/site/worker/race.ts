@@ -119,9 +119,10 @@ export class Race {
 /** Forward, backward and update; gives the loss. */
 function trained({ model, optimizer }: Entry, x: Tensor, y: Tensor): Tensor {
   optimizer.zeroGrad();
-  const loss = nn.crossEntropy(model.forward(x), y);
+  const lossFn = () => nn.crossEntropy(model.forward(x), y);
+  const loss = lossFn();
   loss.backward();
-  optimizer.step();
+  optimizer.step(lossFn);
   return loss.detach();
 }
 

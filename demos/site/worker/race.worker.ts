@@ -77,7 +77,7 @@ class Session {
     report(opened.report);
   }
 
-  async #start({ race: config, running }: Extract<RaceRequest, { type: "start" }>): Promise<void> {
+  async #start({ id, race: config, running }: Extract<RaceRequest, { type: "start" }>): Promise<void> {
     this.#race?.dispose();
     this.#race = undefined;
     this.#race = new Race(config, this.#digits);
@@ -85,7 +85,7 @@ class Session {
     this.#owed = 0;
     this.#checkpoint = undefined;
     this.#pace.reset();
-    report({ type: "started", parameters: this.#race.parameters });
+    report({ type: "started", id, parameters: this.#race.parameters });
     await this.#showDistributions(this.#race);
     this.#testing.reset();
   }

@@ -1,6 +1,6 @@
-/** Walks optimizers over surfaces of two parameters; all of them take a stretch of steps in one replayed capture. */
-import { type Captured, capture, DeviceLostError, stack, type Tensor, tensor } from "gradwell";
-import type { SurfaceReport, SurfaceRequest } from "../shared/protocol.ts";
+/** Walks optimizers over surfaces of two parameters; one captured function is one step of all of them. */
+import { type Captured, capture, DeviceLostError, stack, type Tensor, tensor, zeros } from "gradwell";
+import type { SurfaceReport, SurfaceRequest, WalkConfig } from "../shared/protocol.ts";
 import { messageOf, openDevice } from "./gpu.ts";
 import { serve } from "./mailbox.ts";
 import { buildOptimizer, type Stepper } from "./nets.ts";
@@ -9,8 +9,6 @@ import { lossOf } from "./surfaces.ts";
 /** Steps between two reads. */
 const STRETCH = 10;
 
-type Start = Extract<SurfaceRequest, { type: "start" }>;
-
 const report = (message: SurfaceReport): void => postMessage(message);
 
 class Walk {
@@ -18,27 +16,30 @@ class Walk {
   readonly steps: number;
   readonly #points: Tensor[];
   readonly #optimizers: Stepper[];
-  readonly #stretches: Captured<[number], Tensor>;
+  readonly #stepOnce: Captured<[], Tensor>;
+  /** The points of the steps since the last read. */
+  readonly #places: Tensor;
 
-  constructor({ surface, condition, from, runs, steps }: Start) {
+  constructor({ surface, condition, from, runs, steps }: WalkConfig) {
     this.steps = steps;
     this.#points = runs.map(() => tensor(from, { requiresGrad: true }));
     this.#optimizers = runs.map(({ optimizer, lr }, i) => buildOptimizer(optimizer, [this.#points[i]!], lr));
-    this.#stretches = capture((count: number) => {
-      const places: Tensor[] = [];
-      for (let i = 0; i < count; i++) {
-        for (const optimizer of this.#optimizers) optimizer.zeroGrad();
-        for (const point of this.#points) lossOf(surface, condition, point).backward();
-        for (const optimizer of this.#optimizers) optimizer.step();
-        places.push(stack(this.#points.map((point) => point.detach().clone())));
-      }
-      return stack(places);
+    this.#places = zeros([STRETCH, runs.length, 2]);
+    this.#stepOnce = capture(() => {
+      this.#optimizers.forEach((optimizer, i) => {
+        const lossFn = () => lossOf(surface, condition, this.#points[i]!);
+        optimizer.zeroGrad();
+        lossFn().backward();
+        optimizer.step(lossFn);
+      });
+      return stack(this.#points.map((point) => point.detach()));
     });
   }
 
   /** The next points (x, y, x, y, ...) of every path. */
   async go(count: number): Promise<Float32Array[]> {
-    const values = await this.#stretches(count).data();
+    for (let i = 0; i < count; i++) this.#places.narrow(0, i, 1).copy_(this.#stepOnce().unsqueeze(0));
+    const values = await this.#places.data();
     const runs = this.#points.length;
     this.step += count;
     return this.#points.map((_, run) =>
@@ -47,14 +48,15 @@ class Walk {
   }
 
   dispose(): void {
-    this.#stretches.dispose();
+    this.#stepOnce.dispose();
+    this.#places.dispose();
     for (const optimizer of this.#optimizers) optimizer.dispose();
     for (const point of this.#points) point.dispose();
   }
 }
 
 class Session {
-  #start: Start | undefined;
+  #start: WalkConfig | undefined;
   #walk: Walk | undefined;
   #running = false;
   #owed = 0;
@@ -67,7 +69,7 @@ class Session {
         this.#walk?.dispose();
         this.#start = request;
         this.#walk = new Walk(request);
-        return report({ type: "started" });
+        return report({ type: "started", id: request.id });
       case "run":
         this.#running = true;
         return;
@@ -96,7 +98,7 @@ class Session {
     this.#opened = false;
     await this.#open();
     this.#walk = new Walk(this.#start);
-    report({ type: "started" });
+    report({ type: "started", id: this.#start.id });
   }
 
   async #round(walk: Walk): Promise<void> {
