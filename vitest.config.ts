@@ -3,8 +3,11 @@ import { defaultClientConditions, defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 import { chromium } from "./test/support/chromium.ts";
 
-/** Test files that run in both: what they import must not know Node. */
-const inBoth: string[] = [];
+/** Folders whose tests run in both: what they import must not know Node. */
+const rooms = ["autograd", "capture", "nn", "ops", "optim", "tensor", "testing"];
+/** Slow, and made of operations that the others have tested there. */
+const slowRooms = process.env.GRADWELL_TEST_ALL === "1" ? ["curvature", "properties"] : [];
+const inBoth = [...rooms, ...slowRooms].map((room) => `test/${room}/**/*.test.ts`);
 
 /** The package by its own name, as its users see it. */
 const alias = {

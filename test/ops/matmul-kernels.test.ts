@@ -11,7 +11,7 @@ const device = await testDevice();
 const SIZES = [0, 1, 2, 3, 15, 16, 17, 31, 33, 63, 65, 127, 129, 535];
 const TRANSPOSES = [false, true].flatMap((transA) => [false, true].map((transB) => ({ transA, transB })));
 /** Every kernel in full; else only those for the adapter at hand. */
-const EVERYTHING = process.env.GRADWELL_TEST_ALL === "1";
+const EVERYTHING = globalThis.process?.env.GRADWELL_TEST_ALL === "1";
 
 /** What a case is made of; the buffers are filled with random numbers. */
 type Case = Omit<Matmul, "a" | "b" | "c" | "bias" | "saved" | "biasGrad"> & {
