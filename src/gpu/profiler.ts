@@ -44,8 +44,7 @@ class Timer implements PassTimer {
   }
 
   pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor {
-    const bytes = slices.reduce((sum, slice) => sum + slice.size, 0);
-    this.samples.push({ kernel: kernel.label, flops: flopsOf(kernel, words, at), bytes });
+    this.samples.push({ kernel: kernel.label, flops: flopsOf(kernel, words, at), bytes: bytesOf(kernel, slices) });
     const first = (this.samples.length - 1) * 2;
     if (!this.#device.features.timestamps) return { label: kernel.label };
     if (first % QUERIES === 0) this.sets.push(this.#device.gpu.createQuerySet({ type: "timestamp", count: QUERIES }));
@@ -76,6 +75,14 @@ class Timer implements PassTimer {
     for (const one of [resolved, staging, ...this.sets]) one.destroy();
     return this.samples.map((_, i) => Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)));
   }
+}
+
+/** Every bound buffer once; a gather reads of its source only what it writes. */
+function bytesOf(kernel: Kernel, slices: readonly BufferSlice[]): number {
+  const { name, bindings } = kernel.shader;
+  const written = slices.filter((_, i) => bindings[i]?.access === "read_write");
+  const counted = name.startsWith("gather") ? [...written, ...written] : slices;
+  return counted.reduce((sum, slice) => sum + slice.size, 0);
 }
 
 /** Products are known by their params M, N and K. */
