@@ -21,9 +21,10 @@ const cutOp: Op<Cut, Tensor[]> = defineOp<Cut, Tensor[]>({
       return piece;
     });
   },
+  // What comes last may be missing from the list altogether.
   backward: ({ device, attrs }, ...gradients: (Tensor | undefined)[]) =>
     cat(
-      gradients.map((g, i) => g ?? zeros(attrs.shapes[i] as Shape, { device })),
+      attrs.shapes.map((shape, i) => gradients[i] ?? zeros(shape, { device })),
       attrs.dim,
     ),
 });

@@ -1,9 +1,6 @@
 /** RNN, LSTM and GRU: PyTorch's values and training runs, states, and what is refused. */
 import { describe, expect, it } from "vitest";
 import { nn, noGrad, randn, scope, type Tensor, tensor, zeros } from "../../src/index.ts";
-import { recurrence } from "../../src/ops/recurrence.ts";
-import type { Cell } from "../../src/ops/unroll.ts";
-import { gradgradcheck } from "../../src/testing/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { golden } from "../support/golden.ts";
@@ -24,25 +21,6 @@ describe("ten steps of training: every loss and every gradient", async () => {
   const cases = await golden("trajectory_recurrent");
   it.each(cases)("$name", (one) => checkTrajectory(one, classify, { rtol: 5e-5, atol: 1e-5 }, classifierOf));
   it.each(cases)("$name, eager and captured", (one) => expectSameBits(one, classify, classifierOf));
-});
-
-describe("second derivatives, through the steps in plain operations", () => {
-  it.each<[Cell, number, boolean]>([
-    ["tanh", 1, false],
-    ["lstm", 4, true],
-    ["gru", 3, false],
-  ])("%s", async (cell, gates, reverse) => {
-    const isLstm = cell === "lstm";
-    const f = (x: Tensor, weight: Tensor, bias: Tensor, h: Tensor, c: Tensor) => {
-      const [output, end] = recurrence(cell, x, weight, bias, { h, ...(isLstm && { c }) }, reverse);
-      return [output, end.h, end.c ?? c.mul(c)];
-    };
-    const inputs = [randn([2, 1, 2 * gates]), randn([2 * gates, 2]), randn([2 * gates]), randn([1, 2]), randn([1, 2])];
-    await gradgradcheck(
-      (...all: Tensor[]) => (f as (...all: Tensor[]) => Tensor[])(...all).reduce((a, b) => a.sum().add(b.sum())),
-      inputs,
-    );
-  });
 });
 
 describe("states", () => {
