@@ -86,7 +86,7 @@ function stepOf(work: Work, inputs: Arrays): Step {
     case "mlp":
       return mlpStep(work, inputs);
     case "add": {
-      const [a, b] = [tf.tensor(inputs.a), tf.tensor(inputs.b)];
+      const [a, b] = [onDevice(tf.tensor(inputs.a)), tf.tensor(inputs.b)];
       return {
         run() {
           let y = a;
@@ -96,6 +96,18 @@ function stepOf(work: Work, inputs: Arrays): Step {
         dispose: () => tf.dispose([a, b]),
       };
     }
+  }
+}
+
+/** Small operations on values that are still on the CPU are done there; in training, values come from the device. */
+function onDevice(x: TfTensor): TfTensor {
+  if (tf.getBackend() !== "webgpu") return x;
+  tf.env().set("WEBGPU_CPU_FORWARD", false);
+  try {
+    return tf.tidy(() => x.add(0));
+  } finally {
+    tf.env().set("WEBGPU_CPU_FORWARD", true);
+    x.dispose();
   }
 }
 
