@@ -12,7 +12,11 @@ import { expectSameBits } from "../support/same-bits.ts";
 
 await testDevice();
 
-await goldenSuite("layers_attention", { ops: ["nn.scaledDotProductAttention", "nn.embedding"], rtol: 1e-5, atol: 2e-6 });
+await goldenSuite("layers_attention", {
+  ops: ["nn.scaledDotProductAttention", "nn.embedding"],
+  rtol: 1e-5,
+  atol: 2e-6,
+});
 
 describe("ten AdamW steps of a transformer: every loss and every gradient", async () => {
   const nextToken = (model: nn.Module, { x, y }: Record<string, Tensor>) =>
