@@ -1,6 +1,6 @@
 /** The device of a test file. Without an adapter it throws: a suite that computed nothing must not pass. */
 import { afterAll, afterEach } from "vitest";
-import { type Device } from "../../src/gpu/device.ts";
+import type { Device } from "../../src/gpu/device.ts";
 import { type InitOptions, init } from "../../src/gpu/init.ts";
 
 /**
