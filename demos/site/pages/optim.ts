@@ -1,6 +1,6 @@
 /** Optimizers: paths over surfaces of two parameters, then a race on digits. */
 import { OPTIMIZERS, type OptimizerName, WIDTHS } from "../shared/settings.ts";
-import { BATCH_SIZES, Controls, same } from "../ui/controls.ts";
+import { BATCH_SIZES, Controls, named, same } from "../ui/controls.ts";
 import { mount } from "../ui/dom.ts";
 import { frame, hasWebGpu } from "../ui/page.ts";
 import { RaceView } from "../ui/race-view.ts";
@@ -15,7 +15,7 @@ const RATES: Record<OptimizerName, number> = {
   adam: 0.002,
   adamw: 0.002,
   diagonalNewton: 0.003,
-  shampoo: 0.002,
+  shampoo: 0.005,
   muon: 0.02,
 };
 const FACTORS = [
@@ -26,10 +26,19 @@ const FACTORS = [
   ["10", "ten times those listed"],
 ] as const;
 
+const FIRST_ORDER: OptimizerName[] = ["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"];
+const PRECONDITIONED: OptimizerName[] = ["adamw", "diagonalNewton", "shampoo", "muon"];
+const GROUPS = {
+  all: "all",
+  first: "by gradients alone",
+  preconditioned: "AdamW and preconditioned",
+} as const;
+
 frame();
 if (await hasWebGpu()) {
   const controls = new Controls(
     [
+      { name: "compare", label: "Optimizers", options: named(GROUPS), value: "all" },
       { name: "factor", label: "Learning rates", options: FACTORS, value: "1" },
       { name: "hidden", label: "Hidden layers", options: same(WIDTHS), value: "256,128" },
       { name: "batch", label: "Batch size", options: BATCH_SIZES, value: "128" },
@@ -37,10 +46,15 @@ if (await hasWebGpu()) {
     ],
     () => view.restart(),
   );
-  let available: OptimizerName[] = ["sgd", "momentum", "adagrad", "rmsprop", "adam", "adamw"];
+  let available = FIRST_ORDER;
+  const chosen = () => {
+    const group = controls.value("compare");
+    const wanted = group === "first" ? FIRST_ORDER : group === "preconditioned" ? PRECONDITIONED : available;
+    return available.filter((name) => wanted.includes(name));
+  };
   const rate = (name: OptimizerName) => Number((RATES[name] * controls.number("factor")).toPrecision(2));
   const config = () => ({
-    runs: available.map((optimizer) => ({
+    runs: chosen().map((optimizer) => ({
       label: `${OPTIMIZERS[optimizer]}, lr ${rate(optimizer)}`,
       init: "heNormal" as const,
       norm: "none" as const,
@@ -55,8 +69,11 @@ if (await hasWebGpu()) {
     distributions: false,
   });
   const onDevice = ({ isSoftware, optimizers }: { isSoftware: boolean; optimizers: OptimizerName[] }) => {
-    if (isSoftware) controls.suggest("hidden", "64,32");
     available = optimizers;
+    if (isSoftware) {
+      controls.suggest("hidden", "64,32");
+      controls.suggest("compare", "first");
+    }
     if (!mount("surface").hasChildNodes()) mount("surface").append(new SurfaceView(optimizers).element);
   };
   const view = new RaceView({ controls, config, onDevice, autostart: false });

@@ -75,7 +75,9 @@ export class RaceView {
     this.#clear();
     this.#toolbar.running = running;
     this.#toolbar.trouble("");
-    if (this.#loaded) this.post({ type: "start", id: ++this.#id, race: this.#config, running });
+    if (!this.#loaded) return;
+    this.#toolbar.status("Step 0");
+    this.post({ type: "start", id: ++this.#id, race: this.#config, running });
   }
 
   #clear(): void {

@@ -30,5 +30,12 @@ it("optimizers: paths over three surfaces, then digits", async () => {
   await page.locator(".race").getByRole("button", { name: "Train" }).click();
   await reachStep(page, 60);
   await expect.poll(async () => Math.max(...(await column(page, 1))), { timeout: 30_000 }).toBeGreaterThan(80);
+
+  await page.getByLabel("Optimizers").selectOption("preconditioned");
+  await reachStep(page, 5);
+  const early = await column(page, 0);
+  expect(early).toHaveLength(4);
+  await reachStep(page, 40);
+  for (const [i, loss] of (await column(page, 0)).entries()) expect(loss).toBeLessThan(early[i]!);
   await shoot(visited, "optim");
 });
