@@ -81,7 +81,7 @@ export class MultiheadAttention extends Module {
   }
 
   /**
-   * [output, weights]: output like query; weights (N, L, S), by head (N, numHeads, L, S), or null without `needWeights`.
+   * `[output, weights]`: output like query; weights (N, L, S), by head (N, numHeads, L, S), or null without `needWeights`.
    * query (N, L, embedDim), key and value (N, S, embedDim) with batchFirst, (L, N, embedDim) and (S, N, embedDim)
    * without; all three may lack the batch.
    */

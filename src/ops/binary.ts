@@ -155,7 +155,8 @@ const select = defineOp<Operands & { shape: Shape }>({
     const result = both ? "f32" : promote(operands);
     ctx.save(condition);
     const compute = computeType(result);
-    const wgsl = compute === "f32" ? "select(c, b, a != 0.0)" : `select(c, b, a != ${compute}(0))`;
+    const chosen = `select(c, b, a != ${compute}(0))`;
+    const wgsl = result === "bool" ? `${chosen} != 0u` : chosen;
     return runElementwise(ctx.device, { name: "where", wgsl, compute, result }, [condition, ...operands], shape);
   },
   backward(ctx, g: Tensor) {

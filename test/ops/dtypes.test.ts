@@ -52,6 +52,13 @@ describe("promotion", () => {
     ["i32 ** 3", () => pow(i32([-2, 3]), 3), ["i32", -8, 27]],
     ["eq of i32", () => eq(i32([2 ** 24 + 1]), i32([2 ** 24])), ["bool", 0]],
     ["where of i32", () => where(tensor([true, false]), i32([2 ** 24 + 1, 1]), 7), ["i32", 2 ** 24 + 1, 7]],
+    ["u32 ** 3", () => pow(u32([2, 1625]), 3), ["u32", 8, 1625 ** 3 % 2 ** 32]],
+    ["bool ** i32", () => pow(tensor([true, false]), i32([2, 2])), ["i32", 1, 0]],
+    [
+      "where of bools",
+      () => where(tensor([true, false]), tensor([true, true]), tensor([false, false])),
+      ["bool", 1, 0],
+    ],
     ["neg i32", () => neg(i32([3])), ["i32", -3]],
     ["relu i32", () => relu(i32([3, -3])), ["i32", 3, 0]],
     ["clamp i32", () => clamp(i32([3, -3, 9]), -1, 5), ["i32", 3, -1, 5]],

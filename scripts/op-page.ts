@@ -1,0 +1,43 @@
+/** Writes docs/operations.md: `npm run docs`. */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { init } from "../src/index.ts";
+import { type OpFacts, opFacts } from "./op-facts.ts";
+
+export const OP_PAGE = fileURLToPath(new URL("../docs/operations.md", import.meta.url));
+
+const HEAD = `# Operations
+
+Written by \`npm run docs\` from the library itself: each operation is run on one of its test cases. Methods of tensors are
+these functions with the tensor as the first argument.
+
+- **Dtypes**: what its value inputs may be. Labels, places and masks are whole numbers or booleans besides.
+- **Backward**, **second**: whether there are gradients, and gradients of gradients.
+- **Recorded as**: the operations that it adds to the graph. *twin*: fused kernels beside the same function in plain
+  operations, which the tests hold together and through which second derivatives go.
+- **Tested against**: the number of cases with PyTorch's values, forward and backward, each on dense, sliced and transposed
+  inputs where that differs; and first and second derivatives by finite differences.
+
+| Operation | Dtypes | Backward | Second | Recorded as | Tested against |
+|---|---|---|---|---|---|
+`;
+
+function row({ name, dtypes, backward, second, recorded, hasTwin, golden, differences }: OpFacts): string {
+  const graph = recorded.length > 0 ? recorded.join(", ") + (hasTwin ? "; twin" : "") : "nothing";
+  const tests = [golden > 0 ? `PyTorch (${golden})` : "", differences ? "differences" : ""].filter(Boolean).join(", ");
+  const mark = (yes: boolean) => (yes ? "yes" : "no");
+  return `| \`${name}\` | ${dtypes.join(" ")} | ${mark(backward)} | ${mark(second)} | ${graph} | ${tests || "its own tests"} |\n`;
+}
+
+export const opPage = async (): Promise<string> => HEAD + (await opFacts()).map(row).join("");
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  const device = await init();
+  if (!device.features.f16) throw new Error(`${device.info.description} has no shader-f16: the table would lack it`);
+  const page = await opPage();
+  // Throws what WebGPU has found wrong.
+  await device.sync();
+  writeFileSync(OP_PAGE, page);
+  await device.close();
+  console.log(`wrote ${OP_PAGE}`);
+}
