@@ -1,6 +1,6 @@
 /** Extreme eigenvalues of the Hessian by Lanczos' method: vectors stay on the GPU, only a small matrix is read. */
 import { noGrad } from "../autograd/mode.ts";
-import { ArgumentError, check, checkKeys, checkNumber } from "../errors.ts";
+import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";
 import { add, div, maximum, mul, sub } from "../ops/binary.ts";
 import { matmul } from "../ops/matmul.ts";
 import { narrow, reshape, t } from "../ops/movement.ts";
@@ -32,6 +32,8 @@ export interface ExtremesOptions {
   preconditioner?: readonly Tensor[];
   /** Added to the Hessian's diagonal before all else. Default 0. */
   damping?: number;
+  /** Another symmetric map in the Hessian's place: `(v) => gaussNewtonProduct(output, loss, params, v)`. */
+  operator?: (v: Tensor[]) => Tensor[];
 }
 
 export interface Extremes {
@@ -63,16 +65,20 @@ export async function extremesOf(
   options: ExtremesOptions,
 ): Promise<Extremes> {
   checkParams(op, params);
-  checkKeys(op, options, ["steps", "preconditioner", "damping"]);
-  const { steps = 30, preconditioner, damping = 0 } = options;
+  checkKeys(op, options, ["steps", "preconditioner", "damping", "operator"]);
+  const { steps = 30, preconditioner, damping = 0, operator } = options;
+  check(operator === undefined || typeof operator === "function", ArgumentError, () =>
+    expected(op, "operator", "a function of a list of tensors", operator),
+  );
   checkSteps(op, "steps", steps);
   checkNumber(op, "damping", damping, 0);
   if (preconditioner) await checkPreconditioner(op, preconditioner, params);
   await assertDeterministic(op, lossFn, params);
   const result = scope(() => {
-    const hessian = new Hessian(op, lossFn, params);
+    const hessian = operator ? undefined : new Hessian(op, lossFn, params);
+    const product = (v: Tensor[]) => operator?.(v) ?? (hessian as Hessian).product(v);
     const scale = preconditioner?.map((one) => noGrad(() => sqrt(one)));
-    return tridiagonalise((v) => damped(hessian, v, scale, damping), params, Math.min(steps, sizeOfAll(params)));
+    return tridiagonalise((v) => damped(product, v, scale, damping), params, Math.min(steps, sizeOfAll(params)));
   });
   return ritz(result);
 }
@@ -90,10 +96,10 @@ async function checkPreconditioner(op: string, preconditioner: readonly Tensor[]
 }
 
 /** P^(1/2) (H + damping) P^(1/2) v. */
-function damped(hessian: Hessian, v: Tensor[], scale: Vector | undefined, damping: number): Tensor[] {
+function damped(apply: (v: Tensor[]) => Tensor[], v: Tensor[], scale: Vector | undefined, damping: number): Tensor[] {
   return noGrad(() => {
     const scaled = scale ? v.map((one, i) => mul(one, scale[i] as Tensor)) : v;
-    const product = hessian.product(scaled);
+    const product = apply(scaled);
     const sums = damping === 0 ? product : product.map((one, i) => add(one, mul(scaled[i] as Tensor, damping)));
     return scale ? sums.map((one, i) => mul(one, scale[i] as Tensor)) : sums;
   });

@@ -86,6 +86,19 @@ it("estimates the Gauss-Newton diagonal of cross entropy from labels it draws it
   );
 });
 
+it("takes another map in the Hessian's place: the Gauss-Newton matrix has no negative eigenvalue", async () => {
+  const { params, output, lossOf, loss } = open(cases[1]!);
+  const operator = (v: Tensor[]) => curvature.gaussNewtonProduct(output, lossOf, params, v);
+  const steps = params.reduce((total, { size }) => total + size, 0);
+  const [hessian, gaussNewton] = [
+    await hessianExtremes(loss, params, { steps }),
+    await hessianExtremes(loss, params, { steps, operator }),
+  ];
+  expect(hessian.min).toBeLessThan(-1e-3);
+  expect(gaussNewton.min).toBeGreaterThan(-1e-5);
+  expect(gaussNewton.max).toBeGreaterThan(0.5 * hessian.max);
+});
+
 it("finds the eigenvalues of tridiagonal matrices", () => {
   // 2 on the diagonal, -1 beside it: 2 - 2 cos(k pi / (n + 1)).
   const n = 12;
