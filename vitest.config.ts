@@ -64,6 +64,8 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/browser/e2e/**/*.test.ts"],
+          // Much happens in each; where nothing else runs they take a few seconds.
+          testTimeout: 180_000,
           globalSetup: "test/browser/e2e/setup.ts",
           // One page at a time, after all other tests: the main thread's tasks are measured here.
           fileParallelism: false,

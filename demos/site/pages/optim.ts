@@ -30,8 +30,8 @@ const FIRST_ORDER: OptimizerName[] = ["sgd", "momentum", "adagrad", "rmsprop", "
 const PRECONDITIONED: OptimizerName[] = ["adamw", "diagonalNewton", "shampoo", "muon"];
 const GROUPS = {
   all: "all",
-  first: "by gradients alone",
-  preconditioned: "AdamW and preconditioned",
+  first: "first order",
+  preconditioned: "preconditioned",
 } as const;
 
 frame();

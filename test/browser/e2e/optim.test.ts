@@ -35,7 +35,7 @@ it("optimizers: paths over three surfaces, then digits", async () => {
   await reachStep(page, 5);
   const early = await column(page, 0);
   expect(early).toHaveLength(4);
-  await reachStep(page, 40);
+  await reachStep(page, 25);
   for (const [i, loss] of (await column(page, 0)).entries()) expect(loss).toBeLessThan(early[i]!);
   await shoot(visited, "optim");
 });
