@@ -1,20 +1,14 @@
 /** Batch normalisation: does it speed training up, and is that smoothness or less covariate shift? */
-import { curvature, nn, optim } from "gradwell";
+import { nn, optim } from "gradwell";
 import { lineChart } from "../support/chart.ts";
 import type { Section } from "../support/report.ts";
 import type { Table } from "../support/table.ts";
 import { type Experiment, type Finding, judge, type Settings } from "./experiment.ts";
-import { band, geometricMean, mean, pm, seedsOf, short, stepsTo } from "./stats.ts";
-import { fixedBatch, mlp, train, withoutTrace } from "./training.ts";
+import { BATCH, build, HIDDEN, KINDS, type Kind, type Landscape, landscape, overTraining } from "./landscape.ts";
+import { band, mean, pm, seedsOf, short, stepsTo } from "./stats.ts";
+import { fixedBatch, train, withoutTrace } from "./training.ts";
 
-const KINDS = ["none", "BatchNorm"] as const;
-type Kind = (typeof KINDS)[number];
-const HIDDEN = [64, 64, 64];
-const BATCH = 64;
 const TARGET = 0.5;
-
-const build = (kind: Kind, seed: number) =>
-  mlp({ hidden: HIDDEN, norm: kind === "none" ? undefined : (size) => new nn.BatchNorm1d(size), seed });
 
 interface Speed {
   kind: Kind;
@@ -50,65 +44,6 @@ function reach(losses: readonly number[][]): string {
     ? pm(steps)
     : `never (${steps.filter((one) => !Number.isFinite(one)).length} of ${steps.length})`;
 }
-
-interface Landscape {
-  kind: Kind;
-  /** Per seed, per checkpoint. */
-  spread: number[][];
-  beta: number[][];
-  predictiveness: number[][];
-  shift: number[][];
-  cosine: number[][];
-  steps: number[];
-}
-
-/** The measures of Santurkar et al. along a training run, and what inference makes of the same model. */
-async function landscape(kind: Kind, { quick, seeds, log }: Settings): Promise<Landscape> {
-  const lr = 0.1;
-  const steps = quick ? [0, 20] : [0, 10, 20, 40, 60, 80, 100];
-  const found: Landscape = { kind, spread: [], beta: [], predictiveness: [], shift: [], cosine: [], steps };
-  for (const seed of seedsOf(seeds)) {
-    const model = build(kind, seed);
-    const [x, y] = fixedBatch(256, 100 + seed);
-    const loss = () => nn.crossEntropy(model.forward(x), y);
-    const params = model.parameters();
-    const layers = [...model].map((layer) => layer.parameters()).filter((own) => own.length > 0);
-    const series = {
-      spread: [] as number[],
-      beta: [] as number[],
-      predictiveness: [] as number[],
-      shift: [] as number[],
-      cosine: [] as number[],
-    };
-    const before = async (step: number) => {
-      if (!steps.includes(step)) return;
-      const smooth = await curvature.lossSmoothness(loss, params, { stepSizes: [0.5, 1, 2, 4].map((one) => one * lr) });
-      const shifts = await curvature.internalCovariateShift(loss, layers, { lr });
-      series.spread.push(smooth.lossRange[1] - smooth.lossRange[0]);
-      series.beta.push(smooth.effectiveBeta);
-      series.predictiveness.push(smooth.gradientPredictiveness[1]);
-      series.shift.push(mean(shifts.map((one) => one.relative).filter(Number.isFinite)));
-      series.cosine.push(mean(shifts.map((one) => one.cosine).filter(Number.isFinite)));
-    };
-    await train({
-      model,
-      optimizer: new optim.SGD(params, { lr }),
-      steps: steps.at(-1)! + 1,
-      batch: BATCH,
-      seed,
-      before,
-    });
-    for (const [name, values] of Object.entries(series)) found[name as keyof typeof series].push(values);
-    for (const one of [x, y]) one.dispose();
-    model.dispose();
-    log(
-      `${kind}, seed ${seed}: effective beta ${short(geometricMean(series.beta))}, relative shift ${short(mean(series.shift))}`,
-    );
-  }
-  return found;
-}
-
-const overTraining = (values: readonly number[][]) => values.map((one) => geometricMean(one));
 
 /** The same weights and images: training mode against evaluation mode, by batch size. */
 async function modes({ seeds, quick }: Settings): Promise<Table> {

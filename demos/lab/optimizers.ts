@@ -3,9 +3,11 @@ import { optim, type Tensor } from "gradwell";
 import { heatMap, lineChart } from "../support/chart.ts";
 import type { Section } from "../support/report.ts";
 import type { Table } from "../support/table.ts";
+import { bestDecays, decayGrid, type Grid } from "./decay.ts";
 import { type Experiment, type Finding, judge, type Settings } from "./experiment.ts";
 import { band, mean, pm, seedsOf, short, std, tail } from "./stats.ts";
-import { evaluate, mlp, type Stepper, train } from "./training.ts";
+import { effectiveRates, type Rates } from "./step-sizes.ts";
+import { mlp, type Stepper, train } from "./training.ts";
 
 const BATCH = 64;
 
@@ -74,82 +76,6 @@ const score = (result: Result) => (ends(result).every(Number.isFinite) ? mean(en
 const bestOf = (results: readonly Result[], name: string) =>
   results.filter((one) => one.name === name).reduce((best, one) => (score(one) < score(best) ? one : best));
 
-/** What each square root divides lr by, on the way: median over the first layer's weights. */
-async function effectiveRates({ quick }: Settings) {
-  const at = quick ? [1, 2, 5, 20] : [1, 2, 3, 5, 10, 20, 50, 100, 200, 400];
-  const lr = 1e-3;
-  const kinds = {
-    AdaGrad: { make: (p: Tensor[]) => new optim.AdaGrad(p, { lr }), moment: "sum", correction: () => 1 },
-    RMSProp: {
-      make: (p: Tensor[]) => new optim.RMSProp(p, { lr, alpha: 0.999 }),
-      moment: "square_avg",
-      correction: () => 1,
-    },
-    Adam: {
-      make: (p: Tensor[]) => new optim.Adam(p, { lr }),
-      moment: "exp_avg_sq",
-      correction: (t: number) => 1 - 0.999 ** t,
-    },
-  };
-  const curves: { name: string; x: number[]; y: number[] }[] = [];
-  for (const [name, { make, moment, correction }] of Object.entries(kinds)) {
-    const model = mlp({ hidden: [64], seed: 1 });
-    const optimizer = make(model.parameters());
-    const curve = { name, x: [] as number[], y: [] as number[] };
-    const before = async (step: number) => {
-      if (!at.includes(step)) return;
-      const state = optimizer.stateDict().state as Record<string, Record<string, Tensor>>;
-      const values = Array.from(await state["2.weight"]![moment]!.data(), Number).map(Math.abs);
-      const roots = values.map((value) => Math.sqrt(value / correction(step))).filter((value) => value > 0);
-      curve.x.push(step);
-      curve.y.push(lr / roots.sort((a, b) => a - b)[roots.length >> 1]!);
-    };
-    await train({ model, optimizer, steps: at.at(-1)! + 1, batch: BATCH, seed: 1, before });
-    model.dispose();
-    curves.push(curve);
-  }
-  return curves;
-}
-
-interface Grid {
-  name: string;
-  rates: number[];
-  decays: number[];
-  /** [decay][rate] -> test loss over seeds. */
-  loss: number[][][];
-}
-
-/** Test loss over decay x learning rate: if the two are decoupled, the best decay does not depend on the rate. */
-async function decayGrid(kind: "Adam with L2" | "AdamW", { quick, seeds, log }: Settings): Promise<Grid> {
-  const rates = quick ? [1e-3, 1e-2] : [1e-3, 3e-3, 1e-2];
-  const all = kind === "AdamW" ? [0.01, 0.1, 1, 3] : [1e-4, 1e-3, 1e-2, 1e-1];
-  const decays = quick ? all.slice(1, 3) : all;
-  const grid: Grid = { name: kind, rates, decays, loss: [] };
-  for (const weightDecay of decays) {
-    const row: number[][] = [];
-    for (const lr of rates) {
-      const losses: number[] = [];
-      for (const seed of seedsOf(seeds)) {
-        const model = mlp({ hidden: [64], seed });
-        const Class = kind === "AdamW" ? optim.AdamW : optim.Adam;
-        const optimizer = new Class(model.parameters(), { lr, weightDecay });
-        await train({ model, optimizer, steps: quick ? 40 : 150, batch: BATCH, seed });
-        losses.push((await evaluate(model, 1000)).loss);
-        model.dispose();
-      }
-      row.push(losses);
-    }
-    grid.loss.push(row);
-  }
-  log(`${kind}: best decay per rate ${bestDecays(grid).join(", ")}`);
-  return grid;
-}
-
-const bestDecays = ({ rates, decays, loss }: Grid): number[] =>
-  rates.map((_, r) =>
-    decays.reduce((best, decay, d) => (mean(loss[d]![r]!) < mean(loss[decays.indexOf(best)]![r]!) ? decay : best)),
-  );
-
 function table(results: readonly Result[]): Table {
   const adam = bestOf(results, "Adam");
   return {
@@ -172,8 +98,6 @@ function table(results: readonly Result[]): Table {
     }),
   };
 }
-
-type Rates = Awaited<ReturnType<typeof effectiveRates>>;
 
 function findings(results: readonly Result[], rates: Rates, grids: readonly Grid[]): Finding[] {
   const loss = (name: string) => mean(ends(bestOf(results, name)));
