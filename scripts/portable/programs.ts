@@ -26,7 +26,15 @@ export async function bundlePrograms(dir: string): Promise<void> {
     resolve,
     external: ["webgpu", "rolldown", /^@tensorflow\//, /^@jax-js\//],
     plugins: [testFiles, goldenFiles],
-    output: { dir, format: "esm", entryFileNames: "[name].mjs", chunkFileNames: "[name]-[hash].mjs", minify: true },
+    // Error messages and summaries say the names of classes.
+    output: {
+      dir,
+      format: "esm",
+      entryFileNames: "[name].mjs",
+      chunkFileNames: "[name]-[hash].mjs",
+      minify: true,
+      keepNames: true,
+    },
     logLevel: "warn",
   });
 }

@@ -1,4 +1,5 @@
 /** As much of vitest as the tests use: vitest's own `expect`, and a runner for one file after the other. */
+import { format } from "node:util";
 import { chai, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState } from "@vitest/expect";
 
 type Body = () => unknown;
@@ -25,7 +26,7 @@ function each(register: (name: string, body: Body) => void) {
     (name, body) => {
       for (const row of rows) {
         const args = Array.isArray(row) ? row : [row];
-        register(`${name} ${args.map((one) => JSON.stringify(one)).join(" ")}`, () => body(...args));
+        register(format(name, ...args), () => body(...args));
       }
     };
 }
