@@ -3,7 +3,15 @@ import "./ops/methods.ts";
 
 export { detectAnomaly } from "./autograd/anomaly.ts";
 export { type BackwardOptions, backward, type GradOptions, grad } from "./autograd/backward.ts";
-export type { BackwardContext, ForwardContext, OpDefinition } from "./autograd/definition.ts";
+export type {
+  BackwardContext,
+  ForwardContext,
+  Gradients,
+  Inputs,
+  OpDefinition,
+  Outputs,
+  Producer,
+} from "./autograd/definition.ts";
 export { isGradEnabled, noGrad } from "./autograd/mode.ts";
 export { defineOp, type Op } from "./autograd/op.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
@@ -12,12 +20,16 @@ export * as data from "./data/index.ts";
 export * from "./errors.ts";
 export { currentDevice, type Device, type DeviceFeatures, type DeviceInfo } from "./gpu/device.ts";
 export { type InitOptions, init } from "./gpu/init.ts";
+export type { AdapterLimits } from "./gpu/limits.ts";
 export { type Profile, type ProfileRow, profile } from "./gpu/profiler.ts";
+export type { ParamValue } from "./gpu/shader.ts";
+export type { KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
 export * as nn from "./nn/index.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
 export { type Conv2dOptions, conv2d } from "./ops/conv.ts";
 export { einsum } from "./ops/einsum.ts";
+export type { Operand } from "./ops/elementwise-kernel.ts";
 export { gather, indexSelect, scatterAdd } from "./ops/indexing.ts";
 export { cat, chunk, pad, split, stack } from "./ops/joining.ts";
 export { addmm, matmul } from "./ops/matmul.ts";
@@ -38,9 +50,9 @@ export {
 } from "./ops/movement.ts";
 export { avgPool2d, maxPool2d, type PoolOptions } from "./ops/pool.ts";
 export { pow } from "./ops/pow.ts";
-export { argmax, argmin, max, mean, min, prod, sum } from "./ops/reduce.ts";
+export { argmax, argmin, type Dim, max, mean, min, prod, type ReduceOptions, sum } from "./ops/reduce.ts";
 export { logSoftmax, softmax } from "./ops/softmax.ts";
-export { cumsum, logsumexp, norm, std, variance as var } from "./ops/statistics.ts";
+export { cumsum, logsumexp, norm, std, type VarianceOptions, variance as var } from "./ops/statistics.ts";
 export { tril, triu } from "./ops/triangle.ts";
 export {
   abs,
@@ -69,6 +81,7 @@ export {
   tanh,
   to,
 } from "./ops/unary.ts";
+export type { Pair, WindowOptions } from "./ops/windows.ts";
 export * as optim from "./optim/index.ts";
 export {
   arange,
@@ -76,6 +89,7 @@ export {
   eye,
   full,
   linspace,
+  type NestedNumbers,
   ones,
   onesLike,
   rand,
@@ -89,6 +103,7 @@ export {
   zerosLike,
 } from "./tensor/create.ts";
 export { manualSeed } from "./tensor/random.ts";
+export type { Nested, TypedArray } from "./tensor/read.ts";
 export { keep, scope } from "./tensor/scope.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Dtype } from "./tensor/storage.ts";

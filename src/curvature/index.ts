@@ -9,6 +9,7 @@ export {
   newtonSketch,
 } from "./newton-sketch.ts";
 export { gaussNewtonProduct, hessianVectorProduct } from "./products.ts";
+export type { Sketch } from "./sketches.ts";
 export {
   internalCovariateShift,
   type LayerShift,

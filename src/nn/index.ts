@@ -1,4 +1,7 @@
 /** The namespace `nn`: modules, layers, losses and, as `nn.init`, initializers. */
+
+export type { Reduction } from "../ops/loss.ts";
+export type { Activation } from "../ops/matmul-kernels.ts";
 export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activation.ts";
 export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./attention.ts";
 export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batchnorm.ts";
@@ -17,4 +20,6 @@ export type { RecurrentOptions } from "./recurrent.ts";
 export { GRU, LSTM, RNN, type RNNOptions } from "./rnn.ts";
 export { Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";
+export { type Distribution, type LayerStatistics, layerStatistics } from "./statistics.ts";
 export type { SummaryOptions } from "./summary.ts";
+export type { Named } from "./trace.ts";

@@ -18,7 +18,7 @@ export interface GradcheckOptions {
   rtol?: number;
 }
 
-type Differentiable = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
+export type Differentiable = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 
 const DEFAULTS = { eps: 1e-2, atol: 2e-3, rtol: 1e-2 };
 
