@@ -37,7 +37,7 @@ export interface PassTimer {
 
 const UNIFORM_BYTES = 128 * 1024;
 /** Commands per submit: enough to share the cost of submitting, few enough that the GPU starts early. */
-const MAX_DISPATCHES = 256;
+const MAX_DISPATCHES = 64;
 
 export class Recorder {
   tape: Tape | undefined;
