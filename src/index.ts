@@ -23,7 +23,7 @@ export { type InitOptions, init } from "./gpu/init.ts";
 export type { AdapterLimits } from "./gpu/limits.ts";
 export { type Profile, type ProfileRow, profile } from "./gpu/profiler.ts";
 export type { ParamValue } from "./gpu/shader.ts";
-export type { KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
+export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
 export * as nn from "./nn/index.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
