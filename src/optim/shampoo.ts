@@ -1,8 +1,8 @@
 import { ArgumentError, check, checkNumber, expected, ShapeError } from "../errors.ts";
 import { add, mul } from "../ops/binary.ts";
+import { pad } from "../ops/joining.ts";
 import { matmul } from "../ops/matmul.ts";
 import { narrow, permute, reshape, transpose } from "../ops/movement.ts";
-import { pad } from "../ops/joining.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
