@@ -20,8 +20,8 @@ export default defineConfig({
     // Two: each worker's software adapter already uses every core.
     maxWorkers: 2,
     // Compiling a large kernel takes SwiftShader seconds.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       {
         extends: true,
