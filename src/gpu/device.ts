@@ -38,6 +38,8 @@ export class Device {
   /** Where new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
+  /** Whether every dispatch is submitted alone and its errors told with operation and shapes. */
+  validation = false;
   readonly random = { seed: 0, call: 0 };
   /** Live tensors, kept by the tensor layer. */
   tensorCount = 0;
@@ -47,7 +49,7 @@ export class Device {
   readonly #kernels = new Map<Shader, Map<string, Kernel>>();
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
-  /** Compilations whose outcome is not known yet. */
+  /** Compilations and checked dispatches whose outcome is not known yet. */
   readonly #verdicts = new Set<Promise<void>>();
   #errors: Error[] = [];
   #lostReason: string | undefined;
@@ -135,7 +137,22 @@ export class Device {
   ): void {
     this.assertOpen(kernel.label);
     const [x, y, z] = typeof groups === "number" ? fold(groups) : groups;
-    if (x * y * z > 0) this.recorder.dispatch(kernel, args, x, y, z, refresh);
+    if (x * y * z === 0) return;
+    if (this.validation) this.#validated(kernel, () => this.recorder.dispatch(kernel, args, x, y, z, refresh));
+    else this.recorder.dispatch(kernel, args, x, y, z, refresh);
+  }
+
+  /** Submits one dispatch alone, so that what WebGPU finds wrong with it can be told with its operation and shapes. */
+  #validated(kernel: Kernel, record: () => void): void {
+    const where = this.operation ? ` (in ${this.operation.name} of ${this.operation.shapes()})` : "";
+    this.recorder.flush();
+    this.gpu.pushErrorScope("validation");
+    record();
+    this.recorder.flush();
+    const verdict = this.gpu.popErrorScope().then((error) => {
+      if (error) this.#errors.push(new ValidationError(`kernel '${kernel.label}'${where}: ${error.message}`));
+    });
+    this.#await(verdict);
   }
 
   /** The kernel of a shader with these overrides, made once. */
@@ -245,9 +262,14 @@ export class Device {
       // In front: what WebGPU says of commands with a broken pipeline only follows from this.
       this.#errors.unshift(await shaderError(shader, module, error.message, context?.name, context?.shapes()));
     });
+    this.#await(verdict);
+    return kernel;
+  }
+
+  /** Reads wait for this verdict of WebGPU. */
+  #await(verdict: Promise<void>): void {
     const settled = verdict.catch(() => undefined).finally(() => this.#verdicts.delete(settled));
     this.#verdicts.add(settled);
-    return kernel;
   }
 
   readonly #onUncaptured = (event: Event): void => {
@@ -259,7 +281,11 @@ export class Device {
   async #throwErrors(): Promise<void> {
     if (this.#verdicts.size > 0) await Promise.all(this.#verdicts);
     const [first] = this.takeErrors();
-    if (first) throw first;
+    if (!first) return;
+    // One mistake has several reports (the pipeline, the pass, the submit): those still under way belong to this one.
+    await this.gpu.queue.onSubmittedWorkDone();
+    this.takeErrors();
+    throw first;
   }
 
   #failure(cause: unknown): Error {

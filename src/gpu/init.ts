@@ -12,7 +12,7 @@ export interface InitOptions {
   powerPreference?: "low-power" | "high-performance";
   /** Seed of the random numbers; also `manualSeed(n)`. Default 0. */
   seed?: number;
-  /** Waits for WebGPU's verdict on each kernel and names the shader's line. Default false: errors surface at reads. */
+  /** Submits every dispatch alone, so that a WebGPU error names its operation and shapes. Slow. Default false. */
   validation?: boolean;
 }
 
@@ -30,6 +30,7 @@ export async function init(options: InitOptions = {}): Promise<Device> {
         await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }),
       );
   device.random.seed = seed;
+  device.validation = options.validation ?? false;
   setDefaultDevice(device);
   return device;
 }

@@ -94,3 +94,28 @@ it("captured steps make no buffers, no bind groups and no pipelines", () => {
     for (const [i, name] of names.entries()) (device.gpu as unknown as Record<string, unknown>)[name] = originals[i];
   }
 });
+
+it("10,000 captured steps use no more memory than the second did", async () => {
+  const model = new nn.Sequential(new nn.Linear(6, 4), new nn.ReLU(), new nn.Linear(4, 3));
+  const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3, momentum: 0.9 });
+  const step = capture((x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = nn.crossEntropy(model.forward(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  });
+  const [x, y] = [randn([4, 6]), tensor(Int32Array.from([0, 1, 2, 0]))];
+  step(x, y);
+  step(x, y);
+  const before = device.memory();
+  for (let i = 2; i < 10_000; i++) {
+    step(x, y);
+    if (i % 500 === 0) await device.sync();
+  }
+  // Less is possible: the collector may meanwhile have freed what earlier tests left.
+  expect(device.memory().liveBytes).toBeLessThanOrEqual(before.liveBytes);
+  expect(device.memory().tensors).toBeLessThanOrEqual(before.tensors);
+  expect(optimizer.stepCount).toBe(10_000);
+  expect(step.recordings).toBe(1);
+}, 240_000);

@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { requestAdapter } from "../../src/gpu/adapter.node.ts";
 import { Kernel } from "../../src/gpu/kernel.ts";
+import { fill } from "../../src/gpu/shaders.generated.ts";
 import { DeviceLostError, DisposedError, init, OutOfMemoryError, ValidationError, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 import { allShaders } from "../support/shaders.ts";
@@ -61,6 +62,19 @@ describe("errors", () => {
     device.gpu.createBuffer({ size: 4, usage: 0x80 | 0x1 });
     await expect(device.sync()).rejects.toThrow(ValidationError);
   });
+});
+
+it("validation: what WebGPU finds wrong with a dispatch is told with operation and shapes", async () => {
+  const checked = await init({ validation: true });
+  const x = zeros([4]);
+  checked.operation = { name: "trial", shapes: () => "[4]" };
+  checked.run(fill, { y: { ...x.binding, offset: 4 }, vectors: 1, bits: 0 }, 1);
+  checked.operation = undefined;
+  await expect(x.data()).rejects.toThrow(/trial of \[4\]/);
+  checked.takeErrors();
+  expect(await zeros([3]).add(1).tolist()).toEqual([1, 1, 1]);
+  await checked.close();
+  await init();
 });
 
 describe("a lost device", () => {
