@@ -12,6 +12,7 @@ import {
   adapterName,
   noAdapter,
 } from "./adapter.ts";
+import { calmly } from "./calm.node.ts";
 import { unpackOnce, untar } from "./unpack.node.ts";
 
 /** One way to an adapter: the instance to ask, and which kinds of answer count. */
@@ -39,7 +40,7 @@ export async function requestAdapter(request: AdapterRequest): Promise<AdapterCh
       }
       const kind = adapterKind(adapter.info);
       const name = adapterName(adapter.info);
-      if (accepts(kind)) return { adapter, kind, name, keepAlive: gpu };
+      if (accepts(kind)) return { adapter, kind, name, keepAlive: gpu, ...(kind !== "gpu" && { wait: calmly }) };
       tried.push(`${what}: found ${name} (${kind})`);
     } catch (error) {
       tried.push(`${what}: ${error instanceof Error ? error.message.trim() : error}`);

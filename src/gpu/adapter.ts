@@ -16,6 +16,8 @@ export interface AdapterChoice {
   readonly name: string;
   /** Must stay referenced as long as anything of the adapter is used: Dawn's instance dies with its wrapper. */
   readonly keepAlive: unknown;
+  /** How to wait for the adapter's promises, where simply awaiting them costs it speed. */
+  readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
 }
 
 export function adapterKind(info: GPUAdapterInfo): AdapterKind {

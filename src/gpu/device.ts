@@ -25,6 +25,7 @@ export interface DeviceFeatures {
 /** The WebGPU features that gradwell makes use of. */
 export const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
 const MAX_GROUPS = 65535;
+type Wait = <T>(promise: Promise<T>) => Promise<T>;
 
 /** A WebGPU device with what gradwell keeps for it. Made by `init()`. */
 export class Device {
@@ -38,6 +39,8 @@ export class Device {
   /** Where new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
+  /** Awaits what the GPU must do first. */
+  readonly wait: Wait;
   /** Whether every dispatch is submitted alone and its errors told with operation and shapes. */
   validation = false;
   readonly random = { seed: 0, call: 0 };
@@ -55,7 +58,9 @@ export class Device {
   #lostReason: string | undefined;
   #closed = false;
 
-  constructor(gpu: GPUDevice, info: DeviceInfo, ownsGpu: boolean) {
+  /** `wait` is how to await the GPU. */
+  constructor(gpu: GPUDevice, info: DeviceInfo, ownsGpu: boolean, wait: Wait = (promise) => promise) {
+    this.wait = wait;
     this.gpu = gpu;
     this.info = info;
     this.limits = gpu.limits;
@@ -181,7 +186,7 @@ export class Device {
     slice.buffer.lastUse = this.recorder.submitIndex;
     this.recorder.flush();
     try {
-      await staging.mapAsync(1);
+      await this.wait(staging.mapAsync(1));
     } catch (cause) {
       throw this.#failure(cause);
     }
@@ -199,7 +204,7 @@ export class Device {
     this.assertOpen("sync");
     this.recorder.tape?.refuse("device.sync()");
     this.recorder.flush();
-    await this.gpu.queue.onSubmittedWorkDone();
+    await this.wait(this.gpu.queue.onSubmittedWorkDone());
     if (this.#lostReason) throw this.#failure(undefined);
     await this.#throwErrors();
   }
@@ -227,7 +232,7 @@ export class Device {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.recorder.flush();
-    if (!this.#lostReason) await this.gpu.queue.onSubmittedWorkDone().catch(() => undefined);
+    if (!this.#lostReason) await this.wait(this.gpu.queue.onSubmittedWorkDone()).catch(() => undefined);
     this.#closed = true;
     for (const fn of this.#onClose) fn();
     this.gpu.removeEventListener("uncapturederror", this.#onUncaptured);
@@ -283,7 +288,7 @@ export class Device {
     const [first] = this.takeErrors();
     if (!first) return;
     // One mistake has several reports (the pipeline, the pass, the submit): those still under way belong to this one.
-    await this.gpu.queue.onSubmittedWorkDone();
+    await this.wait(this.gpu.queue.onSubmittedWorkDone());
     this.takeErrors();
     throw first;
   }

@@ -39,7 +39,7 @@ async function open(choice: AdapterChoice): Promise<Device> {
   const { adapter } = choice;
   const requiredFeatures = Object.values(FEATURES).filter((name) => adapter.features.has(name)) as GPUFeatureName[];
   const gpu = await adapter.requestDevice({ label: "gradwell", requiredFeatures, requiredLimits: maximaOf(adapter) });
-  const device = new Device(gpu, describe(adapter.info, choice), true);
+  const device = new Device(gpu, describe(adapter.info, choice), true, choice.wait);
   device.onClose(() => void choice.keepAlive);
   return device;
 }

@@ -70,7 +70,7 @@ class Timer implements PassTimer {
     });
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     recorder.flush();
-    await staging.mapAsync(1);
+    await this.#device.wait(staging.mapAsync(1));
     const ticks = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const one of [resolved, staging, ...this.sets]) one.destroy();
     return this.samples.map((_, i) => Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)));

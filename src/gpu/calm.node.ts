@@ -1,0 +1,40 @@
+/**
+ * Waiting for a software adapter. Dawn for Node asks over and over whether a promise is due, which keeps a core busy that
+ * the adapter's own threads need: between its questions this sleeps, so that they get it.
+ */
+
+const SHORTEST_MS = 0.02;
+/** What a wait may come late, and what other JavaScript of the process waits at most. */
+const LONGEST_MS = 0.5;
+/** Turns without a sleep, for what is done at once. */
+const PATIENT_TURNS = 3;
+
+const cell = new Int32Array(new SharedArrayBuffer(4));
+let waiting = 0;
+let looping = false;
+let turns = 0;
+let sleepMs = SHORTEST_MS;
+
+/** Resolves like `promise`. However many promises are waited for, one loop sleeps. */
+export async function calmly<T>(promise: Promise<T>): Promise<T> {
+  turns = 0;
+  sleepMs = SHORTEST_MS;
+  waiting++;
+  if (!looping) setImmediate(turn);
+  looping = true;
+  try {
+    return await promise;
+  } finally {
+    waiting--;
+  }
+}
+
+function turn(): void {
+  looping = waiting > 0;
+  if (!looping) return;
+  if (++turns > PATIENT_TURNS) {
+    Atomics.wait(cell, 0, 0, sleepMs);
+    sleepMs = Math.min(LONGEST_MS, sleepMs * 1.25);
+  }
+  setImmediate(turn);
+}

@@ -1,0 +1,53 @@
+/** Waiting for a software adapter: it sleeps, whatever the number of waits, and tells what became of the promise. */
+import { expect, it } from "vitest";
+import { calmly } from "../../src/gpu/calm.node.ts";
+import { testDevice } from "../support/device.ts";
+
+const device = await testDevice();
+const WAIT_MS = 100;
+
+const later = <T>(value: T): Promise<T> => new Promise((resolve) => setTimeout(() => resolve(value), WAIT_MS));
+
+/** Turns of the event loop while `wait` waits: tens of thousands where nothing sleeps. */
+async function turnsDuring(wait: Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let over = false;
+  const count = () => {
+    if (over) return;
+    turns++;
+    setImmediate(count);
+  };
+  setImmediate(count);
+  await wait;
+  over = true;
+  return turns;
+}
+
+it("sleeps between the turns of the event loop", async () => {
+  const spinning = await turnsDuring(later(1));
+  const calm = await turnsDuring(calmly(later(1)));
+  expect(calm).toBeLessThan(WAIT_MS / 0.5 + 50);
+  expect(calm).toBeLessThan(spinning / 4);
+});
+
+it("sleeps once per turn for all waits together, again and again", async () => {
+  for (let i = 0; i < 3; i++) {
+    const values = await Promise.all(Array.from({ length: 20 }, (_, n) => calmly(Promise.resolve(n))));
+    expect(values).toEqual(Array.from({ length: 20 }, (_, n) => n));
+  }
+  const start = performance.now();
+  const turns = await turnsDuring(Promise.all(Array.from({ length: 200 }, () => calmly(later(1)))));
+  // Were there a sleep for each, a turn would take 100 ms.
+  expect((performance.now() - start) / turns).toBeLessThan(10);
+});
+
+it("rejects as the promise does, and lets go", async () => {
+  await expect(calmly(Promise.reject(new Error("lost")))).rejects.toThrow("lost");
+  const after = await turnsDuring(later(1));
+  expect(after).toBeGreaterThan(WAIT_MS / 0.5 + 50);
+});
+
+it("is how a device of a software adapter waits", async () => {
+  if (device.info.isSoftware) expect(device.wait).toBe(calmly);
+  else expect(await device.wait(Promise.resolve(3))).toBe(3);
+});
