@@ -45,10 +45,21 @@ fn pow_safe(base: f32, exponent: f32) -> f32 {
   return select(signed, bitcast<f32>(0x7fc00000u + (bitcast<u32>(base) & 1u)), base < 0.0 && !whole);
 }
 
-fn pow_int(base: i32, exponent: i32) -> i32 {
-  var power = 1;
-  for (var i = 0; i < exponent; i++) { power *= base; }
+/** By squaring: 32 rounds at most, whatever exponent a lane beyond the end finds. */
+fn pow_whole(base: u32, exponent: u32) -> u32 {
+  var power = 1u;
+  var factor = base;
+  for (var bits = exponent; bits != 0u; bits >>= 1u) {
+    power *= select(1u, factor, (bits & 1u) == 1u);
+    factor *= factor;
+  }
   return power;
+}
+
+/** Of negative exponents 1 / power with its fraction cut off: 0 unless the base is 1 or -1. */
+fn pow_int(base: i32, exponent: i32) -> i32 {
+  let power = i32(pow_whole(u32(base), u32(abs(exponent))));
+  return select(power, 0, exponent < 0 && abs(base) != 1);
 }
 
 /** By exponent bits: comparisons with infinity are folded away. */

@@ -6,8 +6,7 @@ import type { Operand } from "./elementwise-kernel.ts";
 import { log, reciprocal, sqrt, square } from "./unary.ts";
 
 const power = defineBinary("pow", {
-  // Whole powers wrap to the same bits, signed or not.
-  wgsl: { f32: "pow_safe(a, b)", i32: "pow_int(a, b)", u32: "u32(pow_int(i32(a), i32(b)))" },
+  wgsl: { f32: "pow_safe(a, b)", i32: "pow_int(a, b)", u32: "pow_whole(a, b)" },
   saves: ["a", "b", "y"],
   gradients: (g, a, b, y, needs) => [
     needs[0] ? mul(g, slope(a, b)) : undefined,

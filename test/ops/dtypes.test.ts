@@ -53,6 +53,8 @@ describe("promotion", () => {
     ["eq of i32", () => eq(i32([2 ** 24 + 1]), i32([2 ** 24])), ["bool", 0]],
     ["where of i32", () => where(tensor([true, false]), i32([2 ** 24 + 1, 1]), 7), ["i32", 2 ** 24 + 1, 7]],
     ["u32 ** 3", () => pow(u32([2, 1625]), 3), ["u32", 8, 1625 ** 3 % 2 ** 32]],
+    ["i32 ** negative i32", () => pow(i32([2, 1, -1, -1, 0]), i32([-1, -7, -3, -4, -1])), ["i32", 0, 1, -1, 1, 0]],
+    ["u32 ** u32", () => pow(u32([3, 2 ** 32 - 1]), u32([5, 2 ** 32 - 1])), ["u32", 243, 2 ** 32 - 1]],
     ["bool ** i32", () => pow(tensor([true, false]), i32([2, 2])), ["i32", 1, 0]],
     [
       "where of bools",
@@ -114,6 +116,14 @@ it("gradients pass through masks of other dtypes", async () => {
   const x = tensor([1, 2, 3], { requiresGrad: true });
   sum(mul(mul(x, tensor([true, false, true])), i32([5, 6, 7]))).backward();
   expect([...(await (x.grad as Tensor).data())]).toEqual([5, 0, 7]);
+});
+
+it("takes no longer for a whole power with a huge exponent", async () => {
+  const powers = () => pow(i32([2, 3, -1]), i32([2 ** 30, 2 ** 30, 2 ** 31 - 1])).data();
+  await powers();
+  const started = performance.now();
+  expect([...(await powers())]).toEqual([0, 1, -1]);
+  expect(performance.now() - started).toBeLessThan(500);
 });
 
 it("refuses what has no meaning in whole numbers", () => {
