@@ -17,16 +17,17 @@ const sources = Object.fromEntries(
 );
 const kernels = files.filter((file) => basename(file) === file);
 
-/** The linked shader; a second, `<name>_vec4`, where lib/element.wgsl makes it another program. */
+/** The linked shader, and its twins `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
 async function linkAll(file: string): Promise<LinkedShader[]> {
   const name = basename(file, ".wgsl");
+  const twin = async (condition: "VEC4" | "HALF"): Promise<LinkedShader> => ({
+    name: `${name}_${condition.toLowerCase()}`,
+    wgsl: await linked(file, { VEC4: false, HALF: false, [condition]: true }),
+  });
   try {
-    const [single, vec4] = (await Promise.all([false, true].map((VEC4) => linked(file, { VEC4 })))) as [string, string];
-    const both = [
-      { name, wgsl: single },
-      { name: `${name}_vec4`, wgsl: vec4 },
-    ];
-    return vec4 === single ? both.slice(0, 1) : both;
+    const single = { name, wgsl: await linked(file, { VEC4: false, HALF: false }) };
+    const twins = await Promise.all([twin("VEC4"), twin("HALF")]);
+    return [single, ...twins.filter(({ wgsl }) => wgsl !== single.wgsl)];
   } catch (error) {
     throw new Error(`shaders/${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }

@@ -1,6 +1,14 @@
-// Copies between any two strided views of the same shape, as 32-bit words. An invocation takes a piece of the last dim
-// at a time, so that the place of a row is worked out once for many elements.
+// Copies between any two strided views of the same shape, as 32-bit words, or as f16 in the twin `_half`. An invocation takes
+// a piece of the last dim at a time, so that the place of a row is worked out once for many elements.
 import package::lib::index::{linear_group, group_count};
+@if(HALF) enable f16;
+
+@if(HALF) alias Word = f16;
+@else alias Word = u32;
+
+/** The sum of two floats. */
+@if(HALF) fn sum_of(a: Word, b: Word) -> Word { return a + b; }
+@else fn sum_of(a: Word, b: Word) -> Word { return bitcast<u32>(bitcast<f32>(a) + bitcast<f32>(b)); }
 
 struct Params {
   pieces: u32,                 // rows * piecesPerRow
@@ -16,10 +24,10 @@ struct Params {
   dstStrides: array<vec4u, 2>,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> src: array<u32>;
-@group(0) @binding(2) var<storage, read_write> dst: array<u32>;
+@group(0) @binding(1) var<storage, read> src: array<Word>;
+@group(0) @binding(2) var<storage, read_write> dst: array<Word>;
 override WORKGROUP: u32 = 64;
-// 1: dst = src; 2: dst += src as f32.
+// 1: dst = src; 2: dst += src as floats.
 override MODE: u32 = 1;
 const PIECE = 64u;
 
@@ -50,7 +58,7 @@ fn main(
       if (MODE == 1u) {
         dst[writeAt] = src[readAt];
       } else {
-        dst[writeAt] = bitcast<u32>(bitcast<f32>(dst[writeAt]) + bitcast<f32>(src[readAt]));
+        dst[writeAt] = sum_of(dst[writeAt], src[readAt]);
       }
       readAt += params.srcInner;
       writeAt += params.dstInner;

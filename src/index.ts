@@ -14,6 +14,7 @@ export type {
 } from "./autograd/definition.ts";
 export { isGradEnabled, noGrad } from "./autograd/mode.ts";
 export { defineOp, type Op } from "./autograd/op.ts";
+export { type AutocastOptions, autocast } from "./autograd/precision.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
 export * as curvature from "./curvature/index.ts";
 export * as data from "./data/index.ts";

@@ -7,7 +7,9 @@ import { contiguous, fill } from "../tensor/copy.ts";
 import { readData } from "../tensor/read.ts";
 import { keep } from "../tensor/scope.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { noGrad } from "./mode.ts";
 import { addObserver, type Observed } from "./observe.ts";
+import { hooks } from "./walk.ts";
 
 /** Flags in one tensor. */
 const PAGE = 1024;
@@ -35,12 +37,16 @@ export async function detectAnomaly<T>(fn: () => T | Promise<T>): Promise<T> {
 class Watch {
   readonly #pages: Tensor[] = [];
   readonly #found: string[] = [];
+  /** While it runs operations of its own. */
+  #checking = false;
 
   see(seen: Observed): void {
+    if (this.#checking) return;
     seen.outputs.forEach((output, i) => {
       // A view has the values of its operation's input.
       const isNew = output && !seen.inputs.some((input) => input?.storage === output.storage);
-      if (isNew && output.dtype === "f32" && output.size > 0) this.#check(output, describe(seen, i));
+      if (isNew && (output.dtype === "f32" || output.dtype === "f16") && output.size > 0)
+        this.#check(output, describe(seen, i));
     });
   }
 
@@ -49,13 +55,22 @@ class Watch {
     if (device.recorder.tape) throw new CaptureError("detectAnomaly: a capture records here; detect without it");
     const slot = this.#found.push(what) - 1;
     const flags = this.#pages[Math.floor(slot / PAGE)] ?? this.#newPage(device);
-    const x = contiguous(output);
+    const x = this.#asWords(output);
     device.run(
       finite_check,
       { x: x.binding, flags: flags.binding, size: x.size, slot: slot % PAGE },
       strideGroups(device, x.size),
     );
     if (x !== output) x.dispose();
+  }
+
+  /** The values in dense f32. */
+  #asWords(output: Tensor): Tensor {
+    if (output.dtype === "f32") return contiguous(output);
+    this.#checking = true;
+    const x = noGrad(() => hooks.to(output, "f32"));
+    this.#checking = false;
+    return x;
   }
 
   #newPage(device: Device): Tensor {

@@ -50,6 +50,13 @@ export interface Producer {
 // biome-ignore-start lint/suspicious/noExplicitAny: see above
 export interface OpDefinition<A extends object = any, O extends Outputs = any> {
   readonly name: string;
+  /**
+   * "f32" where the kernels know no other float: f16 inputs are then cast up for them, and the results back if no float
+   * was f32. Default: f16 inputs come as they are.
+   */
+  readonly computes?: "f32";
+  /** What its float inputs become within `autocast`. Default: they stay what they are. */
+  readonly autocast?: "f16" | "f32";
   /** Checks its arguments, dispatches, saves what backward needs. */
   forward(ctx: ForwardContext, inputs: any, attrs: A): O;
   /**

@@ -3,9 +3,10 @@ import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./definition.ts";
-import { isGradEnabled } from "./mode.ts";
+import { isAutocast, isGradEnabled, withMode } from "./mode.ts";
 import { Node } from "./node.ts";
 import { isObserved, observe } from "./observe.ts";
+import { atPrecision, casts } from "./precision.ts";
 
 /** A defined operation: called with a list of inputs and attributes, or with the inputs one by one. */
 export interface Op<A extends object, O extends Outputs> {
@@ -58,7 +59,7 @@ class Running implements ForwardContext {
   }
 
   shapes(): string {
-    return this.inputs.map((input) => (input ? `[${input.shape}]` : "none")).join(", ");
+    return shapesOf(this.inputs);
   }
 }
 
@@ -67,24 +68,51 @@ export function runOp<A extends object, O extends Outputs>(
   inputs: Inputs,
   attrs: A,
 ): O {
-  const device = checkInputs(definition.name, inputs);
+  const { name } = definition;
+  const device = checkInputs(name, inputs);
+  const outer = device.operation;
+  let result: O;
+  if (casts(definition, inputs)) {
+    device.operation = { name, shapes: () => shapesOf(inputs) };
+    try {
+      result = atPrecision(definition, inputs, (given) => perform(definition, device, given, attrs));
+    } finally {
+      device.operation = outer;
+    }
+  } else result = perform(definition, device, inputs, attrs);
+  if (!outer && isObserved()) observe({ name, direction: "forward", inputs, outputs: listOf(result), leaves: inputs });
+  return result;
+}
+
+/** Runs the forward on these very inputs, and writes it into the graph. */
+function perform<A extends object, O extends Outputs>(
+  definition: OpDefinition<A, O>,
+  device: Device,
+  inputs: Inputs,
+  attrs: A,
+): O {
   const recording = isGradEnabled() && definition.backward !== undefined && inputs.some((input) => input?.requiresGrad);
   const needs = inputs.map((input) => recording && input?.requiresGrad === true);
   const ctx = new Running(definition.name, device, inputs, needs);
   const outer = device.operation;
   device.operation = ctx;
+  const run = () => definition.forward(ctx, inputs, attrs);
   let result: O;
   try {
-    result = definition.forward(ctx, inputs, attrs);
+    // What a forward is made of is its own affair: the precision was chosen for the whole.
+    result = isAutocast() ? withMode("autocast", false, run) : run();
   } finally {
     device.operation = outer;
   }
-  const outputs: Tensor[] = Array.isArray(result) ? result : [result as Tensor];
+  const outputs = listOf(result);
   if (recording && outputs.some(isFloat)) attach(definition, attrs, ctx, outputs);
   for (const tensor of ctx.temporaries) tensor.dispose();
-  if (!outer && isObserved()) observe({ name: definition.name, direction: "forward", inputs, outputs, leaves: inputs });
   return result;
 }
+
+const listOf = (result: Outputs): Tensor[] => (Array.isArray(result) ? result : [result]);
+
+const shapesOf = (inputs: Inputs): string => inputs.map((input) => (input ? `[${input.shape}]` : "none")).join(", ");
 
 const isFloat = ({ dtype }: Tensor): boolean => dtype === "f32" || dtype === "f16";
 

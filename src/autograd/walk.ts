@@ -3,22 +3,26 @@ import { check, DisposedError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { addInPlace, fill } from "../tensor/copy.ts";
 import { keep, scope } from "../tensor/scope.ts";
+import type { Dtype } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import type { BackwardContext, Gradients } from "./definition.ts";
-import { withGrad } from "./mode.ts";
+import { withMode } from "./mode.ts";
 import { Edge, linkedAlias, type Node, type Target, targetOf } from "./node.ts";
 import { isObserved, type Observed, observe } from "./observe.ts";
 import { spend } from "./spent.ts";
 
-/** The addition of two gradients that may be part of a graph; ops/elementwise sets it, being above this file. */
-export const hooks: { add(a: Tensor, b: Tensor): Tensor; identity(x: Tensor): Tensor } = {
-  add: () => {
-    throw new Error("autograd: ops are not loaded");
-  },
-  identity: () => {
-    throw new Error("autograd: ops are not loaded");
-  },
+interface Hooks {
+  add(a: Tensor, b: Tensor): Tensor;
+  identity(x: Tensor): Tensor;
+  to(x: Tensor, dtype: Dtype): Tensor;
+}
+
+const unloaded = (): never => {
+  throw new Error("autograd: ops are not loaded");
 };
+
+/** Operations that autograd itself needs; their files set them, being above this one. */
+export const hooks: Hooks = { add: unloaded, identity: unloaded, to: unloaded };
 
 const units = new WeakMap<Device, Tensor>();
 
@@ -62,7 +66,9 @@ export class Walk {
   start(output: Tensor, gradient: Tensor): void {
     const target = targetOf(output);
     if (target instanceof Edge) this.#starts.push(target.node);
-    this.#give(target, linkedAlias(gradient, gradient.node as Edge | undefined));
+    const fitting = ofDtype(gradient, output.dtype);
+    this.#give(target, linkedAlias(fitting, fitting.node as Edge | undefined));
+    if (fitting !== gradient) fitting.dispose();
   }
 
   resultFor(input: Tensor): Tensor | undefined {
@@ -125,9 +131,13 @@ export class Walk {
 
   #visit(node: Node, gradients: (Tensor | undefined)[]): void {
     const { createGraph } = this.#options;
-    const run = () =>
-      createGraph && node.op.composed ? composedBackward(node, gradients) : this.#call(node, gradients);
-    const results = withGrad(createGraph, () => (createGraph ? run() : scope(run)));
+    const run = () => {
+      const results = createGraph && node.op.composed ? composedBackward(node, gradients) : this.#call(node, gradients);
+      // An operand that met a wider one has the wider one's gradient so far.
+      return node.targets.map((target, i) => results[i] && target && ofDtype(results[i], dtypeOf(target)));
+    };
+    const inMode = () => withMode("grad", createGraph, () => (createGraph ? run() : scope(run)));
+    const results = withMode("autocast", false, inMode);
     if (isObserved()) observe(seenBackward(node, gradients, results));
     node.targets.forEach((target, i) => {
       const gradient = results[i];
@@ -188,6 +198,12 @@ export class Walk {
     this.#pending.set(target.node, slots);
   }
 }
+
+const dtypeOf = (target: Target): Dtype =>
+  target instanceof Tensor ? target.dtype : (target.node.outputs[target.index]?.dtype ?? "f32");
+
+const ofDtype = (gradient: Tensor, dtype: Dtype): Tensor =>
+  gradient.dtype === dtype ? gradient : hooks.to(gradient, dtype);
 
 /** sum + gradient, in place where nothing else sees `sum`. */
 function accumulate(sum: Tensor, gradient: Tensor, createGraph: boolean, inPlace: boolean): Tensor {

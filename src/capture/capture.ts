@@ -1,5 +1,5 @@
 /** capture(fn): records what a function does on the GPU and replays it with almost no work on the CPU. */
-import { isGradEnabled } from "../autograd/mode.ts";
+import { isAutocast, isGradEnabled } from "../autograd/mode.ts";
 import { spendingApart } from "../autograd/spent.ts";
 import { ArgumentError, CaptureError, check, checkKeys, checkNumber, expected } from "../errors.ts";
 import { currentDevice, type Device } from "../gpu/device.ts";
@@ -98,7 +98,7 @@ function checkInput(input: Tensor): void {
   );
 }
 
-/** What a recording is valid for: shapes and dtypes of tensors, values of everything else. */
+/** What a recording is valid for: shapes and dtypes of tensors, values of everything else, and the modes it was made in. */
 function keyOf(args: readonly unknown[]): string {
   const part = (value: unknown): string => {
     if (value instanceof Tensor) return `${value.dtype}[${value.shape}]`;
@@ -109,7 +109,7 @@ function keyOf(args: readonly unknown[]): string {
         .join(",")}}`;
     return `${typeof value}:${String(value)}`;
   };
-  return `${args.map(part).join(";")};${isGradEnabled()}`;
+  return `${args.map(part).join(";")};${isGradEnabled()};${isAutocast()}`;
 }
 
 function record(

@@ -1,6 +1,7 @@
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { attentionWeights } from "../ops/attention.ts";
 import { add, logicalAnd, where } from "../ops/binary.ts";
+import { isFloat } from "../ops/dtype.ts";
 import { linear } from "../ops/linear.ts";
 import { matmul } from "../ops/matmul.ts";
 import { contiguous, permute, reshape, squeeze, unsqueeze } from "../ops/movement.ts";
@@ -156,8 +157,8 @@ export class MultiheadAttention extends Module {
     const { embedDim, batchFirst } = this;
     const form = batchFirst ? `(N, L, ${embedDim})` : `(L, N, ${embedDim})`;
     for (const [argument, one] of Object.entries({ query, key, value })) {
-      check(one instanceof Tensor && one.dtype === "f32", DtypeError, () =>
-        expected(LAYER, argument, "an f32 tensor", one?.dtype ?? one),
+      check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
+        expected(LAYER, argument, "a float tensor", one?.dtype ?? one),
       );
       const fits = (one.ndim === 2 || one.ndim === 3) && one.ndim === query.ndim && one.shape.at(-1) === embedDim;
       check(fits, ShapeError, () => expected(LAYER, argument, `a shape ${form}, or without N in all`, one));
@@ -183,8 +184,8 @@ export class MultiheadAttention extends Module {
     ];
     for (const [argument, mask, shapes] of wanted) {
       if (mask === undefined) continue;
-      check(mask instanceof Tensor && (mask.dtype === "bool" || mask.dtype === "f32"), DtypeError, () =>
-        expected(LAYER, argument, "a tensor of dtype bool or f32", mask?.dtype ?? mask),
+      check(mask instanceof Tensor && (mask.dtype === "bool" || isFloat(mask.dtype)), DtypeError, () =>
+        expected(LAYER, argument, "a bool or float tensor", mask?.dtype ?? mask),
       );
       const known = shapes.map((shape) => `[${shape}]`).join(" or ");
       check(

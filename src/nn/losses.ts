@@ -1,6 +1,8 @@
 /** Losses: `(prediction, target, options)`, reduced to a scalar by `reduction` "mean" (default) or "sum", or not by "none". */
-import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { atPrecision, WIDE } from "../autograd/precision.ts";
+import { check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
 import { add, le, mul, sub, where } from "../ops/binary.ts";
+import { isFloat } from "../ops/dtype.ts";
 import {
   checkLabels,
   checkReduction,
@@ -10,6 +12,7 @@ import {
   type Reduction,
   reduceLoss,
 } from "../ops/loss.ts";
+import { checkFloat } from "../ops/rows.ts";
 import { abs, softplus, square } from "../ops/unary.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -32,20 +35,22 @@ export interface CrossEntropyOptions extends LabelLossOptions {
 }
 
 /**
- * `-log softmax(logits)[target]`: logits (C), (N, C) or (N, C, ...), target i32 labels without the dim of classes, or f32
+ * `-log softmax(logits)[target]`: logits (C), (N, C) or (N, C, ...), target i32 labels without the dim of classes, or float
  * probabilities like the logits. A label that is no class makes its row NaN, and the next read throws an ArgumentError.
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   checkKeys("crossEntropy", options, ["reduction", "weight", "ignoreIndex", "labelSmoothing"]);
   const { reduction = "mean", weight, ignoreIndex = -100, labelSmoothing = 0 } = options;
   const attrs = { reduction, ignoreIndex, labelSmoothing };
-  if (target.dtype !== "f32") return crossEntropyLabels([logits, target, weight], attrs);
+  if (!isFloat(target.dtype)) return crossEntropyLabels([logits, target, weight], attrs);
   checkReduction("crossEntropy", reduction);
   checkNumber("crossEntropy", "labelSmoothing", labelSmoothing, 0, 1);
   check(sameShape(logits.shape, target.shape), ShapeError, () =>
     expected("crossEntropy", "target", `probabilities of shape [${logits.shape}], or i32 labels`, target),
   );
-  return probabilityLoss(logits, target, weight, attrs);
+  return atPrecision(WIDE, [logits, target, weight], ([x, share, perClass]) =>
+    probabilityLoss(x as Tensor, share as Tensor, perClass, attrs),
+  );
 }
 
 /** `-x[target]` for log probabilities x (C), (N, C) or (N, C, ...). A label that is no class makes its row NaN. */
@@ -53,25 +58,30 @@ export function nllLoss(x: Tensor, target: Tensor, options: LabelLossOptions = {
   checkKeys("nllLoss", options, ["reduction", "weight", "ignoreIndex"]);
   const { reduction = "mean", weight, ignoreIndex = -100 } = options;
   checkLabels("nllLoss", [x, target, weight], reduction);
-  return labelLoss(x, target, weight, { reduction, ignoreIndex, labelSmoothing: 0 });
+  const attrs = { reduction, ignoreIndex, labelSmoothing: 0 };
+  return atPrecision(WIDE, [x, weight], ([wider, perClass]) => labelLoss(wider as Tensor, target, perClass, attrs));
 }
 
 function checkPair(op: string, x: Tensor, target: Tensor, reduction: Reduction): void {
   checkReduction(op, reduction);
-  for (const [name, tensor] of Object.entries({ x, target })) {
-    check(tensor.dtype === "f32" || tensor.dtype === "f16", DtypeError, () =>
-      expected(op, name, "a float tensor", `dtype ${tensor.dtype}`),
-    );
-  }
+  for (const [name, tensor] of Object.entries({ x, target })) checkFloat(op, name, tensor);
   check(sameShape(x.shape, target.shape), ShapeError, () => expected(op, "target", `shape [${x.shape}]`, target));
 }
+
+/** The loss of x and target by a function of operations, computed in f32. */
+const compared = (
+  x: Tensor,
+  target: Tensor,
+  reduction: Reduction,
+  losses: (x: Tensor, target: Tensor) => Tensor,
+): Tensor => atPrecision(WIDE, [x, target], ([a, b]) => reduceLoss(losses(a as Tensor, b as Tensor), reduction));
 
 /** `(x - target)^2`. */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   checkKeys("mseLoss", options, ["reduction"]);
   const { reduction = "mean" } = options;
   checkPair("mseLoss", x, target, reduction);
-  return reduceLoss(square(sub(x, target)), reduction);
+  return compared(x, target, reduction, (a, b) => square(sub(a, b)));
 }
 
 /** `|x - target|`. */
@@ -79,7 +89,7 @@ export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Te
   checkKeys("l1Loss", options, ["reduction"]);
   const { reduction = "mean" } = options;
   checkPair("l1Loss", x, target, reduction);
-  return reduceLoss(abs(sub(x, target)), reduction);
+  return compared(x, target, reduction, (a, b) => abs(sub(a, b)));
 }
 
 /** `d^2 / 2` for `d = |x - target| <= delta`, `delta (d - delta / 2)` beyond. `delta` defaults to 1. Huber 1964. */
@@ -88,10 +98,11 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { de
   const { reduction = "mean", delta = 1 } = options;
   checkPair("huberLoss", x, target, reduction);
   checkNumber("huberLoss", "delta", delta, Number.MIN_VALUE);
-  const off = sub(x, target);
-  const size = abs(off);
-  const losses = where(le(size, delta), mul(square(off), 0.5), mul(sub(size, delta / 2), delta));
-  return reduceLoss(losses, reduction);
+  return compared(x, target, reduction, (a, b) => {
+    const off = sub(a, b);
+    const size = abs(off);
+    return where(le(size, delta), mul(square(off), 0.5), mul(sub(size, delta / 2), delta));
+  });
 }
 
 /**
@@ -103,9 +114,10 @@ export function bceWithLogits(x: Tensor, target: Tensor, options: LossOptions & 
   const { reduction = "mean", posWeight } = options;
   checkPair("bceWithLogits", x, target, reduction);
   if (posWeight) broadcastShapes("bceWithLogits", x.shape, posWeight.shape);
-  // softplus(x) = softplus(-x) + x, so that one softplus does.
-  const negative = softplus(mul(x, -1));
-  const share = posWeight ? add(mul(target, sub(posWeight, 1)), 1) : undefined;
-  const losses = add(mul(sub(1, target), x), share ? mul(share, negative) : negative);
-  return reduceLoss(losses, reduction);
+  return compared(x, target, reduction, (a, b) => {
+    // softplus(x) = softplus(-x) + x, so that one softplus does.
+    const negative = softplus(mul(a, -1));
+    const share = posWeight ? add(mul(b, sub(posWeight, 1)), 1) : undefined;
+    return add(mul(sub(1, b), a), share ? mul(share, negative) : negative);
+  });
 }

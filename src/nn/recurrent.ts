@@ -1,6 +1,7 @@
 /** What the recurrent layers share: options, weights by PyTorch's names, layers and directions over a sequence. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { dropout } from "../ops/dropout.ts";
+import { isFloat } from "../ops/dtype.ts";
 import { cat, stack } from "../ops/joining.ts";
 import { squeeze, transpose, unsqueeze } from "../ops/movement.ts";
 import { unbind } from "../ops/pieces.ts";
@@ -154,8 +155,8 @@ export abstract class Recurrent extends Module {
   #check(x: Tensor, given: readonly Tensor[]): void {
     const { batchFirst, inputSize, hiddenSize, numLayers } = this;
     const layer = this.constructor.name;
-    check(x instanceof Tensor && x.dtype === "f32", DtypeError, () =>
-      expected(layer, "x", "an f32 tensor", x?.dtype ?? x),
+    check(x instanceof Tensor && isFloat(x.dtype), DtypeError, () =>
+      expected(layer, "x", "a float tensor", x?.dtype ?? x),
     );
     const form = batchFirst ? `(N, T, ${inputSize})` : `(T, N, ${inputSize})`;
     const fits = (x.ndim === 2 || x.ndim === 3) && x.shape[x.ndim - 1] === inputSize;
@@ -164,8 +165,8 @@ export abstract class Recurrent extends Module {
     check((x.shape[at] as number) > 0, ShapeError, () => expected(layer, "x", "at least one time step", x));
     const wanted = [numLayers * this.#directions, ...(x.ndim === 3 ? [x.shape[1 - at] as number] : []), hiddenSize];
     for (const state of given) {
-      check(state instanceof Tensor && state.dtype === "f32", ArgumentError, () =>
-        expected(layer, "state", "f32 tensors", state),
+      check(state instanceof Tensor && isFloat(state.dtype), ArgumentError, () =>
+        expected(layer, "state", "float tensors", state),
       );
       check(sameShape(state.shape, wanted), ShapeError, () => expected(layer, "state", `shape [${wanted}]`, state));
     }

@@ -5,13 +5,14 @@ import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, logicalAnd, mul, where } from "./binary.ts";
 import { dropout as drop } from "./dropout.ts";
+import { isFloat } from "./dtype.ts";
 import { matmul } from "./matmul.ts";
 import { transpose } from "./movement.ts";
 import { softmax } from "./softmax.ts";
 import { tril } from "./triangle.ts";
 
 export interface AttentionOptions {
-  /** Broadcasts to (..., L, S). bool: true where attention is allowed; f32: added to the scores. */
+  /** Broadcasts to (..., L, S). bool: true where attention is allowed; floats: added to the scores. */
   attnMask?: Tensor;
   /** Whether query i sees the keys 0 to i only. Default false. */
   isCausal?: boolean;
@@ -28,7 +29,7 @@ export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions
   const { attnMask, isCausal = false, scale = 1 / Math.sqrt(q.shape[q.ndim - 1] as number), dropout = 0 } = options;
   let scores = matmul(mul(q, scale), transpose(k, -1, -2));
   if (attnMask) checkMask(attnMask, scores);
-  if (attnMask?.dtype === "f32") scores = add(scores, attnMask);
+  if (attnMask && isFloat(attnMask.dtype)) scores = add(scores, attnMask);
   const allowed = allowedPairs(scores, attnMask?.dtype === "bool" ? attnMask : undefined, isCausal);
   if (!allowed) return drop(softmax(scores, -1), dropout);
   // The outer choice is for rows without any key: their softmax is NaN.
@@ -55,8 +56,8 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
 
 function checkOperands(q: Tensor, k: Tensor, v: Tensor): void {
   for (const [argument, one] of Object.entries({ q, k, v })) {
-    check(one instanceof Tensor && one.dtype === "f32", DtypeError, () =>
-      expected(OP, argument, "an f32 tensor", one?.dtype ?? one),
+    check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
+      expected(OP, argument, "a float tensor", one?.dtype ?? one),
     );
     check(one.ndim >= 2, ShapeError, () => expected(OP, argument, "at least 2 dims", one));
   }
@@ -76,8 +77,8 @@ export function checkAttention(op: string, { isCausal = false, scale, dropout = 
 }
 
 function checkMask(mask: Tensor, scores: Tensor): void {
-  const known = mask instanceof Tensor && (mask.dtype === "bool" || mask.dtype === "f32");
-  check(known, DtypeError, () => expected(OP, "attnMask", "a tensor of dtype bool or f32", mask?.dtype ?? mask));
+  const known = mask instanceof Tensor && (mask.dtype === "bool" || isFloat(mask.dtype));
+  check(known, DtypeError, () => expected(OP, "attnMask", "a bool or float tensor", mask?.dtype ?? mask));
   const joined = broadcastShapes(OP, mask.shape, scores.shape);
   check(sameShape(joined, scores.shape), ShapeError, () =>
     expected(OP, "attnMask", `a shape that broadcasts to [${scores.shape}]`, mask),

@@ -1,6 +1,7 @@
 /** Batch norm over (N, C, ...): every channel is normalised over the batch, or by running statistics. */
 import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
 import { defineOp } from "../autograd/op.ts";
+import { WIDE } from "../autograd/precision.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import {
   batch_norm_apply,
@@ -201,4 +202,4 @@ function composed([x, weight, bias]: Inputs, attrs: BatchNormAttrs): Tensor {
  * `y = (x - mean) / sqrt(var + eps) * weight + bias` per channel of x (N, C, ...); weight, bias (C). In training mean and
  * biased variance are the batch's, and the running ones move towards them (the variance unbiased). Ioffe and Szegedy 2015.
  */
-export const batchNorm = defineOp<BatchNormAttrs>({ name: OP, forward, backward, composed });
+export const batchNorm = defineOp<BatchNormAttrs>({ name: OP, ...WIDE, forward, backward, composed });

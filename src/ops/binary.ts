@@ -42,11 +42,13 @@ interface BinaryRule {
     needs: readonly boolean[],
   ) => (Tensor | undefined)[];
   readonly saves?: readonly ("a" | "b" | "y")[];
+  readonly autocast?: "f32";
 }
 
 export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Tensor {
   const op = defineOp<Operands>({
     name,
+    ...(rule.autocast && { autocast: rule.autocast }),
     forward(ctx, [a, b]: [Tensor | undefined, Tensor | undefined], { numbers }) {
       const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number)];
       const shape = a && b ? broadcastShapes(name, a.shape, b.shape) : ((a ?? b) as Tensor).shape;

@@ -34,6 +34,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 const sumToOp = defineOp<Resize>({
   name: "sumTo",
+  computes: "f32",
   forward(_, [x]: [Tensor], { small, large }) {
     const lead = large.length - small.length;
     const dims = large.flatMap((_dim, i) => (i < lead || small[i - lead] !== large[i] ? [i] : []));

@@ -3,12 +3,14 @@
 import type { BackwardContext } from "../autograd/definition.ts";
 import { noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
+import { atPrecision, PRODUCT } from "../autograd/precision.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { addInPlace } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
+import { isFloat } from "./dtype.ts";
 import { cat } from "./joining.ts";
 import { matmul } from "./matmul.ts";
 import { narrow, reshape, transpose } from "./movement.ts";
@@ -80,6 +82,7 @@ function partsOf(x: Tensor, { windows }: ConvAttrs): [number, number][] {
 
 const convOp = defineOp<ConvAttrs>({
   name: "conv2d",
+  ...PRODUCT,
   forward(ctx, [x, weight]: [Tensor, Tensor], attrs) {
     ctx.save(x, weight);
     return noGrad(() =>
@@ -135,8 +138,8 @@ function gradientOfWeight(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor,
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
   checkKeys("conv2d", options, ["stride", "padding", "dilation", "groups"]);
   for (const [argument, one] of Object.entries({ x, weight })) {
-    check(one instanceof Tensor && one.dtype === "f32", DtypeError, () =>
-      expected("conv2d", argument, "a tensor of dtype f32", one?.dtype ?? one),
+    check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
+      expected("conv2d", argument, "a float tensor", one?.dtype ?? one),
     );
   }
   check(weight.ndim === 4, ShapeError, () => expected("conv2d", "weight", "4 dims (O, C / groups, kH, kW)", weight));
@@ -148,7 +151,9 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2d
   check(bias.ndim === 1 && bias.size === outputs, ShapeError, () =>
     expected("conv2d", "bias", `shape [${outputs}]`, bias),
   );
-  return add(y, reshape(bias, [outputs, 1, 1]));
+  return atPrecision(PRODUCT, [y, bias], ([sums, offset]) =>
+    add(sums as Tensor, reshape(offset as Tensor, [outputs, 1, 1])),
+  );
 }
 
 function checkGroups(x: Tensor, weight: Tensor, groups: number): number {

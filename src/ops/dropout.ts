@@ -7,7 +7,6 @@ import { contiguous } from "../tensor/copy.ts";
 import { nextRandomCall, type RandomCall } from "../tensor/random.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { isFloat } from "./dtype.ts";
-import { to } from "./unary.ts";
 
 interface DropoutAttrs {
   readonly p: number;
@@ -17,6 +16,7 @@ interface DropoutAttrs {
 
 const dropoutOp: Op<DropoutAttrs, Tensor> = defineOp<DropoutAttrs>({
   name: "dropout",
+  computes: "f32",
   forward(ctx, [x]: [Tensor], { p, call }) {
     const y = empty(ctx.device, x.shape);
     const dense = contiguous(x);
@@ -43,5 +43,5 @@ export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   if (!training || p === 0) return x;
   x.assertLive("dropout");
   const attrs = { p, call: nextRandomCall(x.device) };
-  return to(dropoutOp([to(x, "f32")], attrs), x.dtype);
+  return dropoutOp([x], attrs);
 }

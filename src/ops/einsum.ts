@@ -69,7 +69,7 @@ function withoutRepeats({ x, letters }: Lettered): Lettered {
   const first = letters.indexOf(letters[at] as string);
   const size = x.shape[at] as number;
   const mask = reshape(
-    eye(size, size, { device: x.device }),
+    eye(size, size, { dtype: "bool", device: x.device }),
     x.shape.map((_, i) => (i === at || i === first ? size : 1)),
   );
   return withoutRepeats({ x: sum(mul(x, mask), at), letters: letters.slice(0, at) + letters.slice(at + 1) });

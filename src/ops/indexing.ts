@@ -47,6 +47,7 @@ function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, s
 
 const gatherOp: Op<Places, Tensor> = defineOp<Places>({
   name: "gather",
+  computes: "f32",
   forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
     ctx.save(index);
     return runGather(ctx, x, index, dim, false);
@@ -57,6 +58,7 @@ const gatherOp: Op<Places, Tensor> = defineOp<Places>({
 /** Zeros with `src` added at places along `dim`: each result looks for what goes to it. */
 const placedOp: Op<Places, Tensor> = defineOp<Places>({
   name: "scatterAdd",
+  computes: "f32",
   forward(ctx, [src, index]: [Tensor, Tensor], { dim, length }) {
     ctx.save(index);
     const y = empty(ctx.device, src.shape.with(dim, length), src.dtype);
@@ -79,6 +81,7 @@ const placedOp: Op<Places, Tensor> = defineOp<Places>({
 
 const selectOp: Op<Places, Tensor> = defineOp<Places>({
   name: "indexSelect",
+  computes: "f32",
   forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
     ctx.save(index);
     return runGather(ctx, x, index, dim, true);
@@ -92,6 +95,7 @@ const selectOp: Op<Places, Tensor> = defineOp<Places>({
 /** Zeros with the rows of `src` added at one list of places: sorted once, then every row sums its own. */
 const indexAddOp: Op<Places, Tensor> = defineOp<Places>({
   name: "indexAdd",
+  computes: "f32",
   forward(ctx, [src, index]: [Tensor, Tensor], { dim, length, into }) {
     ctx.save(index);
     const y = into ?? empty(ctx.device, src.shape.with(dim, length));
@@ -157,7 +161,9 @@ export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
 /** x with src[i][j][k] added at [i][index[i][j][k]][k] for dim 1, and likewise for others. Places outside are left out. */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
   checkIndex("scatterAdd", index);
-  check(src.dtype === x.dtype, DtypeError, () => expected("scatterAdd", "src", `dtype ${x.dtype}`, src.dtype));
+  check(src.dtype === x.dtype || (isFloat(src.dtype) && isFloat(x.dtype)), DtypeError, () =>
+    expected("scatterAdd", "src", `dtype ${x.dtype}`, src.dtype),
+  );
   const at = normalDim("scatterAdd", dim, x.ndim);
   if (x.ndim === 0) {
     const line = (one: Tensor) => reshape(one, [one.size]);

@@ -1,9 +1,11 @@
 /** Cutting tensors apart and putting them together: split and chunk are views; cat, stack and pad write once. */
 import { defineOp } from "../autograd/op.ts";
+import { atPrecision } from "../autograd/precision.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { normalDim, sameShape } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
+import { isFloat } from "./dtype.ts";
 import { narrow, unsqueeze } from "./movement.ts";
 
 /** Pieces of `size` along a dim (the last may be smaller), or of the sizes given. */
@@ -53,7 +55,7 @@ const catOp = defineOp<{ dim: number; sizes: number[] }>({
   backward: (ctx, g: Tensor) => split(g, ctx.attrs.sizes, ctx.attrs.dim),
 });
 
-/** Joins tensors along an existing dim. */
+/** Joins tensors along an existing dim: of one dtype, but that f16 and f32 together give f32. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   check(Array.isArray(tensors) && tensors.length > 0, ArgumentError, () =>
     expected("cat", "tensors", "a list of tensors", tensors),
@@ -61,7 +63,7 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const first = tensors[0] as Tensor;
   const at = normalDim("cat", dim, first.ndim);
   for (const x of tensors) {
-    check(x.dtype === first.dtype, DtypeError, () =>
+    check(x.dtype === first.dtype || (isFloat(x.dtype) && isFloat(first.dtype)), DtypeError, () =>
       expected("cat", "tensors", `dtype ${first.dtype} in all`, x.dtype),
     );
     const fits = x.ndim === first.ndim && sameShape(x.shape.toSpliced(at, 1), first.shape.toSpliced(at, 1));
@@ -71,7 +73,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
       () => `cat: argument 'tensors' expected shapes equal but for dim ${dim}, got [${first.shape}] and [${x.shape}]`,
     );
   }
-  return catOp(tensors, { dim: at, sizes: tensors.map((x) => x.shape[at] as number) });
+  const sizes = tensors.map((x) => x.shape[at] as number);
+  const isMixed = tensors.some((x) => x.dtype !== first.dtype);
+  return atPrecision(isMixed ? { computes: "f32" } : {}, tensors, (alike) => catOp(alike, { dim: at, sizes }));
 }
 
 /** Joins tensors of one shape along a new dim. */

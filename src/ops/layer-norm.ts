@@ -1,6 +1,7 @@
 /** Layer norm, RMS norm and group norm: each row is normalised by itself. */
 import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
 import { defineOp } from "../autograd/op.ts";
+import { WIDE } from "../autograd/precision.ts";
 import { check, expected, ShapeError } from "../errors.ts";
 import {
   column_parts,
@@ -135,6 +136,7 @@ function composed(kind: RowNorm, [x, weight, bias]: NormInputs, attrs: RowNormAt
 const defineRowNorm = (kind: RowNorm) =>
   defineOp<RowNormAttrs>({
     name: kind.name,
+    ...WIDE,
     forward: (ctx, inputs: NormInputs, attrs) => forward(kind, ctx, inputs, attrs),
     backward: (ctx, gradY: Tensor) => backward(kind, ctx, gradY),
     composed: (inputs: NormInputs, attrs) => composed(kind, inputs, attrs),

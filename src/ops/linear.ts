@@ -1,11 +1,13 @@
 /** The affine layer y = act(x W^T + b), fused forward and backward. */
 import type { BackwardContext } from "../autograd/definition.ts";
 import { defineOp } from "../autograd/op.ts";
+import { PRODUCT } from "../autograd/precision.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { sizeOf } from "../tensor/shape.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, gt, mul, sub, where } from "./binary.ts";
+import { isFloat } from "./dtype.ts";
 import { matmul } from "./matmul.ts";
 import { type Activation, runMatmul } from "./matmul-kernels.ts";
 import { reshape, t } from "./movement.ts";
@@ -38,6 +40,7 @@ interface LinearAttrs {
 
 const linearOp = defineOp<LinearAttrs>({
   name: "linear",
+  ...PRODUCT,
   forward(ctx, [x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
     const [M, K] = x.shape as [number, number];
     const N = weight.shape[0] as number;
@@ -157,7 +160,9 @@ export function linear(
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined): void {
   for (const [argument, one] of Object.entries({ x, weight, ...(bias && { bias }) })) {
-    check(one?.dtype === "f32", DtypeError, () => expected("linear", argument, "an f32 tensor", one?.dtype ?? one));
+    check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
+      expected("linear", argument, "a float tensor", one?.dtype ?? one),
+    );
   }
   check(weight.ndim === 2, ShapeError, () => expected("linear", "weight", "shape (outFeatures, inFeatures)", weight));
   const [outFeatures, inFeatures] = weight.shape as [number, number];

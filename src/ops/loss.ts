@@ -1,6 +1,7 @@
 /** Cross entropy of logits, fused with its gradient; and what it is in plain operations. */
 import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
 import { defineOp } from "../autograd/op.ts";
+import { WIDE } from "../autograd/precision.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { defineFault } from "../gpu/faults.ts";
 import { cross_entropy, cross_entropy_vec4, label_weight } from "../gpu/shaders.generated.ts";
@@ -150,6 +151,7 @@ function backward(ctx: BackwardContext<CrossEntropyAttrs>, gradY: Tensor): (Tens
 /** Cross entropy of logits (C), (N, C) or (N, C, ...) and labels (), (N) or (N, ...); the class weights take no gradient. */
 export const crossEntropyLabels = defineOp<CrossEntropyAttrs>({
   name: OP,
+  ...WIDE,
   forward,
   backward,
   composed([x, target, weight]: Inputs, attrs) {

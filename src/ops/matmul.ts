@@ -1,5 +1,6 @@
 /** Matrix products: batched, broadcasting, transposed operands read as they lie. */
 import { defineOp } from "../autograd/op.ts";
+import { atPrecision, PRODUCT } from "../autograd/precision.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { broadcastShapes, type Shape, sizeOf } from "../tensor/shape.ts";
@@ -42,6 +43,7 @@ function lies(shape: Shape, strides: Shape): boolean {
 /** a (batch, M, K) times b (batch, K, N); one of them may have batch 1. */
 const productOp = defineOp<object>({
   name: "matmul",
+  ...PRODUCT,
   forward(ctx, [a, b]: [Tensor, Tensor]) {
     ctx.save(a, b);
     const [M, K, N] = [a.shape[1] as number, a.shape[2] as number, b.shape[2] as number];
@@ -129,5 +131,7 @@ export function addmm(
 ): Tensor {
   check(a.ndim === 2 && b.ndim === 2, ArgumentError, () => expected("addmm", "a, b", "matrices", [a, b]));
   const scaled = (x: Tensor, factor: number) => (factor === 1 ? x : mul(x, factor));
-  return add(scaled(input, beta), scaled(matmul(a, b), alpha));
+  return atPrecision(PRODUCT, [input, matmul(a, b)], ([offset, product]) =>
+    add(scaled(offset as Tensor, beta), scaled(product as Tensor, alpha)),
+  );
 }

@@ -2,12 +2,14 @@
 import { defineOp, type Op } from "../autograd/op.ts";
 import { zeros } from "../tensor/create.ts";
 import type { Shape } from "../tensor/shape.ts";
+import type { Dtype } from "../tensor/storage.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { cat } from "./joining.ts";
 import { reshape } from "./movement.ts";
 
 interface Cut {
   readonly dim: number;
+  readonly dtype: Dtype;
   readonly shapes: readonly Shape[];
 }
 
@@ -24,14 +26,18 @@ const cutOp: Op<Cut, Tensor[]> = defineOp<Cut, Tensor[]>({
   // What comes last may be missing from the list altogether.
   backward: ({ device, attrs }, ...gradients: (Tensor | undefined)[]) =>
     cat(
-      attrs.shapes.map((shape, i) => gradients[i] ?? zeros(shape, { device })),
+      attrs.shapes.map((shape, i) => gradients[i] ?? zeros(shape, { dtype: attrs.dtype, device })),
       attrs.dim,
     ),
 });
 
 /** Pieces of these sizes along `dim`, which they fill. */
 export function pieces(x: Tensor, sizes: readonly number[], dim: number): Tensor[] {
-  return cutOp([x], { dim, shapes: sizes.map((size) => x.shape.map((whole, i) => (i === dim ? size : whole))) });
+  return cutOp([x], {
+    dim,
+    dtype: x.dtype,
+    shapes: sizes.map((size) => x.shape.map((whole, i) => (i === dim ? size : whole))),
+  });
 }
 
 /** x[0], x[1], ...: the entries along the first dim. */

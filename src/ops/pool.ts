@@ -5,6 +5,7 @@ import { strideGroups } from "../gpu/grid.ts";
 import { max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
+import { isFloat } from "./dtype.ts";
 import { gather } from "./indexing.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
@@ -14,9 +15,7 @@ export type PoolOptions = Omit<WindowOptions, "dilation">;
 
 function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptions): Windows {
   checkKeys(op, options, ["stride", "padding"]);
-  check(x instanceof Tensor && x.dtype === "f32", DtypeError, () =>
-    expected(op, "x", "a tensor of dtype f32", x?.dtype ?? x),
-  );
+  check(x instanceof Tensor && isFloat(x.dtype), DtypeError, () => expected(op, "x", "a float tensor", x?.dtype ?? x));
   const windows = windowsOn(op, x, kernelSize, { stride: kernelSize, ...options });
   const { kernelHeight, kernelWidth, paddingY, paddingX } = windows;
   check(2 * paddingY <= kernelHeight && 2 * paddingX <= kernelWidth, ArgumentError, () =>
@@ -27,6 +26,7 @@ function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptio
 
 const maxPoolOp = defineOp<Windows>({
   name: "maxPool2d",
+  computes: "f32",
   forward(ctx, [x]: [Tensor], windows) {
     const shape = [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth];
     const [y, places] = [empty(ctx.device, shape), ctx.temporary(empty(ctx.device, shape, "u32"))];
@@ -46,6 +46,7 @@ const maxPoolOp = defineOp<Windows>({
 /** The gradient of max pooling: linear in g, its adjoint reads at the places that were chosen. */
 const spreadOp: Op<Windows, Tensor> = defineOp<Windows>({
   name: "maxPool2d_backward",
+  computes: "f32",
   forward(ctx, [g, places]: [Tensor, Tensor], windows) {
     const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
     const gradY = ctx.temporary(contiguous(g));

@@ -8,6 +8,7 @@ import { log, reciprocal, sqrt, square } from "./unary.ts";
 const power = defineBinary("pow", {
   wgsl: { f32: "pow_safe(a, b)", i32: "pow_int(a, b)", u32: "pow_whole(a, b)" },
   saves: ["a", "b", "y"],
+  autocast: "f32",
   gradients: (g, a, b, y, needs) => [
     needs[0] ? mul(g, slope(a, b)) : undefined,
     needs[1] ? growth(g, a, b, y) : undefined,

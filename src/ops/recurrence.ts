@@ -1,6 +1,7 @@
 /** A recurrent layer's steps, fused: a product and a kernel per step, and one product for the weight's gradient. */
 import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
+import { PRODUCT } from "../autograd/precision.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { ALIGNMENT, type BufferSlice } from "../gpu/pool.ts";
 import { recurrent_cell, recurrent_cell_backward } from "../gpu/shaders.generated.ts";
@@ -94,6 +95,7 @@ function room(ctx: ForwardContext, first: Tensor, at: Layout): Tensor {
 
 const recurrenceOp: Op<Attrs, Tensor[]> = defineOp<Attrs, Tensor[]>({
   name: "recurrence",
+  ...PRODUCT,
   forward(ctx, [x, weight, bias, h, c]: RecurrenceInputs, attrs) {
     const { device } = ctx;
     const at = new Layout(attrs);

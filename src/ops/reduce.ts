@@ -1,4 +1,5 @@
 import { defineOp } from "../autograd/op.ts";
+import { WIDE } from "../autograd/precision.ts";
 import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { arange, eye } from "../tensor/create.ts";
 import { normalDim, normalDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
@@ -44,6 +45,7 @@ export function finish(y: Tensor, x: Tensor, dims: readonly number[], keepdim = 
 
 const sumOp = defineOp<ReduceAttrs & { shape: Shape }>({
   name: "sum",
+  ...WIDE,
   forward: (_, [x]: [Tensor], { dims, scale }) => keepDims(x, runReduce(x, dims, "sum", scale), dims),
   backward: (ctx, g: Tensor) => expand(ctx.attrs.scale === 1 ? g : mul(g, ctx.attrs.scale), ctx.attrs.shape),
 });
@@ -79,6 +81,7 @@ export function mean(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor 
 
 const prodOp = defineOp<ReduceAttrs>({
   name: "prod",
+  ...WIDE,
   forward(ctx, [x]: [Tensor], { dims }) {
     const y = keepDims(x, runReduce(x, dims, "prod"), dims);
     ctx.save(x);
@@ -127,6 +130,7 @@ interface ExtremeAttrs {
 /** Over several dims (or all) equal extremes share the gradient, as PyTorch's amax. */
 const extremeOp = defineOp<ExtremeAttrs>({
   name: "extreme",
+  computes: "f32",
   forward(ctx, [x]: [Tensor], { dims, largest }) {
     const y = keepDims(x, runReduce(x, dims, largest ? "max" : "min"), dims);
     ctx.save(x, y);
@@ -142,6 +146,7 @@ const extremeOp = defineOp<ExtremeAttrs>({
 /** Along one dim the first extreme takes the gradient, as PyTorch's max(dim). */
 const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
   name: "extremeAlong",
+  computes: "f32",
   forward(ctx, [x]: [Tensor], { dim, largest }) {
     const y = keepDims(x, runReduce(x, [dim], largest ? "max" : "min"), [dim]);
     ctx.save(x);
@@ -196,6 +201,7 @@ export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Te
 
 const argOp = defineOp<{ dim: number; largest: boolean }>({
   name: "argmax",
+  computes: "f32",
   forward: (_, [x]: [Tensor], { dim, largest }) => runArgReduce(x, dim, largest),
 });
 

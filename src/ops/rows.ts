@@ -2,6 +2,7 @@
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { isFloat } from "./dtype.ts";
 
 /** A kernel with lib/element.wgsl that fits rows of `cols` f32, and how many f32 its Elements hold. */
 export function twin<S>(cols: number, single: S, vec4: S): { shader: S; width: number } {
@@ -85,7 +86,7 @@ export function channelLaunch(
 export const columnLanes = (device: Device): number => (device.info.isSoftware ? SOFTWARE_WORKGROUP : 64);
 
 export function checkFloat(op: string, argument: string, x: Tensor | undefined): void {
-  check(!x || x.dtype === "f32", DtypeError, () => expected(op, argument, "dtype f32", x?.dtype));
+  check(!x || isFloat(x.dtype), DtypeError, () => expected(op, argument, "a float tensor", `dtype ${x?.dtype}`));
 }
 
 export function checkEps(op: string, eps: number): void {

@@ -1,5 +1,6 @@
 /** Softmax and its logarithm along one dim. */
 import { defineOp } from "../autograd/op.ts";
+import { WIDE } from "../autograd/precision.ts";
 import {
   softmax_backward,
   softmax_backward_vec4,
@@ -40,6 +41,7 @@ function rowsOf(x: Tensor) {
 function defineSoftmax(name: string, LOG: boolean) {
   const op = defineOp<Attrs>({
     name,
+    ...WIDE,
     forward(ctx, [x]: [Tensor], { dim }) {
       const rows = ctx.temporary(contiguous(ctx.temporary(swapped(x, dim))));
       const y = ctx.temporary(empty(ctx.device, rows.shape));

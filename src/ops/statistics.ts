@@ -1,6 +1,7 @@
 /** What is made of reductions: variance, norm, logsumexp, running sums. */
 import { noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
+import { atPrecision, WIDE } from "../autograd/precision.ts";
 import { check, checkKeys, DtypeError, expected } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
@@ -25,18 +26,23 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
   const { keepdim = false, correction = 1 } = options;
   const dims = normalDims("var", dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
-  return scope(() => {
-    const centred = sub(x, mean(x, dims, { keepdim: true }));
+  return wide(x, (wider) => {
+    const centred = sub(wider, mean(wider, dims, { keepdim: true }));
     return mul(sum(square(centred), dims, { keepdim }), 1 / Math.max(0, count - correction));
   });
 }
 
+/** A function of operations, computed in f32. */
+const wide = (x: Tensor, run: (x: Tensor) => Tensor): Tensor =>
+  scope(() => atPrecision(WIDE, [x], ([wider]) => run(wider as Tensor)));
+
 /** Standard deviation: the root of `var`. */
 export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor =>
-  scope(() => sqrt(variance(x, dim, options)));
+  wide(x, (wider) => sqrt(variance(wider, dim, options)));
 
 const normOp = defineOp<{ dims: readonly number[] }>({
   name: "norm",
+  ...WIDE,
   forward(ctx, [x]: [Tensor], { dims }) {
     const y = noGrad(() => scope(() => sqrt(sum(square(x), dims, { keepdim: true }))));
     ctx.save(x, y);
@@ -61,9 +67,9 @@ export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Te
   checkKeys("logsumexp", options, ["keepdim"]);
   const dims = normalDims("logsumexp", dim, x.ndim);
   if (dims.some((d) => x.shape[d] === 0)) return log(sum(exp(x), dims, options));
-  return scope(() => {
-    const top = detachedMax(x, dims);
-    const total = log(sum(exp(sub(x, top)), dims, { keepdim: true }));
+  return wide(x, (wider) => {
+    const top = detachedMax(wider, dims);
+    const total = log(sum(exp(sub(wider, top)), dims, { keepdim: true }));
     return finish(add(total, top), x, dims, options.keepdim);
   });
 }
@@ -78,6 +84,7 @@ function detachedMax(x: Tensor, dims: readonly number[]): Tensor {
 
 const cumsumOp = defineOp<{ dim: number }>({
   name: "cumsum",
+  ...WIDE,
   forward(ctx, [x]: [Tensor], { dim }) {
     const y = empty(ctx.device, x.shape, x.dtype === "bool" ? "i32" : x.dtype);
     const inner = sizeOf(x.shape.slice(dim + 1));

@@ -13,6 +13,7 @@ interface Triangle {
 
 const triangleOp: Op<Triangle, Tensor> = defineOp<Triangle>({
   name: "triangle",
+  computes: "f32",
   forward(ctx, [x]: [Tensor], { upper, diagonal }) {
     const y = empty(ctx.device, x.shape, x.dtype);
     const [rows, columns] = x.shape.slice(-2) as [number, number];

@@ -1,7 +1,9 @@
 /** Elementwise functions of one tensor: one table of formulas and derivatives. */
 import { isGradEnabled } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
+import { hooks } from "../autograd/walk.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
+import { checkHalf } from "../tensor/half.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
@@ -19,6 +21,8 @@ interface UnaryRule {
   /** What i32 and u32 inputs (`int`) give, by the same or another formula; without it they are lifted to f32. */
   readonly whole?: string;
   readonly result?: Dtype;
+  /** In f32 within autocast: a short way leads out of f16's range. */
+  readonly wide?: boolean;
 }
 
 interface UnaryAttrs {
@@ -34,6 +38,7 @@ const literal = (value: number): string => `f32(${Math.max(-3.4028234e38, Math.m
 function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
   const op = defineOp<UnaryAttrs>({
     name,
+    ...(rule.wide && { autocast: "f32" }),
     forward(ctx, [x]: [Tensor], attrs) {
       const whole = !isFloat(x.dtype) && x.dtype !== "bool" && rule.whole !== undefined;
       const compute = whole ? computeType(x.dtype) : "f32";
@@ -92,18 +97,21 @@ export const sign = defineUnary("sign", {
   gradient: "0.0 * g",
 });
 export const exp = defineUnary("exp", {
+  wide: true,
   wgsl: "exp(a) + nan_of(a)",
   saves: "y",
   gradient: "b * g",
   derivative: (_, y) => y,
 });
 export const log = defineUnary("log", {
+  wide: true,
   wgsl: "log_safe(a)",
   saves: "x",
   gradient: "g / a",
   derivative: (x) => reciprocal(x),
 });
 export const log1p = defineUnary("log1p", {
+  wide: true,
   wgsl: "log1p_safe(a)",
   saves: "x",
   gradient: "g / (1.0 + a)",
@@ -116,6 +124,7 @@ export const sqrt = defineUnary("sqrt", {
   derivative: (_, y) => div(0.5, y),
 });
 export const rsqrt = defineUnary("rsqrt", {
+  wide: true,
   wgsl: "inverseSqrt(a)",
   saves: "y",
   gradient: "-0.5 * b * b * b * g",
@@ -129,6 +138,7 @@ export const square = defineUnary("square", {
   derivative: (x) => mul(x, 2),
 });
 export const reciprocal = defineUnary("reciprocal", {
+  wide: true,
   wgsl: "1.0 / a",
   saves: "y",
   gradient: "-b * b * g",
@@ -192,6 +202,7 @@ export const silu = defineUnary("silu", {
 });
 /** log(1 + exp(x)). */
 export const softplus = defineUnary("softplus", {
+  wide: true,
   wgsl: "softplus(a)",
   saves: "x",
   gradient: "softplus_grad(a) * g",
@@ -244,24 +255,20 @@ function number(op: string, argument: string, value: number): number {
 
 /** x in another dtype. Floats lose their fraction in whole numbers; bool is x != 0. Gradients flow between floats. */
 export function to(x: Tensor, dtype: Dtype): Tensor {
-  return dtype === x.dtype ? x : cast([x], { dtype });
+  return dtype === x.dtype ? x : cast([x], { dtype, from: x.dtype });
 }
 
-const cast = defineOp<{ dtype: Dtype }>({
+const cast = defineOp<{ dtype: Dtype; from: Dtype }>({
   name: "to",
   forward(ctx, [x]: [Tensor], { dtype }) {
-    check(
-      dtype !== "f16" || ctx.device.features.f16,
-      DtypeError,
-      () =>
-        `to: dtype f16 needs the WebGPU feature shader-f16, which this adapter (${ctx.device.info.description}) does not have`,
-    );
-    ctx.save(x);
+    if (dtype === "f16") checkHalf("to", ctx.device);
     const compute = dtype === "bool" || isFloat(dtype) === isFloat(x.dtype) ? computeType(x.dtype) : "f32";
     // By bits: NaN is true, and a comparison with it may be folded away.
     const isTrue = isFloat(x.dtype) ? "(bitcast<u32>(a) & 0x7fffffffu) != 0u" : `a != ${compute}(0)`;
     const wgsl = dtype === "bool" ? isTrue : isFloat(dtype) ? "f32(a)" : `${dtype}(a)`;
     return runElementwise(ctx.device, { name: "to", wgsl, compute, result: dtype }, [x], x.shape);
   },
-  backward: (ctx, g: Tensor) => to(g, (ctx.saved[0] as Tensor).dtype),
+  backward: (ctx, g: Tensor) => to(g, ctx.attrs.from),
 });
+
+hooks.to = to;

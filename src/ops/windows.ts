@@ -74,6 +74,7 @@ export const isWhole = (w: Windows): boolean =>
 /** x (images, H, W) to columns (images, taps, windows). */
 export const imageToColumns: Op<Windows, Tensor> = defineOp<Windows>({
   name: "imageToColumns",
+  computes: "f32",
   forward(ctx, [x]: [Tensor], windows) {
     const taps = windows.kernelHeight * windows.kernelWidth;
     const columns = empty(ctx.device, [x.shape[0] as number, taps, windows.outHeight * windows.outWidth]);
@@ -94,6 +95,7 @@ export const imageToColumns: Op<Windows, Tensor> = defineOp<Windows>({
 /** The adjoint: columns (images, taps, windows) summed into images (images, H, W). */
 export const columnsToImage: Op<Windows, Tensor> = defineOp<Windows>({
   name: "columnsToImage",
+  computes: "f32",
   forward(ctx, [columns]: [Tensor], windows) {
     const x = empty(ctx.device, [columns.shape[0] as number, windows.height, windows.width]);
     const { size } = x;

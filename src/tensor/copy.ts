@@ -1,16 +1,18 @@
 /** Copies, fills and sums in place: what moves bytes between views without being part of any graph. */
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
-import { copy, fill as fillShader, strided_copy } from "../gpu/shaders.generated.ts";
+import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gpu/shaders.generated.ts";
+import { toHalf } from "./half.ts";
 import { type InnerStrides, rowsAndInner, sameShape, sizeOf } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 const vectorsOf = (tensor: Tensor): number => Math.ceil((tensor.size * bytesOf(tensor.dtype)) / 16);
 
-/** The 32 bits of a value as the dtype stores it. */
+/** The 32 bits of a value as the dtype stores it; of f16, two of them. */
 export function bitsOf(value: number, dtype: Dtype): number {
   if (dtype === "f32") return new Uint32Array(new Float32Array([value]).buffer)[0] as number;
+  if (dtype === "f16") return toHalf(value) * 0x10001;
   if (dtype === "bool") return value ? 1 : 0;
   return value >>> 0;
 }
@@ -44,7 +46,7 @@ export function copyInto(dst: Tensor, src: Tensor): void {
   transfer("copy", dst, src, false);
 }
 
-/** dst += src, f32, equal shapes, any strides. */
+/** dst += src, floats of one dtype, equal shapes, any strides. */
 export function addInPlace(dst: Tensor, src: Tensor): void {
   transfer("add", dst, src, true);
 }
@@ -58,7 +60,8 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
     throughCopy(op, dst, src, add);
     return;
   }
-  if (dst.isContiguous && src.isContiguous && ownsTail(dst)) {
+  const inVectors = !add || dst.dtype === "f32";
+  if (inVectors && dst.isContiguous && src.isContiguous && ownsTail(dst)) {
     const vectors = vectorsOf(dst);
     dst.device.run(copy, { src: src.binding, dst: dst.binding, vectors }, strideGroups(dst.device, vectors), {
       ADD: add,
@@ -77,7 +80,6 @@ function throughCopy(op: string, dst: Tensor, src: Tensor, add: boolean): void {
 }
 
 function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, add: boolean): void {
-  check(bytesOf(src.dtype) === 4, DtypeError, () => expected("copy", "src", "a dense tensor for dtype f16", src.dtype));
   const { shape, strides } = rowsAndInner(dst.shape, [srcStrides, dst.strides]);
   const [source, target] = strides as [InnerStrides, InnerStrides];
   const pieces = shape.rows * shape.piecesPerRow;
@@ -86,7 +88,8 @@ function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, ad
     ...{ pieces, piecesPerRow: shape.piecesPerRow, inner: shape.inner, rank: shape.rank, shape: shape.dims },
     ...{ srcInner: source.inner, dstInner: target.inner, srcStrides: source.outer, dstStrides: target.outer },
   };
-  dst.device.run(strided_copy, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
+  const shader = dst.dtype === "f16" ? strided_copy_half : strided_copy;
+  dst.device.run(shader, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
 }
 
 /** Whether the words after the last element, up to the next 16 bytes, belong to this tensor alone. */

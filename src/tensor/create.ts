@@ -2,7 +2,7 @@
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { currentDevice, type Device } from "../gpu/device.ts";
 import { fill, upload } from "./copy.ts";
-import { packHalf } from "./half.ts";
+import { checkHalf, packHalf } from "./half.ts";
 import { fillRandom } from "./random.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
 import type { Dtype } from "./storage.ts";
@@ -33,12 +33,7 @@ export function make(op: string, shape: Shape, options: CreateOptions): Tensor {
   checkShape(op, shape);
   const { dtype = "f32", device = currentDevice() } = options;
   check(DTYPES.includes(dtype), DtypeError, () => expected(op, "dtype", DTYPES.join(", "), dtype));
-  check(
-    dtype !== "f16" || device.features.f16,
-    DtypeError,
-    () =>
-      `${op}: dtype f16 needs the WebGPU feature shader-f16, which this adapter (${device.info.description}) does not have`,
-  );
+  if (dtype === "f16") checkHalf(op, device);
   device.assertOpen(op);
   return empty(device, [...shape], dtype);
 }

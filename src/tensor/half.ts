@@ -1,4 +1,16 @@
 /** IEEE half floats on engines without Float16Array. */
+import { check, DtypeError } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+
+/** Throws unless the device has f16. */
+export function checkHalf(op: string, device: Device): void {
+  check(
+    device.features.f16,
+    DtypeError,
+    () =>
+      `${op}: dtype f16 needs the WebGPU feature shader-f16, which this adapter (${device.info.description}) does not have`,
+  );
+}
 
 /** Rounds to the nearest half, ties to even, as 16 bits. */
 export function toHalf(value: number): number {

@@ -144,7 +144,7 @@ describe("MultiheadAttention", () => {
     [
       "a mask of whole numbers",
       () => layer().forward(x(), x(), x(), { attnMask: ones([3, 3], { dtype: "i32" }) }),
-      /bool or f32/,
+      /bool or float/,
     ],
     [
       "rows of padding",

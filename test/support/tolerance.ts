@@ -44,3 +44,15 @@ export const products: Tolerance = { rtol: 3e-6, atol: 3e-6 };
 
 /** Second derivatives of small networks: sums of products of first ones. */
 export const secondDerivatives: Tolerance = { rtol: 1e-4, atol: 2e-5 };
+
+/** Half of f16's last bit, of a number: what rounding to it may be off. */
+export const HALF_ULP = 2 ** -11;
+
+/**
+ * f16 results beside f32 ones on the same values: an operation made of several rounds up to four times, each time by
+ * HALF_ULP of numbers that may be as large as the largest result (they cancel in the others). Below 2^-14 f16 is absolute.
+ */
+export function halves(expected: ArrayLike<number>): Tolerance {
+  const largest = Math.max(0, ...Array.from(expected, Math.abs));
+  return { rtol: 4 * HALF_ULP, atol: 4 * HALF_ULP * Math.min(largest, 4) + 2 ** -24 };
+}
