@@ -16,7 +16,8 @@ these functions with the tensor as the first argument.
 - **Recorded as**: the operations that it adds to the graph. *twin*: fused kernels beside the same function in plain
   operations, which the tests hold together and through which second derivatives go.
 - **Tested against**: the number of cases with PyTorch's values, forward and backward, each on dense, sliced and transposed
-  inputs where that differs; and first and second derivatives by finite differences.
+  inputs where that differs; and first and second derivatives by finite differences. What passes of ONNX's own tests of
+  operators is in [ONNX's node tests](onnx.md).
 
 | Operation | Dtypes | Backward | Second | Recorded as | Tested against |
 |---|---|---|---|---|---|

@@ -56,3 +56,13 @@ export function halves(expected: ArrayLike<number>): Tolerance {
   const largest = Math.max(0, ...Array.from(expected, Math.abs));
   return { rtol: 4 * HALF_ULP, atol: 4 * HALF_ULP * Math.min(largest, 4) + 2 ** -24 };
 }
+
+/** Made with 3.1415 for pi: ONNX's own tolerance. */
+const onnxWindow: Tolerance = { rtol: 1e-3, atol: 1e-7 };
+
+/** ONNX's node tests by operator; f16 results, whatever the operator, to one rounding. */
+export const onnx: Readonly<Record<string, Tolerance>> = {
+  any: { rtol: 1e-5, atol: 1e-7 },
+  f16: { rtol: HALF_ULP, atol: 2 ** -25 },
+  ...{ HannWindow: onnxWindow, HammingWindow: onnxWindow, BlackmanWindow: onnxWindow },
+};
