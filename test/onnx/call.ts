@@ -1,6 +1,6 @@
 /** One node of a graph as its operator sees it. */
 import type { Tensor } from "gradwell";
-import type { Attribute, Node, OnnxTensor } from "./proto.ts";
+import type { Attribute, Node } from "./proto.ts";
 import type { Value } from "./value.ts";
 
 /** An ONNX operator in calls of the public API: the values of its outputs, in order. */
@@ -9,14 +9,12 @@ export type Operators = Readonly<Record<string, Operator>>;
 
 export class Call {
   readonly op: string;
-  readonly opset: number;
   readonly #inputs: readonly (Value | undefined)[];
   readonly #outputs: readonly string[];
   readonly #attributes: ReadonlyMap<string, Attribute>;
 
-  constructor({ op, outputs, attributes }: Node, inputs: readonly (Value | undefined)[], opset: number) {
+  constructor({ op, outputs, attributes }: Node, inputs: readonly (Value | undefined)[]) {
     this.op = op;
-    this.opset = opset;
     this.#inputs = inputs;
     this.#outputs = outputs;
     this.#attributes = attributes;
@@ -87,9 +85,5 @@ export class Call {
 
   ints(name: string): number[] | undefined {
     return this.attribute<number[]>(name);
-  }
-
-  file(name: string): OnnxTensor | undefined {
-    return this.attribute<OnnxTensor>(name);
   }
 }

@@ -5,7 +5,7 @@ import type { Model } from "./proto.ts";
 import { computed, dtypeOf, given, leaveOut, type Value } from "./value.ts";
 
 /** The values of the model's outputs. `inputs` belong to the graph's inputs by their order. */
-export async function runModel({ graph, opset }: Model, inputs: readonly Value[]): Promise<Value[]> {
+export async function runModel({ graph }: Model, inputs: readonly Value[]): Promise<Value[]> {
   const missing = graph.nodes.map(({ op }) => op).filter((op) => !operators[op]);
   if (missing.length > 0) leaveOut(`not in the surface: ${[...new Set(missing)].join(", ")}`);
   for (const { type } of [...graph.inputs, ...graph.outputs]) dtypeOf(type);
@@ -15,7 +15,6 @@ export async function runModel({ graph, opset }: Model, inputs: readonly Value[]
     const call = new Call(
       node,
       node.inputs.map((name) => values.get(name)),
-      opset,
     );
     const results = [await operators[node.op]!(call)].flat();
     for (const [i, result] of results.entries()) if (call.wants(i)) values.set(node.outputs[i]!, computed(result));

@@ -50,18 +50,20 @@ function shared(total: number, auto: string): readonly [number, number] {
   return auto === "SAME_LOWER" ? [more, less] : [less, more];
 }
 
-const padded = (x: Tensor, { pads }: Windows, value: number): Tensor => x.pad([[0, 0], [0, 0], ...pads], value);
+/** The images and the padding for a call: what is the same on both sides the call does itself, within half the kernel. */
+function padded(x: Tensor, { kernel, pads }: Windows, value: number): [Tensor, readonly [number, number]] {
+  const isOwn = pads.every(([before, after], i) => before === after && 2 * before <= kernel[i]!);
+  if (isOwn) return [x, [pads[0]![0], pads[1]![0]]];
+  return [x.pad([[0, 0], [0, 0], ...pads], value), [0, 0]];
+}
 
 function conv(call: Call): Tensor {
   const [x, weight] = [asImages(call.x, "conv2d"), asImages(call.tensor(1), "conv2d")];
   const windows = windowsOf(call, x, weight.shape.slice(2));
-  const { stride, dilation, pads } = windows;
-  const options = { stride, dilation, groups: call.real("group", 1) };
-  const isEven = pads.every(([before, after]) => before === after);
-  const y = isEven
-    ? conv2d(x, weight, call.optional(2), { ...options, padding: [pads[0]![0], pads[1]![0]] })
-    : conv2d(padded(x, windows, 0), weight, call.optional(2), options);
-  return likeInput(y, call.x);
+  const [images, padding] = padded(x, windows, 0);
+  const { stride, dilation } = windows;
+  const options = { stride, padding, dilation, groups: call.real("group", 1) };
+  return likeInput(conv2d(images, weight, call.optional(2), options), call.x);
 }
 
 /** The gradient of a convolution by its images. */
@@ -100,13 +102,17 @@ function maxPool(call: Call): Tensor {
   const x = asImages(call.x, "maxPool2d");
   const windows = windowsOf(call, x, []);
   if (Math.max(...windows.dilation) > 1) leaveOut("dilations: maxPool2d has none");
-  return likeInput(maxPool2d(padded(x, windows, -Infinity), windows.kernel, { stride: windows.stride }), call.x);
+  const [images, padding] = padded(x, windows, -Infinity);
+  return likeInput(maxPool2d(images, windows.kernel, { stride: windows.stride, padding }), call.x);
 }
 
 function averagePool(call: Call): Tensor {
   const x = asImages(call.x, "avgPool2d");
   const windows = windowsOf(call, x, []);
-  const mean = (images: Tensor) => avgPool2d(padded(images, windows, 0), windows.kernel, { stride: windows.stride });
+  const mean = (of: Tensor) => {
+    const [images, padding] = padded(of, windows, 0);
+    return avgPool2d(images, windows.kernel, { stride: windows.stride, padding });
+  };
   // Unless padding counts, over the share of each window that lies within the image.
   const y = call.flag("count_include_pad") ? mean(x) : mean(x).div(mean(onesLike(x)));
   return likeInput(y, call.x);
