@@ -76,9 +76,11 @@ function convTranspose(call: Call): Tensor {
   );
   const groups = call.real("group", 1);
   const images = zeros([x.shape[0]!, weight.shape[1]! * groups, ...sizes], { requiresGrad: true });
-  const y = conv2d(images, weight, undefined, { stride, dilation, groups });
-  const [whole] = grad([y], [images], { gradOutputs: [x] });
-  return likeInput(cut(call, whole as Tensor, stride, x), call.x);
+  const forwards = conv2d(images, weight, undefined, { stride, dilation, groups });
+  const [whole] = grad([forwards], [images], { gradOutputs: [x] });
+  const y = cut(call, whole as Tensor, stride, x);
+  const bias = call.optional(2);
+  return likeInput(bias ? y.add(bias.reshape([-1, 1, 1])) : y, call.x);
 }
 
 /** The paddings taken off again. */
