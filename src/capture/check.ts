@@ -52,9 +52,7 @@ function copyOf(device: Device, buffer: GpuBuffer): GpuBuffer {
 }
 
 function copy(device: Device, source: GpuBuffer, destination: GpuBuffer): void {
-  device.recorder.encoder().copyBufferToBuffer(source.gpu, 0, destination.gpu, 0, source.bytes);
-  source.lastUse = device.recorder.submitIndex;
-  destination.lastUse = device.recorder.submitIndex;
+  device.recorder.copy(whole(source), whole(destination), source.bytes);
 }
 
 function compare(device: Device, first: BufferSlice, second: BufferSlice, bytes: number): void {

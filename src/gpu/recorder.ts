@@ -36,8 +36,8 @@ export interface PassTimer {
 }
 
 const UNIFORM_BYTES = 128 * 1024;
-/** Commands per submit: enough to share the cost of submitting, few enough that the GPU starts early. */
-const MAX_DISPATCHES = 64;
+/** Commands per submit: few after a wait, when the GPU has nothing to do; then enough to share the cost of submitting. */
+const COMMANDS = { first: 16, most: 64 };
 
 export class Recorder {
   tape: Tape | undefined;
@@ -53,8 +53,11 @@ export class Recorder {
   readonly #slotBytes: number;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
+  /** What is set in the open pass. */
+  #pipeline: GPUComputePipeline | undefined;
   #used = 0;
   #pending = 0;
+  #most = COMMANDS.first;
   readonly #dynamicOffset = new Uint32Array(1);
 
   constructor(gpu: GPUDevice, pool: BufferPool) {
@@ -73,19 +76,19 @@ export class Recorder {
     kernel.pack(args, this.#words, at / 4);
     const group = kernel.bindGroup(slices, this.#uniform, this.#pool.generation);
     const pass = this.#openPass(kernel, slices, at / 4);
-    pass.setPipeline(kernel.pipeline);
+    if (this.#pipeline !== kernel.pipeline) pass.setPipeline(kernel.pipeline);
+    this.#pipeline = kernel.pipeline;
     if (kernel.shader.paramsBytes > 0) {
       this.#dynamicOffset[0] = at;
       pass.setBindGroup(0, group, this.#dynamicOffset, 0, 1);
     } else pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y, z);
-    for (const slice of slices) slice.buffer.lastUse = this.submitIndex;
     if (this.tape) {
       const params = this.#words.u32.slice(at / 4, (at + kernel.shader.paramsBytes) / 4);
       this.tape.dispatch({ kernel, slices, params, groups: [x, y, z], refresh });
     }
     this.dispatchCount++;
-    if (++this.#pending >= MAX_DISPATCHES) this.flush();
+    this.#recorded(slices);
   }
 
   /** Writes host bytes into a buffer, after everything recorded that may still use it. */
@@ -97,6 +100,19 @@ export class Recorder {
     }
   }
 
+  /** Copies whole words between buffers. Not for tapes, which replay dispatches alone. */
+  copy(source: BufferSlice, destination: BufferSlice, bytes: number): void {
+    const { buffer, offset } = destination;
+    this.encoder().copyBufferToBuffer(source.buffer.gpu, source.offset, buffer.gpu, offset, bytes);
+    this.#recorded([source, destination]);
+  }
+
+  /** Writes zeros. Not for tapes. */
+  clear(destination: BufferSlice, bytes: number): void {
+    this.encoder().clearBuffer(destination.buffer.gpu, destination.offset, bytes);
+    this.#recorded([destination]);
+  }
+
   /** The encoder of the current submit, with no pass open: for copies and replays. */
   encoder(): GPUCommandEncoder {
     this.#endPass();
@@ -105,6 +121,7 @@ export class Recorder {
   }
 
   flush(): void {
+    this.#most = COMMANDS.first;
     if (!this.#encoder) return;
     this.#endPass();
     if (this.#used > 0) this.#gpu.queue.writeBuffer(this.#uniform, 0, this.#words.u32.buffer, 0, this.#used);
@@ -120,6 +137,15 @@ export class Recorder {
 
   destroy(): void {
     this.#uniform.destroy();
+  }
+
+  /** A command over these slices is in the encoder; enough of them are submitted. */
+  #recorded(slices: readonly BufferSlice[]): void {
+    for (const slice of slices) slice.buffer.lastUse = this.submitIndex;
+    if (++this.#pending < this.#most) return;
+    const most = Math.min(2 * this.#most, COMMANDS.most);
+    this.flush();
+    this.#most = most;
   }
 
   #reserve(bytes: number): number {
@@ -141,6 +167,7 @@ export class Recorder {
   #endPass(): void {
     this.#pass?.end();
     this.#pass = undefined;
+    this.#pipeline = undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import { ArgumentError, check, DtypeError, expected, ShapeError } from "../error
 import { strideGroups } from "../gpu/grid.ts";
 import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gpu/shaders.generated.ts";
 import { toHalf } from "./half.ts";
-import { type InnerStrides, rowsAndInner, sameShape, sizeOf } from "./shape.ts";
+import { type InnerStrides, isDense, rowsAndInner, sameShape, sizeOf } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -22,6 +22,7 @@ export function fill(tensor: Tensor, value: number): void {
   if (tensor.size === 0) return;
   tensor.storage.writes++;
   const bits = bitsOf(value, tensor.dtype);
+  if (fillWithoutKernel(tensor, bits)) return;
   if (tensor.isContiguous && ownsTail(tensor)) {
     const vectors = vectorsOf(tensor);
     tensor.device.run(fillShader, { y: tensor.binding, vectors, bits }, strideGroups(tensor.device, vectors));
@@ -31,6 +32,29 @@ export function fill(tensor: Tensor, value: number): void {
   fill(scalar, value);
   stridedCopy(scalar, new Array<number>(tensor.ndim).fill(0), tensor, false);
   scalar.dispose();
+}
+
+/** Bytes of constants that are written from the host. */
+const SMALL_BYTES = 1024;
+
+/** Zeros and small constants need no kernel, which would take a software adapter tens of milliseconds to compile. */
+function fillWithoutKernel(tensor: Tensor, bits: number): boolean {
+  const { recorder } = tensor.device;
+  const bytes = wholeWords(tensor);
+  if (recorder.tape || bytes === undefined) return false;
+  const { binding } = tensor;
+  if (bits === 0) recorder.clear(binding, bytes);
+  else if (bytes <= SMALL_BYTES && binding.buffer.lastUse < recorder.submitIndex)
+    recorder.upload(binding, new Uint32Array(bytes / 4).fill(bits));
+  else return false;
+  return true;
+}
+
+/** The bytes of a dense tensor that copies between buffers can reach: in whole words. */
+function wholeWords({ dtype, size, shape, strides, offset }: Tensor): number | undefined {
+  const each = bytesOf(dtype);
+  const fits = isDense(shape, strides) && (offset * each) % 4 === 0 && (size * each) % 4 === 0;
+  return fits ? size * each : undefined;
 }
 
 /** `x` itself when it is contiguous (unless `copy`), else a dense copy. Callers dispose what is not `x`. */
@@ -58,6 +82,12 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   dst.storage.writes++;
   if (dst.storage.buffer === src.storage.buffer) {
     throughCopy(op, dst, src, add);
+    return;
+  }
+  const { recorder } = dst.device;
+  const bytes = wholeWords(dst);
+  if (!add && !recorder.tape && bytes !== undefined && bytes === wholeWords(src)) {
+    recorder.copy(src.binding, dst.binding, bytes);
     return;
   }
   const inVectors = !add || dst.dtype === "f32";
