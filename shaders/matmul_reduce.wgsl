@@ -1,5 +1,5 @@
 // Second half of a matmul that split K over workgroups: adds the partial results in a fixed order and applies the epilogue.
-import package::lib::matmul::{params, a_at, finish};
+import package::lib::matmul::{params, matrixA, finish};
 
 override WORKGROUP: u32 = 64;
 
@@ -10,6 +10,6 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   let size = params.batches * params.M * params.N;
   if (i >= size) { return; }
   var sum = 0.0;
-  for (var s = 0u; s < params.splits; s++) { sum += a_at(s * size + i); }
+  for (var s = 0u; s < params.splits; s++) { sum += matrixA[s * size + i]; }
   finish(i, i % params.N, sum);
 }

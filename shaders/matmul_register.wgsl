@@ -1,6 +1,6 @@
 // Matmul for software adapters without subgroups: each invocation makes 8 rows x 4 columns of C in registers from vec4 loads,
 // a workgroup 16 x 16. No workgroup memory and no barrier, which cost such adapters more than loading twice.
-import package::lib::matmul::{params, tile_of, load_a, load_b, store, store_bias_grad};
+import package::lib::matmul::{params, tile_of, inside, start_a, load_a, start_b, step_b, load_b, store, store_bias_grad};
 
 const ACROSS = 4u;
 const ROWS = 8u;
@@ -13,16 +13,29 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   var c0 = vec4f(); var c1 = vec4f(); var c2 = vec4f(); var c3 = vec4f();
   var c4 = vec4f(); var c5 = vec4f(); var c6 = vec4f(); var c7 = vec4f();
   var sum0 = vec4f(); var sum1 = vec4f();
+  var at0 = start_a(tile, row);
+  var at1 = start_a(tile, row + 1u);
+  var at2 = start_a(tile, row + 2u);
+  var at3 = start_a(tile, row + 3u);
+  var at4 = start_a(tile, row + 4u);
+  var at5 = start_a(tile, row + 5u);
+  var at6 = start_a(tile, row + 6u);
+  var at7 = start_a(tile, row + 7u);
+  var atB = start_b(tile, col);
   for (var k = tile.kBegin; k < tile.kEnd; k += 4u) {
-    let b = load_b(tile, k, col);
-    let a0 = load_a(tile, row, k);
-    let a1 = load_a(tile, row + 1u, k);
-    let a2 = load_a(tile, row + 2u, k);
-    let a3 = load_a(tile, row + 3u, k);
-    let a4 = load_a(tile, row + 4u, k);
-    let a5 = load_a(tile, row + 5u, k);
-    let a6 = load_a(tile, row + 6u, k);
-    let a7 = load_a(tile, row + 7u, k);
+    let valid = inside(tile, k);
+    let b = load_b(atB, valid);
+    atB += step_b();
+    let a0 = load_a(at0, valid);
+    let a1 = load_a(at1, valid);
+    let a2 = load_a(at2, valid);
+    let a3 = load_a(at3, valid);
+    let a4 = load_a(at4, valid);
+    let a5 = load_a(at5, valid);
+    let a6 = load_a(at6, valid);
+    let a7 = load_a(at7, valid);
+    let step = 4u * params.strideAk;
+    at0 += step; at1 += step; at2 += step; at3 += step; at4 += step; at5 += step; at6 += step; at7 += step;
     c0 += b * a0;
     c1 += b * a1;
     c2 += b * a2;

@@ -11,21 +11,18 @@ struct Params {
   alpha: f32, slope: f32,                          // slope: of the activation below 0; 1 for none, 0 for relu
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> matrixA: array<vec4f>;      // (batch, M, K) or (batch, K, M)
-@group(0) @binding(2) var<storage, read> matrixB: array<vec4f>;      // (batch, K, N) or (batch, N, K)
+@group(0) @binding(1) var<storage, read> matrixA: array<f32>;        // (batch, M, K) or (batch, K, M)
+@group(0) @binding(1) var<storage, read> vectorsA: array<vec4f>;      // the same, for kernels that only take rows of four
+// (batch, K, N) or (batch, N, K). Every kernel is linked twice: as it is named, and as `<name>_vec4` for a B whose rows, or
+// columns where those are contiguous, are a multiple of four long.
+@if(VEC4) @group(0) @binding(2) var<storage, read> matrixB: array<vec4f>;
+@else @group(0) @binding(2) var<storage, read> matrixB: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;           // (N)
 @group(0) @binding(4) var<storage, read> saved: array<f32>;          // (batch, M, N): what the derivative is computed from
 @group(0) @binding(5) var<storage, read_write> matrixC: array<f32>;  // (splits, batch, M, N)
 @group(0) @binding(6) var<storage, read_write> biasGrad: array<f32>; // (splits, M): sums of op(A) over k
 
-// How B is read: vec4 along n or along k where the length of its rows allows, else by scalars.
-override B_ROWS: u32 = 0;
-const SCALARS = 0u;
-const VEC4_ALONG_N = 1u;
-const VEC4_ALONG_K = 2u;
-// Whether load_a may read vec4 along k: one pipeline more where A comes both ways, so only for kernels that need it.
-override A_VEC4: bool = false;
-// K is no multiple of what the kernel sums per iteration: guards its loads.
+// K is no multiple of what a tile kernel stages at a time: guards its loads. The others always guard, which costs them nothing.
 override K_TAIL: bool = false;
 // Adds to what C and the bias gradient hold, before the epilogue.
 override ACCUMULATE: bool = false;
@@ -47,52 +44,105 @@ fn tile_of(group: u32, rows: u32, cols: u32) -> Tile {
     batch * params.batchStrideA, batch * params.batchStrideB, slot * params.M * params.N, split, batch);
 }
 
-fn a_at(i: u32) -> f32 { return matrixA[i / 4u][i % 4u]; }
-fn b_at(i: u32) -> f32 { return matrixB[i / 4u][i % 4u]; }
-fn four_from(i: u32) -> vec4u { return i + vec4u(0u, 1u, 2u, 3u); }
+const FOUR = vec4u(0u, 1u, 2u, 3u);
+fn four_from(i: u32) -> vec4u { return i + FOUR; }
 
-/** op(A)[row][k .. k + 3]. Rows past the end read the last one: they are not stored. */
-fn load_a(tile: Tile, row: u32, k: u32) -> vec4f {
-  let s = params.strideAk;
-  let i = tile.a + min(row, params.M - 1u) * params.strideAm + k * s;
-  if (A_VEC4) { return matrixA[i / 4u]; }
-  if (!K_TAIL) { return vec4f(a_at(i), a_at(i + s), a_at(i + 2u * s), a_at(i + 3u * s)); }
-  let inside = four_from(k) < vec4u(tile.kEnd);
-  let j = select(vec4u(tile.a), vec4u(i, i + s, i + 2u * s, i + 3u * s), inside);
-  return select(vec4f(), vec4f(a_at(j.x), a_at(j.y), a_at(j.z), a_at(j.w)), inside);
+// For kernels without workgroup memory: where a lane reads is worked out before the loop over k and moved on by a constant.
+
+/** Which of k .. k + 3 are in the tile's part of K. What is read for the others is anything: WebGPU keeps it in the buffer. */
+fn inside(tile: Tile, k: u32) -> vec4<bool> { return four_from(k) < vec4u(tile.kEnd); }
+
+/** Where op(A)[row][kBegin] lies. Rows past the end are the last one: they are not stored. */
+fn start_a(tile: Tile, row: u32) -> u32 {
+  return tile.a + min(row, params.M - 1u) * params.strideAm + tile.kBegin * params.strideAk;
 }
+
+/** op(A)[row][k .. k + 3], the first of them at i. */
+fn load_a(i: u32, valid: vec4<bool>) -> vec4f {
+  let s = params.strideAk;
+  return select(vec4f(), vec4f(matrixA[i], matrixA[i + s], matrixA[i + 2u * s], matrixA[i + 3u * s]), valid);
+}
+
+// For kernels that take A as vec4: along k, or along m where it is stored as its transpose; then lane l holds k + l % 4 of four
+// rows instead of four k of one row.
+
+/** A is stored as (K, M). */
+override A_TURNED: bool = false;
+/** Whether the sums of op(A)'s rows are wanted: keeping them costs these kernels a tenth. */
+override BIAS_GRAD: bool = false;
+
+/** Where a lane reads op(A) for kBegin, in vec4; each iteration adds step_a4(). Rows past the end are the last ones. */
+fn start_a4(tile: Tile, row: u32, lane: u32) -> u32 {
+  if (A_TURNED) {
+    return (tile.a + (tile.kBegin + lane % 4u) * params.strideAk + min(row + lane / 4u * 4u, params.M - 4u)) / 4u;
+  }
+  return (tile.a + min(row + lane, params.M - 1u) * params.strideAm + tile.kBegin) / 4u;
+}
+
+fn step_a4() -> u32 { return select(1u, params.strideAk, A_TURNED); }
+
+/** The sum over k of op(A)'s row `lane`, from what a lane summed of its reads. */
+fn row_sum(sum: vec4f, lane: u32) -> f32 {
+  if (!A_TURNED) { return dot(sum, vec4f(1.0)); }
+  let pairs = sum + subgroupShuffleXor(sum, 1u);
+  return (pairs + subgroupShuffleXor(pairs, 2u))[lane % 4u];
+}
+
+/** What load_b takes for kBegin and four columns from col; each iteration adds step_b(). Columns past the end are the last ones. */
+fn start_b(tile: Tile, col: u32) -> vec4u {
+  let columns = min(four_from(col), vec4u(params.N - 1u)) * params.strideBn;
+  let start = tile.b + tile.kBegin * params.strideBk;
+  return placed_b(start, columns, min(col, params.N - 4u) + FOUR * params.strideBk);
+}
+
+@if(VEC4) fn placed_b(start: u32, columns: vec4u, rows: vec4u) -> vec4u {
+  return (start + select(rows, columns, params.strideBk == 1u)) / 4u;
+}
+@else fn placed_b(start: u32, columns: vec4u, rows: vec4u) -> vec4u { return start + columns; }
+
+@if(VEC4) fn step_b() -> u32 { return params.strideBk; }
+@else fn step_b() -> u32 { return 4u * params.strideBk; }
+
+/** op(B)[k .. k + 3][col .. col + 3], one column of the matrix per k; zeros beyond the end of K. */
+fn load_b(at: vec4u, valid: vec4<bool>) -> mat4x4f {
+  let b = read_b(at);
+  return mat4x4f(select(vec4f(), b[0], valid.x), select(vec4f(), b[1], valid.y),
+    select(vec4f(), b[2], valid.z), select(vec4f(), b[3], valid.w));
+}
+
+/** load_b where there is no end of K among the four. */
+@if(VEC4) fn read_b(at: vec4u) -> mat4x4f {
+  let read = mat4x4f(matrixB[at.x], matrixB[at.y], matrixB[at.z], matrixB[at.w]);
+  let turned = transpose(read);
+  let alongK = params.strideBk == 1u;
+  return mat4x4f(select(read[0], turned[0], alongK), select(read[1], turned[1], alongK),
+    select(read[2], turned[2], alongK), select(read[3], turned[3], alongK));
+}
+@else fn read_b(at: vec4u) -> mat4x4f {
+  let s = FOUR * params.strideBk;
+  return mat4x4f(four_b(at + s.x), four_b(at + s.y), four_b(at + s.z), four_b(at + s.w));
+}
+@if(!VEC4) fn four_b(i: vec4u) -> vec4f { return vec4f(matrixB[i.x], matrixB[i.y], matrixB[i.z], matrixB[i.w]); }
+
+// For the tile kernels, which stage A and B k-major in workgroup memory.
 
 /** op(A)[row .. row + 3][k]. */
 fn load_a_column(tile: Tile, row: u32, k: u32) -> vec4f {
-  let inside = !K_TAIL || k < tile.kEnd;
-  let i = vec4u(tile.a + select(0u, k, inside) * params.strideAk)
+  let valid = !K_TAIL || k < tile.kEnd;
+  let i = vec4u(tile.a + select(0u, k, valid) * params.strideAk)
     + min(four_from(row), vec4u(params.M - 1u)) * params.strideAm;
-  return select(vec4f(), vec4f(a_at(i.x), a_at(i.y), a_at(i.z), a_at(i.w)), inside);
-}
-
-/** op(B)[k .. k + 3][col .. col + 3], one column of the matrix per k. Columns past the end read the last ones. */
-fn load_b(tile: Tile, k: u32, col: u32) -> mat4x4f {
-  if (B_ROWS == VEC4_ALONG_K) {
-    let i = (tile.b + k) / 4u;
-    let n = min(four_from(col), vec4u(params.N - 1u)) * (params.strideBn / 4u);
-    return transpose(mat4x4f(matrixB[i + n.x], matrixB[i + n.y], matrixB[i + n.z], matrixB[i + n.w]));
-  }
-  return mat4x4f(load_b_row(tile, k, col), load_b_row(tile, k + 1u, col),
-    load_b_row(tile, k + 2u, col), load_b_row(tile, k + 3u, col));
+  return select(vec4f(), vec4f(matrixA[i.x], matrixA[i.y], matrixA[i.z], matrixA[i.w]), valid);
 }
 
 /** op(B)[k][col .. col + 3]. */
 fn load_b_row(tile: Tile, k: u32, col: u32) -> vec4f {
-  let inside = !K_TAIL || k < tile.kEnd;
-  let i = tile.b + select(0u, k, inside) * params.strideBk;
-  var row: vec4f;
-  if (B_ROWS == VEC4_ALONG_N) {
-    row = matrixB[(i + min(col, params.N - 4u)) / 4u];
-  } else {
-    let n = i + min(four_from(col), vec4u(params.N - 1u)) * params.strideBn;
-    row = vec4f(b_at(n.x), b_at(n.y), b_at(n.z), b_at(n.w));
-  }
-  return select(vec4f(), row, inside);
+  let valid = !K_TAIL || k < tile.kEnd;
+  return select(vec4f(), read_b_row(tile.b + select(0u, k, valid) * params.strideBk, col), valid);
+}
+
+@if(VEC4) fn read_b_row(i: u32, col: u32) -> vec4f { return matrixB[(i + min(col, params.N - 4u)) / 4u]; }
+@else fn read_b_row(i: u32, col: u32) -> vec4f {
+  return four_b(i + min(four_from(col), vec4u(params.N - 1u)) * params.strideBn);
 }
 
 /** Finishes and stores four sums of a row of C. */
