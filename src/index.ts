@@ -90,19 +90,18 @@ export {
   eye,
   full,
   linspace,
-  type NestedNumbers,
   ones,
   onesLike,
   rand,
   randint,
   randn,
   randperm,
-  type TensorData,
   type TensorOptions,
   tensor,
   zeros,
   zerosLike,
 } from "./tensor/create.ts";
+export type { NestedNumbers, TensorData } from "./tensor/host.ts";
 export { manualSeed } from "./tensor/random.ts";
 export type { Nested, TypedArray } from "./tensor/read.ts";
 export { keep, scope } from "./tensor/scope.ts";

@@ -1,5 +1,5 @@
 /** Reverse-mode differentiation: walks the graph from outputs to leaves in one order, freeing it as it goes. */
-import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { addInPlace, contiguous, copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -20,17 +20,30 @@ export interface GradOptions extends BackwardOptions {
   allowUnused?: boolean;
 }
 
-/** Adds d`output`/dleaf into the `grad` of every leaf with `requiresGrad`, and frees the graph unless it is retained. */
-export function backward(output: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+const KEYS = ["retainGraph", "createGraph"];
+
+/**
+ * Adds d`output`/dleaf into the `grad` of every leaf with `requiresGrad`, and frees the graph unless it is retained. A
+ * scalar needs no `gradient`: the options may stand in its place.
+ */
+export function backward(
+  output: Tensor,
+  gradient?: Tensor | BackwardOptions | null,
+  options: BackwardOptions = isOptions(gradient) ? gradient : {},
+): void {
+  checkKeys("backward", options, KEYS);
   const { createGraph = false, retainGraph = createGraph } = options;
   output.assertLive("backward");
   check(output.requiresGrad, ArgumentError, () => "backward: the tensor does not depend on anything with requiresGrad");
   freeSpent(output.device);
   const walk = new Walk({ createGraph, retainGraph });
-  walk.start(output, startGradient("backward", output, gradient));
+  walk.start(output, startGradient("backward", "gradient", output, isOptions(gradient) ? undefined : gradient));
   walk.run();
   for (const [leaf, sum] of walk.leaves) deposit(leaf, sum, createGraph);
 }
+
+const isOptions = (value: unknown): value is BackwardOptions =>
+  typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 /** d`outputs`/d`inputs`, weighted by `gradOutputs`, without touching any `.grad`. One result per input. */
 export function grad(
@@ -38,15 +51,19 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): Tensor[] {
+  checkKeys("grad", options, [...KEYS, "gradOutputs", "allowUnused"]);
   const { createGraph = false, retainGraph = createGraph, allowUnused = false } = options;
   const tops = [outputs].flat() as Tensor[];
   const wanted = [inputs].flat() as Tensor[];
   const seeds = options.gradOutputs === undefined ? [] : ([options.gradOutputs].flat() as Tensor[]);
+  for (const top of tops) {
+    check(top?.requiresGrad, ArgumentError, () => expected("grad", "outputs", "tensors that need a gradient", top));
+  }
   for (const input of wanted) {
-    check(input.requiresGrad, ArgumentError, () => expected("grad", "inputs", "tensors with requiresGrad", input));
+    check(input?.requiresGrad, ArgumentError, () => expected("grad", "inputs", "tensors with requiresGrad", input));
   }
   const walk = new Walk({ createGraph, retainGraph, wanted });
-  for (const [i, top] of tops.entries()) walk.start(top, startGradient("grad", top, seeds[i]));
+  for (const [i, top] of tops.entries()) walk.start(top, startGradient("grad", "gradOutputs", top, seeds[i]));
   walk.run();
   return wanted.map((input) => {
     const found = walk.resultFor(input);
@@ -60,15 +77,16 @@ export function grad(
   });
 }
 
-function startGradient(op: string, output: Tensor, gradient: Tensor | undefined): Tensor {
-  if (gradient) {
-    check(sameShape(gradient.shape, output.shape), ShapeError, () =>
-      expected(op, "gradient", `the output's shape [${output.shape}]`, gradient),
-    );
+function startGradient(op: string, argument: string, output: Tensor, gradient: Tensor | null | undefined): Tensor {
+  if (gradient !== undefined && gradient !== null) {
+    const like = `a tensor of dtype ${output.dtype} and the output's shape [${output.shape}]`;
+    check(gradient instanceof Tensor, DtypeError, () => expected(op, argument, like, gradient));
+    check(sameShape(gradient.shape, output.shape), ShapeError, () => expected(op, argument, like, gradient));
+    check(gradient.dtype === output.dtype, DtypeError, () => expected(op, argument, like, gradient.dtype));
     return gradient;
   }
   check(output.size === 1, ShapeError, () =>
-    expected(op, "gradient", `a gradient for an output of shape [${output.shape}]`, "none"),
+    expected(op, argument, `a gradient for an output of shape [${output.shape}]`, "none"),
   );
   const one = unit(output.device);
   if (output.ndim === 0) return one;

@@ -64,6 +64,8 @@ export interface OpDefinition<A extends object = any, O extends Outputs = any> {
    * Without a `composed` twin it must itself be made of differentiable operations.
    */
   backward?(ctx: BackwardContext<A>, ...gradOutputs: any[]): Gradients;
+  /** Linear in each of its inputs: the gradient of one reads the values of the others alone, if it was saved. */
+  readonly bilinear?: boolean;
   /** The same function in plain differentiable operations: for second derivatives and as the tests' twin. */
   composed?(inputs: any, attrs: A): O;
 }

@@ -1,4 +1,5 @@
 /** The graph: a node per operation, edges to the nodes or leaves that its inputs came from. */
+import { ArgumentError, check } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
@@ -28,10 +29,33 @@ export class Edge implements GraphLink {
   }
 }
 
-interface Saved {
+/** A tensor that backward will read, and how often its memory had been written when the operation read it. */
+class Held {
   readonly tensor: Tensor;
+  readonly #label: string | undefined;
+  /** Negative: backward reads no more of it than its shape. */
+  readonly #writes: number;
   /** The output of the node itself that this is: its link is set at backward, or node and tensor would hold each other. */
   readonly output: number;
+
+  constructor(tensor: Tensor, { reads = true, output = -1 } = {}) {
+    this.tensor = hold(tensor);
+    this.#label = tensor.label;
+    this.#writes = reads ? tensor.storage.writes : -1;
+    this.output = output;
+  }
+
+  /** The tensor, unless its values are no longer those of forward. */
+  valueFor(op: string): Tensor {
+    const { tensor } = this;
+    check(
+      this.#writes < 0 || tensor.storage.writes === this.#writes,
+      ArgumentError,
+      () =>
+        `backward: tensor ${this.#label ? `'${this.#label}' ` : ""}of shape [${tensor.shape}], which '${op}' read, was changed in place since (copy_, fill_, loadStateDict or an optimizer's step); do that after backward(), or with a clone()`,
+    );
+    return tensor;
+  }
 }
 
 let nextId = 1;
@@ -46,11 +70,11 @@ export class Node implements Producer {
   readonly targets: readonly (Target | undefined)[];
   readonly outputs: { readonly shape: Shape; readonly dtype: Dtype; readonly ref: WeakRef<Tensor> }[] = [];
   /** The inputs themselves, kept for ops with a composed twin: second derivatives run it again. */
-  readonly inputs: readonly (Tensor | undefined)[];
+  readonly #inputs: readonly (Held | undefined)[];
   refs = 0;
   freed = false;
   finished = false;
-  #saved: Saved[] = [];
+  #saved: readonly Held[] = [];
 
   constructor(op: OpDefinition, attrs: object, device: Device, inputs: readonly (Tensor | undefined)[]) {
     this.op = op;
@@ -58,11 +82,24 @@ export class Node implements Producer {
     this.device = device;
     this.targets = inputs.map((input) => (input?.requiresGrad ? targetOf(input) : undefined));
     for (const target of this.targets) if (target instanceof Edge) target.retain();
-    this.inputs = op.composed ? inputs.map((input) => input && hold(input)) : [];
+    this.#inputs = op.composed ? inputs.map((input) => input && new Held(input)) : [];
   }
 
-  save(tensors: readonly Tensor[], outputs: readonly Tensor[]): void {
-    this.#saved = tensors.map((tensor) => ({ tensor: hold(tensor), output: outputs.indexOf(tensor) }));
+  save(tensors: readonly Tensor[], inputs: readonly (Tensor | undefined)[], outputs: readonly Tensor[]): void {
+    const reads = (tensor: Tensor) => {
+      const place = this.op.bilinear ? inputs.indexOf(tensor) : -1;
+      return (
+        place < 0 ||
+        this.targets.some((target, i) => target && inputs[i] !== tensor) ||
+        inputs.lastIndexOf(tensor) > place
+      );
+    };
+    this.#saved = tensors.map((tensor) => new Held(tensor, { reads: reads(tensor), output: outputs.indexOf(tensor) }));
+  }
+
+  /** The inputs as the composed twin takes them. */
+  inputs(): (Tensor | undefined)[] {
+    return this.#inputs.map((held) => held?.valueFor(this.op.name));
   }
 
   /** A `linked` output can be differentiated: whole numbers cannot. */
@@ -74,17 +111,17 @@ export class Node implements Producer {
 
   /** What forward saved; with `linked`, outputs are part of the graph again so that they can be differentiated. */
   saved(linked: boolean): Tensor[] {
-    return this.#saved.map(({ tensor, output }) =>
-      linked && output >= 0 ? linkedAlias(tensor, new Edge(this, output)) : tensor,
-    );
+    return this.#saved.map((held) => {
+      const tensor = held.valueFor(this.op.name);
+      return linked && held.output >= 0 ? linkedAlias(tensor, new Edge(this, held.output)) : tensor;
+    });
   }
 
   /** Lets go of everything that backward would need. */
   free(): void {
     if (this.freed) return;
     this.freed = true;
-    for (const { tensor } of this.#saved) letGo(tensor);
-    for (const input of this.inputs) if (input) letGo(input);
+    for (const held of [...this.#saved, ...this.#inputs]) if (held) letGo(held.tensor);
     this.#saved = [];
     for (const target of this.targets) if (target instanceof Edge) target.release();
   }

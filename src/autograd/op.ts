@@ -1,6 +1,7 @@
 /** defineOp: a forward, its backward and its composed twin, made into one function that records itself. */
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
+import { isFloat } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./definition.ts";
 import { isAutocast, isGradEnabled, withMode } from "./mode.ts";
@@ -105,7 +106,7 @@ function perform<A extends object, O extends Outputs>(
     device.operation = outer;
   }
   const outputs = listOf(result);
-  if (recording && outputs.some(isFloat)) attach(definition, attrs, ctx, outputs);
+  if (recording && outputs.some(({ dtype }) => isFloat(dtype))) attach(definition, attrs, ctx, outputs);
   for (const tensor of ctx.temporaries) tensor.dispose();
   return result;
 }
@@ -114,12 +115,10 @@ const listOf = (result: Outputs): Tensor[] => (Array.isArray(result) ? result : 
 
 const shapesOf = (inputs: Inputs): string => inputs.map((input) => (input ? `[${input.shape}]` : "none")).join(", ");
 
-const isFloat = ({ dtype }: Tensor): boolean => dtype === "f32" || dtype === "f16";
-
 function attach(definition: OpDefinition, attrs: object, ctx: Running, outputs: Tensor[]): void {
   const node = new Node(definition, attrs, ctx.device, ctx.inputs);
-  node.save(ctx.kept, outputs);
-  for (const output of outputs) node.addOutput(output, isFloat(output));
+  node.save(ctx.kept, ctx.inputs, outputs);
+  for (const output of outputs) node.addOutput(output, isFloat(output.dtype));
 }
 
 function checkInputs(name: string, inputs: Inputs): Device {

@@ -6,6 +6,7 @@ import { keep, scope } from "../tensor/scope.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import type { BackwardContext, Gradients } from "./definition.ts";
+import { checkGradients } from "./gradients.ts";
 import { withMode } from "./mode.ts";
 import { Edge, linkedAlias, type Node, type Target, targetOf } from "./node.ts";
 import { isObserved, type Observed, observe } from "./observe.ts";
@@ -168,7 +169,9 @@ export class Walk {
     node.finished = false;
     device.operation = ctx;
     try {
-      return asList((node.op.backward as NonNullable<typeof node.op.backward>)(ctx, ...gradients));
+      const results = asList((node.op.backward as NonNullable<typeof node.op.backward>)(ctx, ...gradients));
+      checkGradients(node, results);
+      return results;
     } finally {
       device.operation = undefined;
     }
@@ -192,7 +195,7 @@ export class Walk {
       this.leaves.set(target, sum ? accumulate(sum, gradient, createGraph, sum === target.gradSlot) : gradient);
       return;
     }
-    const slots = this.#pending.get(target.node) ?? [];
+    const slots = this.#pending.get(target.node) ?? target.node.outputs.map(() => undefined);
     const sum = slots[target.index];
     slots[target.index] = sum ? accumulate(sum, gradient, createGraph, false) : gradient;
     this.#pending.set(target.node, slots);
@@ -222,7 +225,7 @@ function accumulate(sum: Tensor, gradient: Tensor, createGraph: boolean, inPlace
 /** Differentiates the composed twin instead, whose operations are differentiable in turn. */
 function composedBackward(node: Node, gradients: (Tensor | undefined)[]): (Tensor | undefined)[] {
   // Identities mark where the twin begins: an input that another input depends on must not be counted through it.
-  const inputs = node.inputs.map((input) => (input?.requiresGrad ? hooks.identity(input) : input));
+  const inputs = node.inputs().map((input) => (input?.requiresGrad ? hooks.identity(input) : input));
   const wanted = inputs.filter((input): input is Tensor => input?.requiresGrad === true);
   const since = Math.max(0, ...wanted.map((input) => (input.node as Edge).node.id));
   const outputs = asList((node.op.composed as NonNullable<typeof node.op.composed>)(inputs, node.attrs)) as Tensor[];

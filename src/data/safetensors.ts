@@ -2,8 +2,8 @@
 import { ArgumentError, check, expected } from "../errors.ts";
 import { currentDevice, type Device } from "../gpu/device.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
-import { encode } from "../tensor/create.ts";
 import { unpackHalf } from "../tensor/half.ts";
+import { encode } from "../tensor/host.ts";
 import { bytesOf, type Dtype } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { bytesOfFile, type FileBytes } from "./bytes.ts";

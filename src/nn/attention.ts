@@ -25,6 +25,10 @@ export interface MultiheadAttentionOptions {
   dropout?: number;
   /** Inputs and outputs are (N, L, E) rather than (L, N, E). Default false. */
   batchFirst?: boolean;
+  /** Features of the keys. Default embedDim. */
+  kdim?: number;
+  /** Features of the values. Default embedDim. */
+  vdim?: number;
 }
 
 export interface MultiheadAttentionCall {
@@ -44,14 +48,20 @@ const LAYER = "MultiheadAttention";
 
 /**
  * Attention of `numHeads` heads side by side. Vaswani et al. 2017. `inProjWeight` (3 embedDim, embedDim) holds the
- * projections of query, key and value. A query that boolean masks leave without any key attends to nothing (0, not NaN).
+ * projections of query, key and value; where these differ in width there are `qProjWeight`, `kProjWeight` (embedDim, kdim)
+ * and `vProjWeight` (embedDim, vdim) in its place. A query that boolean masks leave without any key attends to nothing (0, not NaN).
  */
 export class MultiheadAttention extends Module {
   readonly embedDim: number;
   readonly numHeads: number;
   readonly dropout: number;
   readonly batchFirst: boolean;
-  inProjWeight: Tensor;
+  readonly kdim: number;
+  readonly vdim: number;
+  inProjWeight: Tensor | null;
+  qProjWeight: Tensor | null;
+  kProjWeight: Tensor | null;
+  vProjWeight: Tensor | null;
   inProjBias: Tensor | null;
   readonly outProj: Linear;
 
@@ -61,8 +71,10 @@ export class MultiheadAttention extends Module {
     check(embedDim % numHeads === 0, ArgumentError, () =>
       expected(LAYER, "numHeads", `a divisor of embedDim ${embedDim}`, numHeads),
     );
-    checkKeys(LAYER, options, ["bias", "dropout", "batchFirst"]);
-    const { bias = true, dropout = 0, batchFirst = false } = options;
+    checkKeys(LAYER, options, ["bias", "dropout", "batchFirst", "kdim", "vdim"]);
+    const { bias = true, dropout = 0, batchFirst = false, kdim = embedDim, vdim = embedDim } = options;
+    checkCount(LAYER, "kdim", kdim);
+    checkCount(LAYER, "vdim", vdim);
     checkFlag(LAYER, "bias", bias);
     checkNumber(LAYER, "dropout", dropout, 0, 1);
     checkFlag(LAYER, "batchFirst", batchFirst);
@@ -71,7 +83,15 @@ export class MultiheadAttention extends Module {
     this.numHeads = numHeads;
     this.dropout = dropout;
     this.batchFirst = batchFirst;
-    this.inProjWeight = parameter([3 * embedDim, embedDim], (weight) => drawBlocks(weight, 3));
+    this.kdim = kdim;
+    this.vdim = vdim;
+    const joint = kdim === embedDim && vdim === embedDim;
+    const projection = (blocks: number, width: number) =>
+      parameter([blocks * embedDim, width], (weight) => drawBlocks(weight, blocks));
+    this.inProjWeight = joint ? projection(3, embedDim) : null;
+    this.qProjWeight = joint ? null : projection(1, embedDim);
+    this.kProjWeight = joint ? null : projection(1, kdim);
+    this.vProjWeight = joint ? null : projection(1, vdim);
     this.inProjBias = bias ? parameter([3 * embedDim], zeros()) : null;
     this.outProj = new Linear(embedDim, embedDim, { bias });
   }
@@ -83,8 +103,8 @@ export class MultiheadAttention extends Module {
 
   /**
    * `[output, weights]`: output like query; weights (N, L, S), by head (N, numHeads, L, S), or null without `needWeights`.
-   * query (N, L, embedDim), key and value (N, S, embedDim) with batchFirst, (L, N, embedDim) and (S, N, embedDim)
-   * without; all three may lack the batch.
+   * query (N, L, embedDim), key (N, S, kdim) and value (N, S, vdim) with batchFirst, (L, N, embedDim), (S, N, kdim) and
+   * (S, N, vdim) without; all three may lack the batch.
    */
   override forward(
     query: Tensor,
@@ -116,11 +136,11 @@ export class MultiheadAttention extends Module {
 
   /** Queries, keys and values as (N, numHeads, L, headDim). What is one tensor is projected in one product. */
   #project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
-    const { inProjWeight: weight, inProjBias: bias } = this;
-    if (query === key && key === value) return this.#heads(query, weight, bias) as [Tensor, Tensor, Tensor];
-    const shared = key === value;
-    const blocks = [1, ...(shared ? [2] : [1, 1])].map((block) => block * this.embedDim);
-    const weights = pieces(weight, blocks, 0);
+    const { inProjWeight: weight, inProjBias: bias, embedDim } = this;
+    if (weight && query === key && key === value) return this.#heads(query, weight, bias) as [Tensor, Tensor, Tensor];
+    const shared = weight !== null && key === value;
+    const blocks = [1, ...(shared ? [2] : [1, 1])].map((block) => block * embedDim);
+    const weights = weight ? pieces(weight, blocks, 0) : [this.qProjWeight, this.kProjWeight, this.vProjWeight];
     const biases = bias ? pieces(bias, blocks, 0) : [];
     const inputs = [query, key, ...(shared ? [] : [value])];
     return inputs.flatMap((x, i) => this.#heads(x, weights[i] as Tensor, biases[i] ?? null)) as [
@@ -155,16 +175,18 @@ export class MultiheadAttention extends Module {
     for (const flag of ["isCausal", "needWeights", "averageAttnWeights"] as const)
       if (call[flag] !== undefined) checkFlag(LAYER, flag, call[flag]);
     const { embedDim, batchFirst } = this;
-    const form = batchFirst ? `(N, L, ${embedDim})` : `(L, N, ${embedDim})`;
+    const widths = { query: embedDim, key: this.kdim, value: this.vdim };
     for (const [argument, one] of Object.entries({ query, key, value })) {
+      const width = widths[argument as keyof typeof widths];
+      const form = batchFirst ? `(N, L, ${width})` : `(L, N, ${width})`;
       check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
         expected(LAYER, argument, "a float tensor", one?.dtype ?? one),
       );
-      const fits = (one.ndim === 2 || one.ndim === 3) && one.ndim === query.ndim && one.shape.at(-1) === embedDim;
+      const fits = (one.ndim === 2 || one.ndim === 3) && one.ndim === query.ndim && one.shape.at(-1) === width;
       check(fits, ShapeError, () => expected(LAYER, argument, `a shape ${form}, or without N in all`, one));
     }
-    check(sameShape(key.shape, value.shape), ShapeError, () =>
-      expected(LAYER, "value", `the key's shape [${key.shape}]`, value),
+    check(sameShape(key.shape.slice(0, -1), value.shape.slice(0, -1)), ShapeError, () =>
+      expected(LAYER, "value", `the key's shape [${key.shape}], but for the last dim`, value),
     );
     const batch = batchFirst ? 0 : 1;
     check(query.ndim === 2 || query.shape[batch] === key.shape[batch], ShapeError, () =>

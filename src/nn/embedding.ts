@@ -1,5 +1,5 @@
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { embedding } from "../ops/embedding.ts";
+import { embedding, paddingPlace } from "../ops/embedding.ts";
 import { fill } from "../tensor/copy.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { type Initializer, normal } from "./init.ts";
@@ -29,7 +29,7 @@ export class Embedding extends Module {
     check(typeof weightInit === "function", ArgumentError, () =>
       expected("Embedding", "weightInit", "an initializer, such as nn.init.normal(0, 0.02)", weightInit),
     );
-    const padding = paddingIdx === undefined ? undefined : placeOf(paddingIdx, numEmbeddings);
+    const padding = paddingPlace("Embedding", paddingIdx, numEmbeddings);
     super();
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
@@ -41,13 +41,6 @@ export class Embedding extends Module {
   override forward(index: Tensor): Tensor {
     return embedding(index, this.weight, this.paddingIdx === undefined ? {} : { paddingIdx: this.paddingIdx });
   }
-}
-
-function placeOf(paddingIdx: number, rows: number): number {
-  check(Number.isSafeInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows, ArgumentError, () =>
-    expected("Embedding", "paddingIdx", `a whole number from ${-rows} to ${rows - 1}`, paddingIdx),
-  );
-  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }
 
 function zeroRow(weight: Tensor, row: number): void {

@@ -43,12 +43,14 @@ interface BinaryRule {
   ) => (Tensor | undefined)[];
   readonly saves?: readonly ("a" | "b" | "y")[];
   readonly autocast?: "f32";
+  readonly bilinear?: boolean;
 }
 
 export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Tensor {
   const op = defineOp<Operands>({
     name,
     ...(rule.autocast && { autocast: rule.autocast }),
+    bilinear: rule.bilinear ?? false,
     forward(ctx, [a, b]: [Tensor | undefined, Tensor | undefined], { numbers }) {
       const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number)];
       const shape = a && b ? broadcastShapes(name, a.shape, b.shape) : ((a ?? b) as Tensor).shape;
@@ -101,6 +103,7 @@ export const sub = defineBinary("sub", {
 /** a * b. */
 export const mul = defineBinary("mul", {
   wgsl: arithmetic("*"),
+  bilinear: true,
   saves: ["a", "b"],
   gradients: (g, a, b, _y, needs) => [needs[0] ? mul(g, b) : undefined, needs[1] ? mul(g, a) : undefined],
 });
@@ -156,9 +159,10 @@ const select = defineOp<Operands & { shape: Shape }>({
     const both = operands.every((one) => typeof one === "number");
     const result = both ? "f32" : promote(operands);
     ctx.save(condition);
-    const compute = computeType(result);
-    const chosen = `select(c, b, a != ${compute}(0))`;
-    const wgsl = result === "bool" ? `${chosen} != 0u` : chosen;
+    const compute = isFloat(condition.dtype) ? "f32" : computeType(result);
+    // By bits: NaN is true, and a comparison with it may be folded away.
+    const chosen = `select(c, b, ${isFloat(condition.dtype) ? "(bitcast<u32>(a) << 1u) != 0u" : `a != ${compute}(0)`})`;
+    const wgsl = result === "bool" ? `${chosen} != ${compute}(0)` : isFloat(result) ? chosen : `${result}(${chosen})`;
     return runElementwise(ctx.device, { name: "where", wgsl, compute, result }, [condition, ...operands], shape);
   },
   backward(ctx, g: Tensor) {

@@ -1,7 +1,7 @@
 /** Broadcasting and its adjoint: `expand` repeats dims without copying, `sumTo` sums them away again. */
 import { defineOp } from "../autograd/op.ts";
-import { check, ShapeError } from "../errors.ts";
-import { broadcastStrides, type Shape, sameShape, stridesOf } from "../tensor/shape.ts";
+import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
+import { broadcastStrides, checkShape, type Shape, sameShape, stridesOf } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { runReduce } from "./reduce-kernel.ts";
 
@@ -19,9 +19,11 @@ const expandOp = defineOp<Resize>({
 
 /** Repeats dims of size 1 (and new leading dims) without copying; -1 keeps a dim. */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  check(Array.isArray(shape), ArgumentError, () => expected("expand", "shape", "an array", shape));
   const lead = shape.length - x.ndim;
   check(lead >= 0, ShapeError, () => `expand: shape [${x.shape}] does not expand to [${shape}]: fewer dims`);
   const large = shape.map((dim, i) => (dim === -1 && i >= lead ? (x.shape[i - lead] as number) : dim));
+  checkShape("expand", large);
   x.shape.forEach((dim, i) => {
     check(
       dim === 1 || dim === large[i + lead],

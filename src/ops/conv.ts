@@ -83,6 +83,7 @@ function partsOf(x: Tensor, { windows }: ConvAttrs): [number, number][] {
 const convOp = defineOp<ConvAttrs>({
   name: "conv2d",
   ...PRODUCT,
+  bilinear: true,
   forward(ctx, [x, weight]: [Tensor, Tensor], attrs) {
     ctx.save(x, weight);
     return noGrad(() =>

@@ -3,6 +3,8 @@ import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Operand } from "./elementwise-kernel.ts";
 
+export { isFloat } from "../tensor/storage.ts";
+
 const ORDER: readonly Dtype[] = ["bool", "u32", "i32", "f16", "f32"];
 
 /** The dtype that operands meet in: the larger of bool < u32 < i32 < f16 < f32; a fraction lifts whole numbers to f32. */
@@ -25,4 +27,3 @@ export function computeType(dtype: Dtype): "f32" | "i32" | "u32" {
   if (dtype === "bool") return "u32";
   return dtype === "f16" ? "f32" : dtype;
 }
-export const isFloat = (dtype: Dtype): boolean => dtype === "f32" || dtype === "f16";

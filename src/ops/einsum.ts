@@ -1,8 +1,10 @@
-/** Einstein sums of one or two operands, by permuting, multiplying matrices and summing. */
+/** Einstein sums, by permuting, multiplying matrices and summing. */
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { eye } from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { sameShape, sizeOf } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { mul } from "./binary.ts";
+import { expand } from "./broadcast.ts";
 import { matmul } from "./matmul.ts";
 import { permute, reshape } from "./movement.ts";
 import { sum } from "./reduce.ts";
@@ -13,40 +15,59 @@ interface Lettered {
   readonly letters: string;
 }
 
-/** The sums that an equation such as `"bij,bjk->bik"` names: letters without `->` part are summed as in NumPy. */
-export function einsum(equation: string, ...operands: Tensor[]): Tensor {
-  const { inputs, output } = parse(equation, operands);
+/**
+ * The sum that an equation such as `"bij,bjk->bik"` names, over any number of operands, from left to right. `...` stands
+ * for leading dims that broadcast; a letter twice in one operand is its diagonal; without `->` the letters that occur
+ * once are the result's, in alphabetical order after `...`, as in NumPy.
+ */
+export function einsum(equation: string, ...operands: readonly (Tensor | readonly Tensor[])[]): Tensor {
+  const { inputs, output } = parse(equation, operands.flat() as Tensor[]);
   const sizes = sizesOf(inputs);
-  const [a, b] = inputs.map(withoutRepeats);
-  if (!a) throw new ArgumentError(expected("einsum", "operands", "one or two tensors", operands.length));
-  const others = (one: Lettered | undefined) => (one?.letters ?? "") + output;
-  const left = summed(a, others(b));
-  const result = b ? product(left, summed(b, left.letters + output), output, sizes) : left;
+  const [first, ...rest] = inputs.map(withoutRepeats);
+  const others = (from: number) => rest.slice(from).reduce((letters, one) => letters + one.letters, output);
+  let result = summed(first as Lettered, others(0));
+  rest.forEach((one, i) => {
+    const wanted = others(i + 1);
+    result = product(result, summed(one, result.letters + wanted), wanted, sizes);
+  });
   return ordered(result, output).x;
 }
 
+/** Letters that stand for the dims of `...`, counted from the last. */
+const ELLIPSIS = [...Array(8).keys()].map((i) => String.fromCharCode(0x3b1 + i));
+
 function parse(equation: string, operands: readonly Tensor[]): { inputs: Lettered[]; output: string } {
-  const match = /^([a-zA-Z,]*)(->([a-zA-Z]*))?$/.exec(equation.replaceAll(" ", ""));
-  check(match, ArgumentError, () => expected("einsum", "equation", "letters, commas and at most one '->'", equation));
-  const terms = (match[1] ?? "").split(",");
-  check(terms.length === operands.length && terms.length <= 2, ArgumentError, () =>
-    expected("einsum", "operands", `${Math.min(terms.length, 2)} tensors for '${equation}'`, operands.length),
+  const term = "[a-zA-Z]*(\\.{3})?[a-zA-Z]*";
+  const match = new RegExp(`^(${term}(?:,${term})*)(->(${term}))?$`).exec(String(equation).replaceAll(" ", ""));
+  check(match, ArgumentError, () =>
+    expected("einsum", "equation", "letters, '...', commas and at most one '->'", equation),
   );
-  const all = terms.join("");
-  const once = [...new Set(all)].filter((letter) => all.split(letter).length === 2).sort();
-  const output = match[2] === undefined ? once.join("") : (match[3] ?? "");
+  const [, left = "", , , arrow, right = ""] = match;
+  const terms = left.split(",");
+  check(terms.length === operands.length && operands.every((x) => x instanceof Tensor), ArgumentError, () =>
+    expected("einsum", "operands", `${terms.length} ${terms.length === 1 ? "tensor" : "tensors"} for '${equation}'`, [
+      ...operands,
+    ]),
+  );
+  const inputs = operands.map((x, i) => ({ x, letters: spelled(terms[i] as string, x) }));
+  const all = inputs.map(({ letters }) => letters).join("");
+  const dots = ELLIPSIS.filter((letter) => all.includes(letter)).reverse();
+  const once = [...new Set(all)].filter((letter) => all.split(letter).length === 2 && !dots.includes(letter)).sort();
+  const output = arrow === undefined ? [...dots, ...once].join("") : right.replace("...", dots.join(""));
   check(
     [...output].every((letter, i) => all.includes(letter) && output.indexOf(letter) === i),
     ArgumentError,
     () => expected("einsum", "equation", "an output of letters that the inputs have, each once", equation),
   );
-  const inputs = operands.map((x, i) => ({ x, letters: terms[i] as string }));
-  for (const { x, letters } of inputs) {
-    check(letters.length === x.ndim, ShapeError, () =>
-      expected("einsum", `operand '${letters}'`, `${letters.length} dims`, x),
-    );
-  }
   return { inputs, output };
+}
+
+/** A term with letters in place of its `...`: one for each dim that has none. */
+function spelled(term: string, x: Tensor): string {
+  const dots = x.ndim - term.replace("...", "").length;
+  const fits = term.includes("...") ? dots >= 0 && dots <= ELLIPSIS.length : dots === 0;
+  check(fits, ShapeError, () => expected("einsum", "operands", `as many dims as '${term}' has`, x));
+  return term.replace("...", ELLIPSIS.slice(0, dots).reverse().join(""));
 }
 
 function sizesOf(inputs: readonly Lettered[]): Map<string, number> {
@@ -54,9 +75,10 @@ function sizesOf(inputs: readonly Lettered[]): Map<string, number> {
   for (const { x, letters } of inputs) {
     [...letters].forEach((letter, i) => {
       const size = x.shape[i] as number;
-      const known = sizes.get(letter) ?? size;
-      check(known === size, ShapeError, () => `einsum: letter '${letter}' expected size ${known}, got ${size}`);
-      sizes.set(letter, size);
+      const known = sizes.get(letter) ?? 1;
+      const fits = known === size || known === 1 || size === 1;
+      check(fits, ShapeError, () => `einsum: letter '${letter}' expected size ${known}, got ${size}`);
+      sizes.set(letter, size === 1 ? known : size);
     });
   }
   return sizes;
@@ -68,6 +90,9 @@ function withoutRepeats({ x, letters }: Lettered): Lettered {
   if (at < 0) return { x, letters };
   const first = letters.indexOf(letters[at] as string);
   const size = x.shape[at] as number;
+  check(x.shape[first] === size, ShapeError, () =>
+    expected("einsum", "operands", `equal sizes for the two dims '${letters[at]}' of one operand`, x),
+  );
   const mask = reshape(
     eye(size, size, { dtype: "bool", device: x.device }),
     x.shape.map((_, i) => (i === at || i === first ? size : 1)),
@@ -82,22 +107,37 @@ function summed({ x, letters }: Lettered, wanted: string): Lettered {
   return { x: sum(x, dims), letters: [...letters].filter((letter) => wanted.includes(letter)).join("") };
 }
 
+/** A dim of size 1 that another operand has larger is expanded, or one of them would be summed alone. */
+function grown({ x, letters }: Lettered, other: Lettered, sizes: ReadonlyMap<string, number>): Lettered {
+  const shape = [...letters].map((letter, i) =>
+    other.letters.includes(letter) ? (sizes.get(letter) as number) : (x.shape[i] as number),
+  );
+  return { x: sameShape(shape, x.shape) ? x : expand(x, shape), letters };
+}
+
 /** Both operands as matrices batched over the letters that all three have. */
-function product(a: Lettered, b: Lettered, output: string, sizes: ReadonlyMap<string, number>): Lettered {
+function product(left: Lettered, right: Lettered, output: string, sizes: ReadonlyMap<string, number>): Lettered {
+  const [a, b] = [grown(left, right, sizes), grown(right, left, sizes)];
   const pick = (from: string, keep: (letter: string) => boolean) => [...from].filter(keep).join("");
   const batch = pick(a.letters, (letter) => b.letters.includes(letter) && output.includes(letter));
   const shared = pick(a.letters, (letter) => b.letters.includes(letter) && !output.includes(letter));
   const rows = pick(a.letters, (letter) => !b.letters.includes(letter));
   const columns = pick(b.letters, (letter) => !a.letters.includes(letter));
-  const count = (letters: string) => [...letters].reduce((size, letter) => size * (sizes.get(letter) as number), 1);
-  const shape = (letters: string) => [...letters].map((letter) => sizes.get(letter) as number);
-  const group = (one: Lettered, second: string, third: string) =>
-    reshape(ordered(one, batch + second + third).x, [count(batch), count(second), count(third)]);
-  const [left, right] = [group(a, rows, shared), group(b, shared, columns)];
+  const sizeIn = (one: Lettered, letter: string) => one.x.shape[one.letters.indexOf(letter)] as number;
+  const shape = (one: Lettered, letters: string) => [...letters].map((letter) => sizeIn(one, letter));
+  const group = (one: Lettered, ...parts: string[]) =>
+    reshape(
+      ordered(one, parts.join("")).x,
+      parts.map((letters) => sizeOf(shape(one, letters))),
+    );
+  const [rowMatrix, columnMatrix] = [group(a, batch, rows, shared), group(b, batch, shared, columns)];
   const outer = shared === "" || (rows === "" && columns === "");
   // Without a sum, or with nothing but sums, multiplying elements moves less than a matrix product of width 1.
-  const y = outer ? elementProduct(left, right, shared === "") : matmul(left, right);
-  return { x: reshape(y, shape(batch + rows + columns)), letters: batch + rows + columns };
+  const y = outer ? elementProduct(rowMatrix, columnMatrix, shared === "") : matmul(rowMatrix, columnMatrix);
+  return {
+    x: reshape(y, [...shape(a, batch + rows), ...shape(b, columns)]),
+    letters: batch + rows + columns,
+  };
 }
 
 function elementProduct(left: Tensor, right: Tensor, withoutSum: boolean): Tensor {

@@ -1,13 +1,22 @@
 /** Embedding: rows of a table by index. */
-import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { eq, where } from "./binary.ts";
 import { indexSelect } from "./indexing.ts";
 import { detach, reshape, unsqueeze } from "./movement.ts";
 
 export interface EmbeddingCall {
-  /** Rows of this index get no gradient. */
+  /** Rows of this index get no gradient. Negative ones count from the end. */
   paddingIdx?: number;
+}
+
+/** `paddingIdx` counted from the front, checked. */
+export function paddingPlace(op: string, paddingIdx: number | undefined, rows: number): number | undefined {
+  if (paddingIdx === undefined) return undefined;
+  check(Number.isSafeInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows, ArgumentError, () =>
+    expected(op, "paddingIdx", `a whole number from ${-rows} to ${rows - 1}`, paddingIdx),
+  );
+  return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }
 
 /** y[...] = weight[index[...]]. index (...), i32 or u32; weight (rows, width); y (..., width). A row that is not there is NaN. */
@@ -22,7 +31,7 @@ export function embedding(index: Tensor, weight: Tensor, options: EmbeddingCall 
   );
   const flat = reshape(index, [index.size]);
   let rows = indexSelect(weight, 0, flat);
-  const { paddingIdx } = options;
+  const paddingIdx = paddingPlace("embedding", options.paddingIdx, weight.shape[0] as number);
   if (paddingIdx !== undefined && weight.requiresGrad) {
     rows = where(unsqueeze(eq(flat, paddingIdx), 1), detach(rows), rows);
   }

@@ -4,21 +4,25 @@ import { atPrecision } from "../autograd/precision.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { normalDim, sameShape } from "../tensor/shape.ts";
-import { empty, type Tensor, view } from "../tensor/tensor.ts";
+import { empty, Tensor, view } from "../tensor/tensor.ts";
 import { isFloat } from "./dtype.ts";
 import { narrow, unsqueeze } from "./movement.ts";
 
 /** Pieces of `size` along a dim (the last may be smaller), or of the sizes given. */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
+  check(x.ndim > 0, ShapeError, () => expected("split", "x", "at least 1 dim", x));
   const at = normalDim("split", dim, x.ndim);
   const total = x.shape[at] as number;
+  const valid = Array.isArray(size) || (Number.isSafeInteger(size) && (size as number) > 0);
+  check(valid, ArgumentError, () => expected("split", "size", "a whole number > 0 or a list of sizes", size));
   const one = size as number;
-  const sizes =
-    typeof size === "number"
-      ? Array.from({ length: Math.ceil(total / one) }, (_, i) => Math.min(one, total - i * one))
-      : [...size];
-  check(sizes.every((piece) => piece >= 0) && sizes.reduce((a, b) => a + b, 0) === total, ArgumentError, () =>
-    expected("split", "size", `sizes that add up to ${total}`, size),
+  const sizes = Array.isArray(size)
+    ? [...size]
+    : Array.from({ length: Math.max(1, Math.ceil(total / one)) }, (_, i) => Math.min(one, total - i * one));
+  check(
+    sizes.every((piece) => Number.isSafeInteger(piece) && piece >= 0) && sizes.reduce((a, b) => a + b, 0) === total,
+    ArgumentError,
+    () => expected("split", "size", `sizes that add up to ${total}`, size),
   );
   let start = 0;
   return sizes.map((length) => {
@@ -55,17 +59,24 @@ const catOp = defineOp<{ dim: number; sizes: number[] }>({
   backward: (ctx, g: Tensor) => split(g, ctx.attrs.sizes, ctx.attrs.dim),
 });
 
+/** The first of a list of tensors that have one dtype, or are all floats. */
+function firstOf(op: string, tensors: readonly Tensor[]): Tensor {
+  const valid = Array.isArray(tensors) && tensors.length > 0 && tensors.every((x) => x instanceof Tensor);
+  check(valid, ArgumentError, () => expected(op, "tensors", "a list of tensors", tensors));
+  const first = tensors[0] as Tensor;
+  for (const { dtype } of tensors)
+    check(dtype === first.dtype || (isFloat(dtype) && isFloat(first.dtype)), DtypeError, () =>
+      expected(op, "tensors", `dtype ${first.dtype} in all`, dtype),
+    );
+  return first;
+}
+
 /** Joins tensors along an existing dim: of one dtype, but that f16 and f32 together give f32. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
-  check(Array.isArray(tensors) && tensors.length > 0, ArgumentError, () =>
-    expected("cat", "tensors", "a list of tensors", tensors),
-  );
-  const first = tensors[0] as Tensor;
+  const first = firstOf("cat", tensors);
+  check(first.ndim > 0, ShapeError, () => expected("cat", "tensors", "at least 1 dim (stack joins scalars)", first));
   const at = normalDim("cat", dim, first.ndim);
   for (const x of tensors) {
-    check(x.dtype === first.dtype || (isFloat(x.dtype) && isFloat(first.dtype)), DtypeError, () =>
-      expected("cat", "tensors", `dtype ${first.dtype} in all`, x.dtype),
-    );
     const fits = x.ndim === first.ndim && sameShape(x.shape.toSpliced(at, 1), first.shape.toSpliced(at, 1));
     check(
       fits,
@@ -80,9 +91,9 @@ export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
 
 /** Joins tensors of one shape along a new dim. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
-  check(Array.isArray(tensors) && tensors.length > 0, ArgumentError, () =>
-    expected("stack", "tensors", "a list of tensors", tensors),
-  );
+  const { shape } = firstOf("stack", tensors);
+  for (const x of tensors)
+    check(sameShape(x.shape, shape), ShapeError, () => expected("stack", "tensors", `shape [${shape}] in all`, x));
   return cat(
     tensors.map((x) => unsqueeze(x, dim)),
     dim,

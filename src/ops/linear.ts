@@ -41,6 +41,7 @@ interface LinearAttrs {
 const linearOp = defineOp<LinearAttrs>({
   name: "linear",
   ...PRODUCT,
+  bilinear: true,
   forward(ctx, [x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
     const [M, K] = x.shape as [number, number];
     const N = weight.shape[0] as number;

@@ -143,9 +143,8 @@ function nothing(ctx: ForwardContext, reduction: Reduction): Tensor {
 function backward(ctx: BackwardContext<CrossEntropyAttrs>, gradY: Tensor): (Tensor | undefined)[] {
   const [saved] = ctx.saved as [Tensor];
   const dim = saved.ndim === 1 ? 0 : 1;
-  if (ctx.isUnit(gradY)) return [fromEnd(saved, dim)];
   const perRow = ctx.attrs.reduction === "none" ? unsqueeze(gradY, -1) : gradY;
-  return [fromEnd(mul(saved, perRow), dim)];
+  return [fromEnd(ctx.isUnit(gradY) ? saved : mul(saved, perRow), dim), undefined, undefined];
 }
 
 /** Cross entropy of logits (C), (N, C) or (N, C, ...) and labels (), (N) or (N, ...); the class weights take no gradient. */

@@ -3,7 +3,7 @@ import { defineOp } from "../autograd/op.ts";
 import { atPrecision, PRODUCT } from "../autograd/precision.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { contiguous } from "../tensor/copy.ts";
-import { broadcastShapes, type Shape, sizeOf } from "../tensor/shape.ts";
+import { broadcastShapes, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul } from "./binary.ts";
 import { expand } from "./broadcast.ts";
@@ -44,6 +44,7 @@ function lies(shape: Shape, strides: Shape): boolean {
 const productOp = defineOp<object>({
   name: "matmul",
   ...PRODUCT,
+  bilinear: true,
   forward(ctx, [a, b]: [Tensor, Tensor]) {
     ctx.save(a, b);
     const [M, K, N] = [a.shape[1] as number, a.shape[2] as number, b.shape[2] as number];
@@ -131,7 +132,11 @@ export function addmm(
 ): Tensor {
   check(a.ndim === 2 && b.ndim === 2, ArgumentError, () => expected("addmm", "a, b", "matrices", [a, b]));
   const scaled = (x: Tensor, factor: number) => (factor === 1 ? x : mul(x, factor));
-  return atPrecision(PRODUCT, [input, matmul(a, b)], ([offset, product]) =>
-    add(scaled(offset as Tensor, beta), scaled(product as Tensor, alpha)),
+  const product = matmul(a, b);
+  check(sameShape(broadcastShapes("addmm", input.shape, product.shape), product.shape), ShapeError, () =>
+    expected("addmm", "input", `a shape that broadcasts to [${product.shape}]`, input),
+  );
+  return atPrecision(PRODUCT, [input, product], ([offset, sum]) =>
+    add(scaled(offset as Tensor, beta), scaled(sum as Tensor, alpha)),
   );
 }

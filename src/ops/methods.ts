@@ -1,9 +1,12 @@
 /** The methods of Tensor, in one list: each is a function of the op files with the tensor as its first argument. */
 import { type BackwardOptions, backward } from "../autograd/backward.ts";
-import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
+import { noGrad } from "../autograd/mode.ts";
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
+import { checkFilling } from "../tensor/create.ts";
 import { readData, readItem, readList } from "../tensor/read.ts";
-import { sameShape } from "../tensor/shape.ts";
+import { scope } from "../tensor/scope.ts";
+import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import * as binary from "./binary.ts";
 import { expand } from "./broadcast.ts";
@@ -124,20 +127,23 @@ interface OwnMethods {
   item(): Promise<number>;
   /** Nested arrays of numbers, or booleans. */
   tolist(): ReturnType<typeof readList>;
-  /** Adds the gradients of this tensor (of its sum weighted by `gradient`) into the leaves' `grad`. */
-  backward(gradient?: Tensor, options?: BackwardOptions): void;
+  /**
+   * Adds the gradients of this tensor (of its sum weighted by `gradient`) into the leaves' `grad`. A scalar needs no
+   * `gradient`: the options may stand in its place.
+   */
+  backward(gradient?: Tensor | BackwardOptions | null, options?: BackwardOptions): void;
   /** This and then `others`, joined along an existing dim. */
   cat(others: readonly Tensor[], dim?: number): Tensor;
   /** This and then `others`, joined along a new dim. */
   stack(others: readonly Tensor[], dim?: number): Tensor;
   /** Einstein's summation with this as the first operand. */
-  einsum(equation: string, ...others: Tensor[]): Tensor;
+  einsum(equation: string, ...others: readonly (Tensor | readonly Tensor[])[]): Tensor;
   /** `condition.where(a, b)`: a where this is true (not 0), b elsewhere. */
   where(a: Operand, b: Operand): Tensor;
-  /** Overwrites the values with `other`'s (same shape and dtype), outside the graph. */
+  /** Overwrites the values with `other`'s, broadcast to this shape and converted to this dtype, outside the graph. */
   copy_(other: Tensor): this;
   /** Overwrites every value, outside the graph. */
-  fill_(value: number): this;
+  fill_(value: number | boolean): this;
 }
 
 declare module "../tensor/tensor.ts" {
@@ -180,18 +186,16 @@ const own: OwnMethods & ThisType<Tensor> = {
   copy_(other) {
     const self = this as unknown as Tensor;
     checkTarget("copy_", self);
-    check(other instanceof Tensor && sameShape(other.shape, self.shape), ArgumentError, () =>
-      expected("copy_", "other", `a tensor of shape [${self.shape}]`, other),
-    );
-    check(other.dtype === self.dtype, DtypeError, () => expected("copy_", "other", `dtype ${self.dtype}`, other.dtype));
-    copyInto(self, other);
+    check(other instanceof Tensor, DtypeError, () => expected("copy_", "other", "a tensor", other));
+    const fits = sameShape(broadcastShapes("copy_", other.shape, self.shape), self.shape);
+    check(fits, ShapeError, () => expected("copy_", "other", `a shape that broadcasts to [${self.shape}]`, other));
+    noGrad(() => scope(() => copyInto(self, expand(to(other, self.dtype), self.shape))));
     return this;
   },
   fill_(value) {
     const self = this as unknown as Tensor;
     checkTarget("fill_", self);
-    check(typeof value === "number", ArgumentError, () => expected("fill_", "value", "a number", value));
-    fill(self, value);
+    fill(self, checkFilling("fill_", value));
     return this;
   },
 };
@@ -203,5 +207,10 @@ function checkTarget(op: string, x: Tensor): void {
     !x.node,
     ArgumentError,
     () => `${op}: this tensor is part of a graph; only leaves and tensors without gradient are written in place`,
+  );
+  check(
+    x.strides.every((stride, i) => stride !== 0 || (x.shape[i] as number) <= 1),
+    ArgumentError,
+    () => `${op}: several elements of this expanded tensor of shape [${x.shape}] share memory; write into a clone()`,
   );
 }

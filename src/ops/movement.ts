@@ -4,23 +4,26 @@ import { defineOp, type Op } from "../autograd/op.ts";
 import { hooks } from "../autograd/walk.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { copyInto, contiguous as dense, fill } from "../tensor/copy.ts";
-import { inferShape, isDense, normalDim, type Shape, stridesOf, viewStrides } from "../tensor/shape.ts";
+import { inferShape, isDense, normalDim, normalDims, type Shape, stridesOf, viewStrides } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
+
+interface From {
+  /** The shape before. */
+  readonly from: Shape;
+}
 
 /** A view op whose gradient is another view op of the gradient. */
 function defineView<A extends object>(
   name: string,
   make: (x: Tensor, attrs: A) => Tensor,
-  gradient: (g: Tensor, attrs: A, shape: Shape) => Tensor,
-) {
-  return defineOp<A>({
+  gradient: (g: Tensor, attrs: A & From) => Tensor,
+): (x: Tensor, attrs: A) => Tensor {
+  const op = defineOp<A & From>({
     name,
-    forward(ctx, [x]: [Tensor], attrs) {
-      ctx.save(x);
-      return make(x, attrs);
-    },
-    backward: (ctx, g: Tensor) => gradient(g, ctx.attrs, (ctx.saved[0] as Tensor).shape),
+    forward: (_, [x]: [Tensor], attrs) => make(x, attrs),
+    backward: (ctx, g: Tensor) => gradient(g, ctx.attrs),
   });
+  return (x, attrs) => op([x], { ...attrs, from: x.shape });
 }
 
 const reshapeOp = defineView<{ shape: Shape }>(
@@ -33,13 +36,13 @@ const reshapeOp = defineView<{ shape: Shape }>(
     copy.dispose();
     return result;
   },
-  (g, _, shape) => reshape(g, shape),
+  (g, { from }) => reshape(g, from),
 );
 
 /** The same elements in another shape; one dim may be -1. A view where the strides allow it, else a copy. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   check(Array.isArray(shape), ArgumentError, () => expected("reshape", "shape", "an array", shape));
-  return reshapeOp([x], { shape: inferShape("reshape", shape, x.size) });
+  return reshapeOp(x, { shape: inferShape("reshape", shape, x.size) });
 }
 
 /** Joins the dims from `start` to `end` (inclusive) into one. */
@@ -74,7 +77,7 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
   );
   const order = dims.map((dim) => normalDim("permute", dim, x.ndim, "dims"));
   check(new Set(order).size === order.length, ArgumentError, () => expected("permute", "dims", "every dim once", dims));
-  return permuteOp([x], { dims: order });
+  return permuteOp(x, { dims: order });
 }
 
 /** Swaps two dims. */
@@ -114,7 +117,7 @@ interface Slice {
   step: number;
 }
 
-const sliceOp: Op<Slice, Tensor> = defineView<Slice>(
+const sliceOp: (x: Tensor, attrs: Slice) => Tensor = defineView<Slice>(
   "slice",
   (x, { dim, start, length, step }) => {
     const stride = x.strides[dim] as number;
@@ -125,7 +128,7 @@ const sliceOp: Op<Slice, Tensor> = defineView<Slice>(
       x.offset + start * stride,
     );
   },
-  (g, attrs, shape) => embed([g], { ...attrs, shape }),
+  (g, attrs) => embed([g], { ...attrs, shape: attrs.from }),
 );
 
 /** The adjoint of a slice: the gradient in its place, zeros elsewhere. */
@@ -144,11 +147,12 @@ const embed: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { shape: Sh
     place.dispose();
     return whole;
   },
-  backward: (ctx, g: Tensor) => sliceOp([g], ctx.attrs),
+  backward: (ctx, g: Tensor) => sliceOp(g, ctx.attrs),
 });
 
 /** `length` places of a dim from `start` on. */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
+  check(x.ndim > 0, ShapeError, () => expected("narrow", "x", "at least 1 dim", x));
   const at = normalDim("narrow", dim, x.ndim);
   const size = x.shape[at] as number;
   const first = start < 0 ? start + size : start;
@@ -157,11 +161,12 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
     ArgumentError,
     () => expected("narrow", "start, length", `a range within dim ${dim} of size ${size}`, [start, length]),
   );
-  return sliceOp([x], { dim: at, start: first, length, step: 1 });
+  return sliceOp(x, { dim: at, start: first, length, step: 1 });
 }
 
 /** Places start, start + step, ... below `end` of a dim, clipped as in Python: negative ones count from the end. */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
+  check(x.ndim > 0, ShapeError, () => expected("slice", "x", "at least 1 dim", x));
   const at = normalDim("slice", dim, x.ndim);
   const size = x.shape[at] as number;
   check(Number.isInteger(start) && Number.isInteger(end ?? 0), ArgumentError, () =>
@@ -171,13 +176,13 @@ export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1)
   const clip = (place: number) => Math.max(0, Math.min(size, place < 0 ? place + size : place));
   const first = clip(start);
   const length = Math.max(0, Math.ceil((clip(end ?? size) - first) / step));
-  return sliceOp([x], { dim: at, start: length === 0 ? 0 : first, length, step });
+  return sliceOp(x, { dim: at, start: length === 0 ? 0 : first, length, step });
 }
 
 /** Dims in reverse order of their elements. */
 export function flip(x: Tensor, dim: number | readonly number[]): Tensor {
-  const dims = [dim].flat().map((one) => normalDim("flip", one as number, x.ndim));
-  return flipOp([x], { dims });
+  const dims = normalDims("flip", [dim].flat(), x.ndim);
+  return flipOp(x, { dims });
 }
 const flipOp = defineView<{ dims: number[] }>(
   "flip",
@@ -199,9 +204,9 @@ const contiguousOp = defineView<object>(
   (g) => g,
 );
 /** x itself if its elements lie in row-major order, else a dense copy. */
-export const contiguous = (x: Tensor): Tensor => (isDense(x.shape, x.strides) ? x : contiguousOp([x], {}));
+export const contiguous = (x: Tensor): Tensor => (isDense(x.shape, x.strides) ? x : contiguousOp(x, {}));
 /** A dense copy, part of the graph. */
-export const clone = (x: Tensor): Tensor => contiguousOp([x], {});
+export const clone = (x: Tensor): Tensor => contiguousOp(x, {});
 
 /** The same values outside the graph; shares memory. */
 export const detach = (x: Tensor): Tensor => {
@@ -214,4 +219,4 @@ const identityOp = defineView<object>(
   (x) => view(x, x.shape, x.strides, x.offset),
   (g) => g,
 );
-hooks.identity = (x) => identityOp([x], {});
+hooks.identity = (x) => identityOp(x, {});

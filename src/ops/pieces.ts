@@ -23,10 +23,9 @@ const cutOp: Op<Cut, Tensor[]> = defineOp<Cut, Tensor[]>({
       return piece;
     });
   },
-  // What comes last may be missing from the list altogether.
   backward: ({ device, attrs }, ...gradients: (Tensor | undefined)[]) =>
     cat(
-      attrs.shapes.map((shape, i) => gradients[i] ?? zeros(shape, { dtype: attrs.dtype, device })),
+      gradients.map((gradient, i) => gradient ?? zeros(attrs.shapes[i] as Shape, { dtype: attrs.dtype, device })),
       attrs.dim,
     ),
 });

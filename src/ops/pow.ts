@@ -1,4 +1,5 @@
 /** Powers: x to the power of a number or a tensor. */
+import { check, DtypeError, expected } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defineBinary, eq, ge, logicalAnd, mul, sub, where } from "./binary.ts";
 import { isFloat } from "./dtype.ts";
@@ -31,6 +32,10 @@ function growth(g: Tensor, a: Operand, b: Operand, y: Tensor): Tensor {
 
 /** x to the power `exponent`. A negative base gives NaN unless the exponent is whole. */
 export function pow(x: Operand, exponent: Operand): Tensor {
+  const inverts = x instanceof Tensor && !isFloat(x.dtype) && Number.isInteger(exponent) && (exponent as number) < 0;
+  check(!inverts, DtypeError, () =>
+    expected("pow", "x", `a float tensor for the exponent ${exponent}`, (x as Tensor).dtype),
+  );
   if (x instanceof Tensor && isFloat(x.dtype)) {
     if (exponent === 2) return square(x);
     if (exponent === 1) return mul(x, 1);

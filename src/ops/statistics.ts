@@ -1,5 +1,5 @@
 /** What is made of reductions: variance, norm, logsumexp, running sums. */
-import { noGrad } from "../autograd/mode.ts";
+import { isGradEnabled, noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
 import { atPrecision, WIDE } from "../autograd/precision.ts";
 import { check, checkKeys, DtypeError, expected } from "../errors.ts";
@@ -23,6 +23,7 @@ export interface VarianceOptions extends ReduceOptions {
 /** Variance: mean square of the centred values, over n - correction. */
 export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
   checkKeys("var", options, ["keepdim", "correction"]);
+  check(isFloat(x.dtype), DtypeError, () => expected("var", "x", "a float tensor", x.dtype));
   const { keepdim = false, correction = 1 } = options;
   const dims = normalDims("var", dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
@@ -36,9 +37,13 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
 const wide = (x: Tensor, run: (x: Tensor) => Tensor): Tensor =>
   scope(() => atPrecision(WIDE, [x], ([wider]) => run(wider as Tensor)));
 
-/** Standard deviation: the root of `var`. */
+/** Standard deviation: the root of `var`; its gradient is 0 where all values are equal. */
 export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor =>
-  wide(x, (wider) => sqrt(variance(wider, dim, options)));
+  wide(x, (wider) => {
+    const squared = variance(wider, dim, options);
+    // The root of a constant in place of 0, whose slope is infinite.
+    return isGradEnabled() && x.requiresGrad ? where(squared, sqrt(where(squared, squared, 1)), 0) : sqrt(squared);
+  });
 
 const normOp = defineOp<{ dims: readonly number[] }>({
   name: "norm",
@@ -103,6 +108,6 @@ const cumsumOp = defineOp<{ dim: number }>({
 
 /** Running sums along `dim`; of bools an i32. */
 export function cumsum(x: Tensor, dim: number): Tensor {
-  if (x.ndim === 0) return mul(x, 1);
-  return cumsumOp([x], { dim: normalDim("cumsum", dim, x.ndim) });
+  const at = normalDim("cumsum", dim, x.ndim);
+  return x.ndim === 0 ? mul(x, 1) : cumsumOp([x], { dim: at });
 }

@@ -4,7 +4,7 @@ import { defineOp } from "../autograd/op.ts";
 import { hooks } from "../autograd/walk.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import { checkHalf } from "../tensor/half.ts";
-import type { Dtype } from "../tensor/storage.ts";
+import { DTYPES, type Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
 import { computeType, isFloat } from "./dtype.ts";
@@ -239,11 +239,13 @@ export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => leaky(x, number("l
 /** x for x >= 0, `alpha` (exp(x) - 1) below. Default alpha 1. */
 export const elu = (x: Tensor, alpha = 1): Tensor => eluWith(x, number("elu", "alpha", alpha));
 
-/** Limits x to [min, max]; either may be left out. The gradient passes where x lies within. */
+/** Limits x to [min, max]; either may be left out. The gradient passes where x lies within. A fraction lifts whole numbers. */
 export function clamp(x: Tensor, min = -Infinity, max = Infinity): Tensor {
   const valid = typeof min === "number" && typeof max === "number" && min <= max;
   check(valid, ArgumentError, () => expected("clamp", "min, max", "numbers with min <= max", [min, max]));
-  return clampTo(x, min, max);
+  const isFraction = (limit: number) => Number.isFinite(limit) && !Number.isInteger(limit);
+  const lifts = x instanceof Tensor && !isFloat(x.dtype) && (isFraction(min) || isFraction(max));
+  return clampTo(lifts ? to(x, "f32") : x, min, max);
 }
 
 function number(op: string, argument: string, value: number): number {
@@ -255,6 +257,7 @@ function number(op: string, argument: string, value: number): number {
 
 /** x in another dtype. Floats lose their fraction in whole numbers; bool is x != 0. Gradients flow between floats. */
 export function to(x: Tensor, dtype: Dtype): Tensor {
+  check(DTYPES.includes(dtype), DtypeError, () => expected("to", "dtype", DTYPES.join(", "), dtype));
   return dtype === x.dtype ? x : cast([x], { dtype, from: x.dtype });
 }
 

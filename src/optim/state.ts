@@ -1,7 +1,8 @@
 /** State dicts of optimizers: out, as copies, and in, from here or from PyTorch. */
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { copyInto } from "../tensor/copy.ts";
-import { type TensorData, tensor } from "../tensor/create.ts";
+import { tensor } from "../tensor/create.ts";
+import type { TensorData } from "../tensor/host.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { checkGroup } from "./groups.ts";

@@ -2,14 +2,13 @@
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { currentDevice, type Device } from "../gpu/device.ts";
 import { fill, upload } from "./copy.ts";
-import { checkHalf, packHalf } from "./half.ts";
+import { checkHalf } from "./half.ts";
+import { dtypeOf, encode, flatten, isBig, type NestedNumbers, nestedShape, type TensorData } from "./host.ts";
+
 import { fillRandom } from "./random.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
-import type { Dtype } from "./storage.ts";
+import { DTYPES, type Dtype } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
-
-export type NestedNumbers = number | boolean | readonly NestedNumbers[];
-export type TensorData = NestedNumbers | ArrayBufferView<ArrayBufferLike>;
 
 export interface CreateOptions {
   /** Default `"f32"`. */
@@ -24,7 +23,6 @@ export interface TensorOptions extends CreateOptions {
   shape?: Shape;
 }
 
-const DTYPES: readonly Dtype[] = ["f32", "f16", "i32", "u32", "bool"];
 const CREATE_KEYS = ["dtype", "requiresGrad", "device"];
 
 /** An uninitialised tensor with checked options. */
@@ -54,27 +52,63 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   const dtype = options.dtype ?? dtypeOf(data);
   const result = make("tensor", shape, { ...options, dtype });
   const values = typed ? (data as unknown as ArrayLike<number>) : flatten(data as NestedNumbers);
-  upload(result, encode(values, dtype));
+  upload(result, encode(isBig(data) ? Array.from(data, Number) : values, dtype));
   return finish(result, options);
 }
 
 /** Zeros of a shape. */
-export const zeros = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 0, options);
+export const zeros = (shape: Shape, options: CreateOptions = {}): Tensor => filled("zeros", shape, 0, options);
 /** Ones of a shape. */
-export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => full(shape, 1, options);
-export const zerosLike = (x: Tensor): Tensor => zeros(x.shape, { dtype: x.dtype, device: x.device });
-export const onesLike = (x: Tensor): Tensor => ones(x.shape, { dtype: x.dtype, device: x.device });
+export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => filled("ones", shape, 1, options);
+/** `map(zerosLike)` passes an index as well. */
+interface Like {
+  (x: Tensor): Tensor;
+  (x: Tensor, options: CreateOptions): Tensor;
+}
+/** Zeros of the shape, dtype and device of `x`, unless the options say otherwise. */
+export const zerosLike: Like = (x: Tensor, options?: CreateOptions) => like("zerosLike", x, 0, options);
+/** Ones of the shape, dtype and device of `x`, unless the options say otherwise. */
+export const onesLike: Like = (x: Tensor, options?: CreateOptions) => like("onesLike", x, 1, options);
 
-/** One value everywhere. */
-export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
-  check(typeof value === "number", ArgumentError, () => expected("full", "value", "a number", value));
-  const result = make("full", shape, options);
-  fill(result, value);
+/** One value everywhere: a number, or a boolean, which makes dtype bool unless `dtype` says otherwise. */
+export const full = (shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor =>
+  filled("full", shape, value, typeof value === "boolean" ? { dtype: "bool", ...options } : options);
+
+function filled(op: string, shape: Shape, value: number | boolean, options: CreateOptions): Tensor {
+  const number = checkFilling(op, value);
+  const result = make(op, shape, options);
+  fill(result, number);
   return finish(result, options);
 }
 
-/** `start, start + step, ...` up to but without `end`; `arange(end)` starts at 0. Whole numbers give f32 too, unless `dtype` says. */
-export function arange(start: number, end?: number, step = 1, options: CreateOptions = {}): Tensor {
+const like = (op: string, x: Tensor, value: number, options: CreateOptions = {}): Tensor =>
+  filled(op, x.shape, value, { dtype: x.dtype, device: x.device, ...options });
+
+/** A value to fill a tensor with, as a number. */
+export function checkFilling(op: string, value: unknown): number {
+  check(typeof value === "number" || typeof value === "boolean", ArgumentError, () =>
+    expected(op, "value", "a number or a boolean", value),
+  );
+  return Number(value);
+}
+
+/** Numbers, then perhaps options, which may come before numbers that are left out. */
+function splitOptions(args: readonly (number | CreateOptions | undefined)[]): [(number | undefined)[], CreateOptions] {
+  const at = args.findIndex((one) => typeof one === "object" && one !== null);
+  return at < 0
+    ? [args as (number | undefined)[], {}]
+    : [args.slice(0, at) as (number | undefined)[], args[at] as CreateOptions];
+}
+
+/**
+ * `start, start + step, ...` up to but without `end`: `arange(end)` from 0, `arange(start, end, step = 1)`, each with
+ * options last. Whole numbers give f32 too, unless `dtype` says otherwise.
+ */
+export function arange(end: number, options?: CreateOptions): Tensor;
+export function arange(start: number, end: number | undefined, options?: CreateOptions): Tensor;
+export function arange(start: number, end: number | undefined, step?: number, options?: CreateOptions): Tensor;
+export function arange(start: number, ...rest: (number | CreateOptions | undefined)[]): Tensor {
+  const [[end, step = 1], options] = splitOptions(rest);
   const [first, last] = end === undefined ? [0, start] : [start, end];
   checkNumber("arange", "start", first);
   checkNumber("arange", "end", last);
@@ -94,8 +128,11 @@ export function linspace(start: number, end: number, steps: number, options: Cre
   return fromFunction("linspace", [steps], (i) => (i === steps - 1 && steps > 1 ? end : start + i * gap), options);
 }
 
-/** The identity matrix, or a rectangular one. */
-export function eye(rows: number, columns = rows, options: CreateOptions = {}): Tensor {
+/** The identity matrix `eye(n)`, or a rectangular one `eye(rows, columns)`, each with options last. */
+export function eye(rows: number, options?: CreateOptions): Tensor;
+export function eye(rows: number, columns?: number, options?: CreateOptions): Tensor;
+export function eye(rows: number, ...rest: (number | CreateOptions | undefined)[]): Tensor {
+  const [[columns = rows], options] = splitOptions(rest);
   checkShape("eye", [rows, columns], "rows, columns");
   return fromFunction("eye", [rows, columns], (i) => (Math.floor(i / columns) === i % columns ? 1 : 0), options);
 }
@@ -169,53 +206,4 @@ function fromFunction(op: string, shape: Shape, value: (i: number) => number, op
   const values = Float64Array.from({ length: sizeOf(shape) }, (_, i) => value(i));
   upload(result, encode(values, result.dtype));
   return finish(result, options);
-}
-
-/** Host numbers as the bytes of a dtype. */
-export function encode(values: ArrayLike<number>, dtype: Dtype): ArrayBufferView<ArrayBuffer> {
-  switch (dtype) {
-    case "f32":
-      return Float32Array.from(values);
-    case "f16":
-      return packHalf(values);
-    case "i32":
-      return Int32Array.from(values);
-    case "u32":
-      return Uint32Array.from(values);
-    case "bool":
-      return Uint32Array.from(values, (value) => (value ? 1 : 0));
-  }
-}
-
-function dtypeOf(data: TensorData): Dtype {
-  if (data instanceof Int32Array) return "i32";
-  if (data instanceof Uint32Array) return "u32";
-  let first: unknown = data;
-  while (Array.isArray(first)) first = first[0];
-  return typeof first === "boolean" ? "bool" : "f32";
-}
-
-function flatten(data: NestedNumbers, found: number[] = []): number[] {
-  if (Array.isArray(data)) for (const one of data) flatten(one, found);
-  else found.push(Number(data));
-  return found;
-}
-
-function nestedShape(data: NestedNumbers): number[] {
-  if (!Array.isArray(data)) {
-    check(typeof data === "number" || typeof data === "boolean", ArgumentError, () =>
-      expected("tensor", "data", "numbers, booleans, nested arrays of them, or a typed array", data),
-    );
-    return [];
-  }
-  const shape = [data.length];
-  const inner = data.map(nestedShape);
-  for (const one of inner) {
-    check(
-      String(one) === String(inner[0]),
-      ShapeError,
-      () => `tensor: argument 'data' expected rows of equal shape, got [${inner[0]}] and [${one}]`,
-    );
-  }
-  return [...shape, ...(inner[0] ?? [])];
 }

@@ -27,8 +27,16 @@ function decode(bytes: ArrayBuffer, dtype: Dtype): TypedArray {
   }
 }
 
+/** Inside a captured function a read throws at the call: its promise might be dropped, and reject unseen. */
+function reader<T>(read: (x: Tensor) => Promise<T>): (x: Tensor) => Promise<T> {
+  return (x) => {
+    x.device.recorder.tape?.refuse("a read of a tensor's values");
+    return read(x);
+  };
+}
+
 /** All values in row-major order: Float32Array (f32, f16), Int32Array, Uint32Array, or Uint8Array of 0 and 1 (bool). */
-export async function readData(x: Tensor): Promise<TypedArray> {
+export const readData = reader(async (x): Promise<TypedArray> => {
   x.assertLive("data");
   if (x.size === 0) return decode(new ArrayBuffer(0), x.dtype);
   const dense = contiguous(x);
@@ -36,16 +44,16 @@ export async function readData(x: Tensor): Promise<TypedArray> {
   const read = x.device.read({ ...dense.binding, size: bytes });
   if (dense !== x) dense.dispose();
   return decode(await read, x.dtype);
-}
+});
 
 /** The value of a tensor with one element. */
-export async function readItem(x: Tensor): Promise<number> {
+export const readItem = reader(async (x): Promise<number> => {
   check(x.size === 1, ArgumentError, () => `item: expected a tensor with one element, got one of shape [${x.shape}]`);
   return (await readData(x))[0] as number;
-}
+});
 
 /** Nested arrays of numbers (booleans for dtype bool). */
-export async function readList(x: Tensor): Promise<Nested<number | boolean>> {
+export const readList = reader(async (x): Promise<Nested<number | boolean>> => {
   const flat = await readData(x);
   let at = 0;
   const build = (dim: number): Nested<number | boolean> => {
@@ -56,4 +64,4 @@ export async function readList(x: Tensor): Promise<Nested<number | boolean>> {
     return Array.from({ length: x.shape[dim] as number }, () => build(dim + 1));
   };
   return build(0);
-}
+});

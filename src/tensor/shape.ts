@@ -73,8 +73,11 @@ export function normalDim(op: string, dim: number, ndim: number, argument = "dim
 /** One dim, several, or all (undefined) as a sorted list without repeats. */
 export function normalDims(op: string, dim: number | readonly number[] | undefined, ndim: number): number[] {
   if (dim === undefined) return Array.from({ length: ndim }, (_, i) => i);
+  check(typeof dim === "number" || Array.isArray(dim), ArgumentError, () =>
+    expected(op, "dim", "a number, a list of numbers, or undefined for all dims", dim),
+  );
+  const dims = [dim].flat().map((one) => normalDim(op, one as number, ndim));
   if (ndim === 0) return [];
-  const dims = (typeof dim === "number" ? [dim] : dim).map((one) => normalDim(op, one, ndim));
   check(new Set(dims).size === dims.length, ArgumentError, () => expected(op, "dim", "no dim twice", dim));
   return dims.sort((a, b) => a - b);
 }
@@ -83,9 +86,16 @@ export function normalDims(op: string, dim: number | readonly number[] | undefin
 export function inferShape(op: string, shape: Shape, size: number): number[] {
   const unknown = shape.indexOf(-1);
   const known = shape.reduce((product, dim, i) => (i === unknown ? product : product * dim), 1);
+  checkShape(
+    op,
+    shape.filter((_, i) => i !== unknown),
+  );
   const full = unknown < 0 ? [...shape] : shape.map((dim, i) => (i === unknown ? size / known : dim));
-  checkShape(op, full);
-  check(sizeOf(full) === size, ShapeError, () => `${op}: ${size} elements do not fit shape ${show(shape)}`);
+  check(
+    full.every(Number.isInteger) && sizeOf(full) === size,
+    ShapeError,
+    () => `${op}: ${size} elements do not fit shape ${show(shape)}`,
+  );
   return full;
 }
 

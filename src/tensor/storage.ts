@@ -3,9 +3,12 @@ import type { Device } from "../gpu/device.ts";
 import type { BufferSlice, GpuBuffer } from "../gpu/pool.ts";
 
 export type Dtype = "f32" | "f16" | "i32" | "u32" | "bool";
+export const DTYPES: readonly Dtype[] = ["f32", "f16", "i32", "u32", "bool"];
 
 /** Bytes of an element; a bool is a whole word, 0 or 1, since WGSL has no smaller storage. */
 export const bytesOf = (dtype: Dtype): number => (dtype === "f16" ? 2 : 4);
+
+export const isFloat = (dtype: Dtype): boolean => dtype === "f32" || dtype === "f16";
 
 export class Storage {
   readonly device: Device;

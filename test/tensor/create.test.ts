@@ -194,5 +194,33 @@ it("writes in place through views, outside the graph", async () => {
   expect(await list(leaf)).toEqual([3, 3]);
   expect(() => leaf.mul(2).fill_(1)).toThrow(/graph/);
   expect(() => leaf.copy_(ones([3]))).toThrow(/\[2\]/);
-  expect(() => leaf.copy_(ones([2], { dtype: "i32" }))).toThrow(DtypeError);
+  expect(() => tensor([1]).expand([3]).fill_(1)).toThrow(/share memory/);
+  leaf.copy_(tensor([7], { dtype: "i32" }));
+  expect(await list(leaf)).toEqual([7, 7]);
+});
+
+it("takes options last, whatever numbers are left out", async () => {
+  const whole = { dtype: "i32" } as const;
+  const made = [arange(3, whole), arange(1, 3, whole), arange(0, 6, 2, whole), eye(2, whole), eye(1, 2, whole)];
+  expect(made.map(({ dtype }) => dtype)).toEqual(made.map(() => "i32"));
+  expect(await Promise.all(made.map((one) => one.tolist()))).toEqual([
+    [0, 1, 2],
+    [1, 2],
+    [0, 2, 4],
+    [
+      [1, 0],
+      [0, 1],
+    ],
+    [[1, 0]],
+  ]);
+  const x = ones([2]);
+  expect([zerosLike(x, whole).dtype, onesLike(x, { requiresGrad: true }).requiresGrad]).toEqual(["i32", true]);
+  expect([x, x].map(zerosLike).map(({ dtype }) => dtype)).toEqual(["f32", "f32"]);
+});
+
+it("takes booleans and 64-bit whole numbers", async () => {
+  const flags = full([2], true);
+  expect([flags.dtype, await flags.tolist()]).toEqual(["bool", [true, true]]);
+  const labels = tensor(BigInt64Array.from([3n, -1n]));
+  expect([labels.dtype, await labels.tolist()]).toEqual(["i32", [3, -1]]);
 });

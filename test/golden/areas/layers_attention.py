@@ -62,15 +62,15 @@ def attention_cases():
     yield case("attention, additive mask", op, masked, weighed, attention, fixed=("mask",))
 
 
-def multihead(name, inputs, call=("$q", "$q", "$q"), bias=True, need_weights=False):
-    module = randomize(torch.nn.MultiheadAttention(DIM, HEADS, bias=bias, batch_first=True))
+def multihead(name, inputs, call=("$q", "$q", "$q"), bias=True, need_weights=False, **widths):
+    module = randomize(torch.nn.MultiheadAttention(DIM, HEADS, bias=bias, batch_first=True, **widths))
 
     def forward(module, q, k=None, v=None, mask=None, padding=None):
-        k, v = (q, q) if k is None else (k, v)
+        k, v = (q, q) if k is None else (k, k if v is None else v)
         output, weights = module(q, k, v, key_padding_mask=padding, attn_mask=mask, need_weights=need_weights)
         return {"output": output, "weights": weights} if need_weights else {"output": output}
 
-    args = [DIM, HEADS, {"bias": bias, "batchFirst": True}]
+    args = [DIM, HEADS, {"bias": bias, "batchFirst": True, **widths}]
     return module_case(name, "nn.MultiheadAttention", args, module, inputs, forward, call)
 
 
@@ -107,7 +107,22 @@ def embedding_cases():
     yield case("embedding, functional", "nn.embedding", args, inputs, lambda index, weight: F.embedding(index, weight))
 
 
+def wide_cases():
+    qkv = ["$q", "$k", "$v"]
+    for widths in ({"kdim": 4, "vdim": 5}, {"vdim": 5}):
+        key = randn(2, 5, widths.get("kdim", DIM))
+        inputs = {"q": randn(2, 3, DIM), "k": key, "v": randn(2, 5, widths["vdim"])}
+        yield multihead(title("multihead", widths), inputs, qkv, **widths)
+    inputs = {"q": randn(2, 3, DIM), "k": randn(2, 5, 4)}
+    yield multihead("multihead, one key and value", inputs, ["$q", "$k", "$k"], kdim=4, vdim=4)
+
+
 def cases():
     yield from attention_cases()
     yield from multihead_cases()
     yield from embedding_cases()
+    inputs = {"index": torch.tensor([[0, 2, 4], [4, 1, 0]]), "weight": randn(5, 3)}
+    args = ["$index", "$weight", {"paddingIdx": -1}]
+    name = "embedding, padding from the end"
+    yield case(name, "nn.embedding", args, inputs, lambda index, weight: F.embedding(index, weight, padding_idx=-1))
+    yield from wide_cases()

@@ -1,5 +1,5 @@
 """Matrix products with the gradients of all operands, in float64: matmul of every rank (batched, broadcast, odd and
-empty sizes), addmm, einsum over two operands, linear."""
+empty sizes), addmm, einsum, linear."""
 
 import torch
 from torch.nn import functional as F
@@ -42,6 +42,25 @@ EINSUMS = [
     ("ijk,jil->kl", (2, 3, 4), (3, 2, 5)),
     ("ij,jk->k", (3, 4), (4, 5)),
 ]
+# Dots, diagonals, sizes of 1 that broadcast, and other numbers of operands.
+GENERAL_EINSUMS = [
+    ("...ij,...jk->...ik", (2, 3, 4), (2, 4, 2)),
+    ("...ij,...jk", (2, 1, 3, 4), (5, 4, 2)),
+    ("...ij,jk->...ik", (2, 5, 3, 4), (4, 2)),
+    ("...i,...i->...", (2, 3), (2, 3)),
+    ("b...d,b...e->b...de", (2, 3, 4), (2, 3, 2)),
+    ("...ij->...ji", (2, 3, 4)),
+    ("i...->...", (2, 3)),
+    ("...->", (2, 3)),
+    ("ii", (3, 3)),
+    ("iij->ij", (3, 3, 2)),
+    ("ba", (3, 4)),
+    ("ij,ij->ij", (1, 4), (3, 4)),
+    ("ij,jk->ik", (3, 1), (4, 2)),
+    ("ij,jk,kl->il", (2, 3), (3, 4), (4, 2)),
+    ("bn,anm,bm->ba", (2, 3), (4, 3, 5), (2, 5)),
+    ("i,i,i->i", (3,), (1,), (3,)),
+]
 
 
 def cases():
@@ -64,3 +83,8 @@ def cases():
         yield case(f"linear {shape}", "nn.linear", args, inputs, lambda x, weight, bias: F.linear(x, weight, bias))
     inputs = {"x": randn(3, 4), "weight": randn(5, 4)}
     yield case("linear, no bias", "nn.linear", ["$x", "$weight"], inputs, lambda x, weight: F.linear(x, weight))
+    for equation, *shapes in GENERAL_EINSUMS:
+        inputs = {letter: randn(*shape) for letter, shape in zip("abc", shapes)}
+        args = [equation, *(f"${letter}" for letter in inputs)]
+        name = f"einsum {equation} {shapes}"
+        yield case(name, "einsum", args, inputs, lambda **tensors: torch.einsum(equation, *tensors.values()))

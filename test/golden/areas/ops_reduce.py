@@ -110,3 +110,4 @@ def cases():
     yield from variance_cases()
     yield from special_cases()
     yield from cumulative_cases()
+    yield reduction("std of equal values", "std", SEVERAL_DIMS["std"], exact([[3, 3, 3], [1, 2, 4]]), 1)

@@ -83,3 +83,7 @@ def cases():
     yield unary("sigmoid of three dims", "sigmoid", [], shaped, torch.sigmoid)
     yield unary("tanh of a scalar", "tanh", [], 0.7, torch.tanh)
     yield unary("exp of nothing", "exp", [], torch.zeros(0, 3), torch.exp)
+    whole = {"x": torch.tensor([-3, -1, 0, 2, 5])}
+    for limits in ([-1, 2], [-0.5, 2], [0.25, 0.75]):
+        name = f"clamp whole numbers to {limits}"
+        yield case(name, "clamp", ["$x", *limits], whole, lambda x: torch.clamp(x, *limits))
