@@ -3,7 +3,7 @@ import package::lib::activation::nan_of;
 import package::lib::element::{Element, Places, WIDTH, total, largest, component, places};
 import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
 import package::lib::index::{linear_group, group_count};
-import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum, row_max, group_sum};
+import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum, row_max, group_sum, FEW_LANES};
 
 struct Params { rows: u32, cols: u32, ignoreIndex: i32, smoothing: f32, faultCode: i32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
@@ -33,7 +33,10 @@ fn weight_of(label: i32) -> f32 {
 fn mean_scale(lane: u32) -> f32 {
   if (!MEAN) { return 1.0; }
   var sum = 0.0;
-  if (WHOLE) {
+  if (WHOLE && WORKGROUP <= FEW_LANES) {
+    // Each lane by itself: a reduction would take longer to compile than this to run.
+    for (var row = 0u; row < params.rows; row++) { sum += weight_of(labels[row]); }
+  } else if (WHOLE) {
     for (var row = lane; row < params.rows; row += WORKGROUP) { sum += weight_of(labels[row]); }
     sum = group_sum(sum, lane);
   } else {

@@ -3,15 +3,16 @@ import package::lib::index::{linear_group, group_count};
 import package::lib::random::{philox, to_unit, to_normal, erf_inverse};
 
 struct Params {
+  kind: u32, // 0: uniform in [a, b). 1: normal, mean a, std b. 2: whole numbers in [a, b).
   size: u32, a: f32, b: f32, seedLow: u32, seedHigh: u32, call: u32,
-  low: f32, high: f32,       // KIND 3: where the normal distribution is cut,
+  low: f32, high: f32,       // TRUNCATED: where the normal distribution is cut,
   cdfLow: f32, cdfHigh: f32, // and erf((cut - a) / (b sqrt(2))) there
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // (size), the bits of f32 or a whole number
 override WORKGROUP: u32 = 64;
-// 0: uniform in [a, b). 1: normal, mean a, std b. 2: whole numbers in [a, b). 3: normal between low and high.
-override KIND: u32 = 0;
+// Normal between low and high; apart from the other kinds, which share a pipeline, since it is long.
+override TRUNCATED: bool = false;
 override INTEGER: bool = false;
 
 // Draws by the inverse of the distribution function, so that every draw counts, however narrow the cut.
@@ -23,15 +24,15 @@ fn truncated(words: vec4u) -> vec4f {
 
 fn draw(place: u32) -> vec4f {
   let words = philox(place, params.call, params.seedLow, params.seedHigh);
-  if (KIND == 3u) {
+  if (TRUNCATED) {
     return truncated(words);
   }
-  if (KIND == 1u) {
+  if (params.kind == 1u) {
     return to_normal(words) * params.b + params.a;
   }
   // Rounding may give b itself, which lies outside the half-open range.
   let scaled = to_unit(words) * (params.b - params.a) + params.a;
-  if (KIND == 2u) {
+  if (params.kind == 2u) {
     return min(floor(scaled), vec4f(params.b - 1.0));
   }
   return select(scaled, vec4f(params.a), scaled >= vec4f(params.b));

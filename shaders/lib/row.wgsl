@@ -4,6 +4,9 @@
 override WORKGROUP: u32 = 64;
 override ROW_LANES: u32 = 1; // a power of two that divides WORKGROUP
 
+/** So few lanes add up all values each, which takes a software adapter less time to compile than a tree of barriers. */
+const FEW_LANES = 8u;
+
 var<workgroup> values: array<f32, WORKGROUP>;
 
 /** Rows that a workgroup does at once. */
@@ -18,12 +21,19 @@ fn group_sum(value: f32, lane: u32) -> f32 { return sum_of(value, lane, WORKGROU
 fn sum_of(value: f32, lane: u32, lanes: u32) -> f32 {
   if (lanes == 1u) { return value; }
   values[lane] = value;
-  for (var half = lanes / 2u; half > 0u; half /= 2u) {
+  let first = lane - lane % lanes;
+  var sum = 0.0;
+  if (lanes <= FEW_LANES) {
     workgroupBarrier();
-    if (lane % lanes < half) { values[lane] += values[lane + half]; }
+    for (var i = 0u; i < lanes; i++) { sum += values[first + i]; }
+  } else {
+    for (var half = lanes / 2u; half > 0u; half /= 2u) {
+      workgroupBarrier();
+      if (lane % lanes < half) { values[lane] += values[lane + half]; }
+    }
+    workgroupBarrier();
+    sum = values[first];
   }
-  workgroupBarrier();
-  let sum = values[lane - lane % lanes];
   workgroupBarrier();
   return sum;
 }

@@ -44,11 +44,6 @@ export class Kernel {
     return this.#pipeline;
   }
 
-  /** Compiles off the main thread; `pipeline` is then there at once. */
-  async warm(): Promise<void> {
-    this.#pipeline ??= await this.#gpu.createComputePipelineAsync(this.#descriptor);
-  }
-
   /** The slices of `args` in the order of the shader's bindings. */
   slices(args: KernelArgs): BufferSlice[] {
     return this.shader.bindings.map(({ name }) => {

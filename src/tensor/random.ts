@@ -38,7 +38,7 @@ export function nextRandomCall(device: Device): () => RandomCall {
   return () => current;
 }
 
-const KINDS = { uniform: 0, normal: 1, randint: 2, truncNormal: 3 };
+const KINDS = { uniform: 0, normal: 1, randint: 2, truncNormal: 1 };
 
 /**
  * Fills a contiguous tensor: uniform in [a, b), normal(mean a, std b), whole numbers in [a, b), or normal(a, b) between
@@ -56,9 +56,9 @@ export function fillRandom(
   tensor.storage.writes++;
   const call = nextRandomCall(device);
   const [cdfLow, cdfHigh] = kind === "truncNormal" ? [cdf(low, a, b), cdf(high, a, b)] : [0, 0];
-  const args = () => ({ y: binding, size, a, b, low, high, cdfLow, cdfHigh, ...call() });
+  const args = () => ({ y: binding, kind: KINDS[kind], size, a, b, low, high, cdfLow, cdfHigh, ...call() });
   device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), {
-    KIND: KINDS[kind],
+    TRUNCATED: kind === "truncNormal",
     INTEGER: tensor.dtype !== "f32",
   });
 }
