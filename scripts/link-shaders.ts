@@ -1,7 +1,7 @@
 /** Links every shader of shaders/ with what it imports, and writes them with their reflection as one typed module. */
 import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { link } from "wesl/core";
 import { type LinkedShader, shaderModule } from "./shader-module.ts";
 
@@ -37,17 +37,29 @@ async function linked(file: string, conditions: Record<string, boolean>): Promis
   return (await link({ weslSrc: sources, rootModuleName: `./${file}`, conditions })).dest;
 }
 
-const results = await Promise.allSettled(kernels.map(linkAll));
-const shaders = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
-const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason.message)] : []));
-const library = ["activation", "math", "index"].map((stem) => sources[`./lib/${stem}.wgsl`]).join("\n");
-const text = shaderModule(shaders, library);
-// Renamed into place, so that a reader never sees half a file.
-const draft = `${target}.${process.pid}.tmp`;
-writeFileSync(draft, text);
-// With shaders missing it must stay older than its sources, or the next set-up would take it for complete.
-if (failures.length > 0) utimesSync(draft, 0, 0);
-renameSync(draft, target);
-for (const failure of failures) console.error(failure);
-process.exitCode = failures.length > 0 ? 1 : 0;
-console.log(`linked ${shaders.length} shaders into ${relative(root, target)} (${Math.round(text.length / 1024)} KiB)`);
+/** Every shader of the library that links, the text of the functions that kernels made at run time call, and what failed. */
+export async function linkShaders(): Promise<{ shaders: LinkedShader[]; library: string; failures: string[] }> {
+  const results = await Promise.allSettled(kernels.map(linkAll));
+  const shaders = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+  const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason.message)] : []));
+  const library = ["activation", "math", "index"].map((stem) => sources[`./lib/${stem}.wgsl`]).join("\n");
+  return { shaders, library, failures };
+}
+
+async function writeModule(): Promise<void> {
+  const { shaders, library, failures } = await linkShaders();
+  const text = shaderModule(shaders, library);
+  // Renamed into place, so that a reader never sees half a file.
+  const draft = `${target}.${process.pid}.tmp`;
+  writeFileSync(draft, text);
+  // With shaders missing it must stay older than its sources, or the next set-up would take it for complete.
+  if (failures.length > 0) utimesSync(draft, 0, 0);
+  renameSync(draft, target);
+  for (const failure of failures) console.error(failure);
+  process.exitCode = failures.length > 0 ? 1 : 0;
+  console.log(
+    `linked ${shaders.length} shaders into ${relative(root, target)} (${Math.round(text.length / 1024)} KiB)`,
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await writeModule();

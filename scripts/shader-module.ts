@@ -1,5 +1,6 @@
 /** The text of src/gpu/shaders.generated.ts: every shader as one constant, what several share written once. */
 import { reflect, stripComments } from "../src/gpu/reflect.ts";
+import { minify } from "./minify-wgsl.ts";
 
 export interface LinkedShader {
   readonly name: string;
@@ -7,7 +8,7 @@ export interface LinkedShader {
 }
 
 /** Shorter declarations cost less repeated than named. */
-const SHARED_LENGTH = 48;
+const SHARED_LENGTH = 64;
 
 const literal = (value: unknown) => JSON.stringify(value);
 const union = (names: readonly { name: string }[]) => names.map(({ name }) => literal(name)).join(" | ") || "never";
@@ -41,24 +42,35 @@ export function declarations(wgsl: string): string[] {
   return found;
 }
 
-/** A TypeScript module with a typed constant per shader and the text of `library` as `mathLibrary`. */
-export function shaderModule(shaders: readonly LinkedShader[], library: string): string {
-  const parts = new Map(shaders.map(({ name, wgsl }) => [name, declarations(compact(wgsl))]));
-  const shared = sharedNames([...parts.values()]);
-  const constants = shaders.map(({ name, wgsl }) => {
+/** What becomes of WGSL: texts whose concatenation it is, declaration by declaration. */
+type Squeeze = (shaders: readonly string[], library: string) => { shaders: string[][]; library: string[] };
+
+/** Names and line breaks stay, for compiler messages. */
+const readable: Squeeze = (shaders, library) => ({ shaders: shaders.map(lines), library: lines(library) });
+const lines = (wgsl: string): string[] => declarations(compact(wgsl)).map((text) => `${text}\n`);
+
+/** A TypeScript module with a typed constant per shader and the text of `library` as `mathLibrary`; `minified` for the package. */
+export function shaderModule(shaders: readonly LinkedShader[], library: string, { minified = false } = {}): string {
+  const squeeze: Squeeze = minified ? minify : readable;
+  const parts = squeeze(
+    shaders.map(({ wgsl }) => wgsl),
+    library,
+  );
+  const shared = sharedNames([...parts.shaders, parts.library]);
+  const constants = shaders.map(({ name, wgsl }, i) => {
     const { bindings, params, overrides } = reflect(wgsl);
     const type = `Shader<${union(bindings)}, ${union(params)}, ${union(overrides)}>`;
-    const code = concatenation(parts.get(name) as string[], shared);
+    const code = pieces(parts.shaders[i] as string[], shared);
     return `export const ${name}: ${type} = /* @__PURE__ */ linkedShader(${literal(name)}, ${code});\n`;
   });
-  const chunks = [...shared].map(([text, name]) => `const ${name} = ${literal(`${text}\n`)};\n`);
+  const chunks = [...shared].map(([text, name]) => `const ${name} = ${literal(text)};\n`);
   return `// Written by scripts/link-shaders.ts from shaders/*.wgsl; edit those.
 import { linkedShader, type Shader } from "./shader.ts";
 
 ${chunks.join("")}
 ${constants.join("\n")}
 /** Shared functions as text, for kernels that are put together at run time (ops/elementwise-shader.ts). */
-export const mathLibrary = ${literal(compact(library))};
+export const mathLibrary = /* @__PURE__ */ ${pieces(parts.library, shared)}.join("");
 `;
 }
 
@@ -70,14 +82,14 @@ function sharedNames(shaders: readonly (readonly string[])[]): Map<string, strin
   return new Map(repeated.map(([text], i) => [text, `shared${i}`]));
 }
 
-/** Literals and names of shared constants, joined by +. */
-function concatenation(parts: readonly string[], shared: ReadonlyMap<string, string>): string {
+/** Literals and names of shared constants. An array, since bundlers that drop unused shaders distrust a `+`. */
+function pieces(parts: readonly string[], shared: ReadonlyMap<string, string>): string {
   const terms: string[] = [];
   let own = "";
   for (const part of parts) {
     const name = shared.get(part);
     if (!name) {
-      own += `${part}\n`;
+      own += part;
       continue;
     }
     if (own) terms.push(literal(own));
@@ -85,5 +97,5 @@ function concatenation(parts: readonly string[], shared: ReadonlyMap<string, str
     own = "";
   }
   if (own) terms.push(literal(own));
-  return terms.join(" + ");
+  return `[${terms.join(", ")}]`;
 }

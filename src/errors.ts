@@ -2,33 +2,53 @@
 
 /** Base of every error that gradwell throws on purpose. */
 export class GradwellError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  // Written out in each class, since minifiers shorten the names of classes.
+  override name = "GradwellError";
 }
 /** Shapes that do not fit each other or the op. */
-export class ShapeError extends GradwellError {}
+export class ShapeError extends GradwellError {
+  override name = "ShapeError";
+}
 /** An element type that the op does not take. */
-export class DtypeError extends GradwellError {}
+export class DtypeError extends GradwellError {
+  override name = "DtypeError";
+}
 /** An argument outside its domain: a negative rate, an unknown option key, a dim out of range. */
-export class ArgumentError extends GradwellError {}
+export class ArgumentError extends GradwellError {
+  override name = "ArgumentError";
+}
 /** A tensor used after it was freed, or anything used after `device.close()`. */
-export class DisposedError extends GradwellError {}
+export class DisposedError extends GradwellError {
+  override name = "DisposedError";
+}
 /** The GPU device was lost; everything pending is rejected with this. */
-export class DeviceLostError extends GradwellError {}
+export class DeviceLostError extends GradwellError {
+  override name = "DeviceLostError";
+}
 /** No WebGPU adapter; the message lists what was tried and the fix. */
-export class NoAdapterError extends GradwellError {}
+export class NoAdapterError extends GradwellError {
+  override name = "NoAdapterError";
+}
 /** A buffer above the adapter's limit, or the GPU ran out of memory. */
-export class OutOfMemoryError extends GradwellError {}
+export class OutOfMemoryError extends GradwellError {
+  override name = "OutOfMemoryError";
+}
 /** WebGPU or the shader compiler refused something; carries the kernel's label and the shader's line. */
-export class ValidationError extends GradwellError {}
+export class ValidationError extends GradwellError {
+  override name = "ValidationError";
+}
 /** Something inside `capture(fn)` that cannot be replayed. */
-export class CaptureError extends GradwellError {}
+export class CaptureError extends GradwellError {
+  override name = "CaptureError";
+}
 /** A file that is not what it should be: the message has the byte offset. */
-export class DataError extends GradwellError {}
+export class DataError extends GradwellError {
+  override name = "DataError";
+}
 /** `detectAnomaly` found a value that is not finite. */
-export class AnomalyError extends GradwellError {}
+export class AnomalyError extends GradwellError {
+  override name = "AnomalyError";
+}
 
 type ErrorClass = new (message: string) => GradwellError;
 

@@ -20,6 +20,7 @@ export interface Op<A extends object, O extends Outputs> {
  * Makes a differentiable operation out of a forward and a backward, whose kernels may be the user's own
  * (`device.kernel`). `backward(ctx, ...gradOutputs)` returns the inputs' gradients in order.
  */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineOp<A extends object = Record<string, never>, O extends Outputs = Tensor>(
   definition: OpDefinition<A, O>,
 ): Op<A, O> {

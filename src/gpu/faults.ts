@@ -14,6 +14,7 @@ interface Kind {
 const kinds: Kind[] = [];
 
 /** Registers a kind of fault; the result is the code that a kernel writes in word 0, beside two numbers for the message. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineFault(describe: Kind["describe"], Class: Kind["Class"] = ArgumentError): number {
   return kinds.push({ describe, Class });
 }

@@ -35,8 +35,9 @@ export type RunArgs<S extends Shader> =
 export type Overrides<S extends Shader> =
   S extends Shader<string, string, infer O> ? { readonly [K in O]?: number | boolean } : never;
 
-/** A shader of the library; read when first run, so that its bundle carries the code alone. */
-export function linkedShader<S extends Shader>(name: string, code: string): S {
+/** A shader of the library, of pieces that it may share with others; read when first run, so that a bundle carries the code alone. */
+export function linkedShader<S extends Shader>(name: string, pieces: readonly string[]): S {
+  const code = pieces.join("");
   let known: Reflection | undefined;
   const read = (): Reflection => {
     known ??= reflect(code);

@@ -46,6 +46,7 @@ interface BinaryRule {
   readonly bilinear?: boolean;
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Tensor {
   const op = defineOp<Operands>({
     name,
@@ -90,8 +91,15 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
   };
 }
 
-const arithmetic = (symbol: string) => ({ f32: `a ${symbol} b`, i32: `a ${symbol} b`, u32: `a ${symbol} b` });
-const comparison = (symbol: string): BinaryRule => ({ wgsl: arithmetic(symbol), result: "bool" });
+const arithmetic = /* @__NO_SIDE_EFFECTS__ */ (symbol: string) => ({
+  f32: `a ${symbol} b`,
+  i32: `a ${symbol} b`,
+  u32: `a ${symbol} b`,
+});
+const comparison = /* @__NO_SIDE_EFFECTS__ */ (symbol: string): BinaryRule => ({
+  wgsl: arithmetic(symbol),
+  result: "bool",
+});
 
 /** a + b. */
 export const add = defineBinary("add", { wgsl: arithmetic("+"), gradients: (g) => [g, g] });

@@ -133,7 +133,7 @@ function composed(kind: RowNorm, [x, weight, bias]: NormInputs, attrs: RowNormAt
   return bias ? add(y, bias) : y;
 }
 
-const defineRowNorm = (kind: RowNorm) =>
+const defineRowNorm = /* @__NO_SIDE_EFFECTS__ */ (kind: RowNorm) =>
   defineOp<RowNormAttrs>({
     name: kind.name,
     ...WIDE,

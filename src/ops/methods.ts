@@ -1,37 +1,60 @@
-/** The methods of Tensor, in one list: each is a function of the op files with the tensor as its first argument. */
-import { type BackwardOptions, backward } from "../autograd/backward.ts";
-import { noGrad } from "../autograd/mode.ts";
-import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
-import { copyInto, fill } from "../tensor/copy.ts";
-import { checkFilling } from "../tensor/create.ts";
-import { readData, readItem, readList } from "../tensor/read.ts";
-import { scope } from "../tensor/scope.ts";
-import { broadcastShapes, sameShape } from "../tensor/shape.ts";
+/** The operations as methods of Tensor, in one list: each is a function with the tensor as its first argument. */
 import { Tensor } from "../tensor/tensor.ts";
-import * as binary from "./binary.ts";
+import { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./binary.ts";
 import { expand } from "./broadcast.ts";
 import { einsum } from "./einsum.ts";
 import type { Operand } from "./elementwise-kernel.ts";
 import { gather, indexSelect, scatterAdd } from "./indexing.ts";
-import * as joining from "./joining.ts";
+import { cat, chunk, pad, split, stack } from "./joining.ts";
 import { addmm, matmul } from "./matmul.ts";
-import * as movement from "./movement.ts";
+import {
+  clone,
+  contiguous,
+  detach,
+  flatten,
+  flip,
+  narrow,
+  permute,
+  reshape,
+  slice,
+  squeeze,
+  t,
+  transpose,
+  unsqueeze,
+} from "./movement.ts";
+import "./own-methods.ts";
 import { pow } from "./pow.ts";
-import * as reduce from "./reduce.ts";
+import { argmax, argmin, max, mean, min, prod, sum } from "./reduce.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
-import * as statistics from "./statistics.ts";
+import { cumsum, logsumexp, norm, std, variance } from "./statistics.ts";
 import { tril, triu } from "./triangle.ts";
-import * as unary from "./unary.ts";
-
-const { add, sub, mul, div, maximum, minimum, eq, ne, lt, le, gt, ge } = binary;
-const { neg, abs, sign, exp, log, log1p, sqrt, rsqrt, square, reciprocal, sin, cos, erf, isfinite, logicalNot, to } =
-  unary;
-const { relu, leakyRelu, elu, gelu, silu, softplus, sigmoid, tanh, clamp } = unary;
-const { sum, mean, prod, max, min, argmax, argmin } = reduce;
-const { variance, std, norm, logsumexp, cumsum } = statistics;
-const { reshape, flatten, permute, transpose, t, squeeze, unsqueeze, narrow, slice, flip } = movement;
-const { split, chunk, pad } = joining;
-const { contiguous, clone, detach } = movement;
+import {
+  abs,
+  clamp,
+  cos,
+  elu,
+  erf,
+  exp,
+  gelu,
+  isfinite,
+  leakyRelu,
+  log,
+  log1p,
+  logicalNot,
+  neg,
+  reciprocal,
+  relu,
+  rsqrt,
+  sigmoid,
+  sign,
+  silu,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  tanh,
+  to,
+} from "./unary.ts";
 
 /** Ops whose first argument becomes `this`. */
 const methods = {
@@ -119,19 +142,8 @@ type Methods = {
     : never;
 };
 
-/** What is no op: reading, differentiating, writing in place. */
+/** Ops whose first argument is another, or a list. */
 interface OwnMethods {
-  /** All values in row-major order, as a typed array of the dtype (bool: Uint8Array; f16: Float32Array). */
-  data(): ReturnType<typeof readData>;
-  /** The value of a tensor with one element. */
-  item(): Promise<number>;
-  /** Nested arrays of numbers, or booleans. */
-  tolist(): ReturnType<typeof readList>;
-  /**
-   * Adds the gradients of this tensor (of its sum weighted by `gradient`) into the leaves' `grad`. A scalar needs no
-   * `gradient`: the options may stand in its place.
-   */
-  backward(gradient?: Tensor | BackwardOptions | null, options?: BackwardOptions): void;
   /** This and then `others`, joined along an existing dim. */
   cat(others: readonly Tensor[], dim?: number): Tensor;
   /** This and then `others`, joined along a new dim. */
@@ -140,10 +152,6 @@ interface OwnMethods {
   einsum(equation: string, ...others: readonly (Tensor | readonly Tensor[])[]): Tensor;
   /** `condition.where(a, b)`: a where this is true (not 0), b elsewhere. */
   where(a: Operand, b: Operand): Tensor;
-  /** Overwrites the values with `other`'s, broadcast to this shape and converted to this dtype, outside the graph. */
-  copy_(other: Tensor): this;
-  /** Overwrites every value, outside the graph. */
-  fill_(value: number | boolean): this;
 }
 
 declare module "../tensor/tensor.ts" {
@@ -159,58 +167,17 @@ for (const [name, op] of Object.entries(methods)) {
 }
 
 const own: OwnMethods & ThisType<Tensor> = {
-  data() {
-    return readData(this as unknown as Tensor);
-  },
-  item() {
-    return readItem(this as unknown as Tensor);
-  },
-  tolist() {
-    return readList(this as unknown as Tensor);
-  },
-  backward(gradient, options) {
-    backward(this as unknown as Tensor, gradient, options);
-  },
   cat(others, dim) {
-    return joining.cat([this as unknown as Tensor, ...others], dim);
+    return cat([this as unknown as Tensor, ...others], dim);
   },
   stack(others, dim) {
-    return joining.stack([this as unknown as Tensor, ...others], dim);
+    return stack([this as unknown as Tensor, ...others], dim);
   },
   einsum(equation, ...others) {
     return einsum(equation, this as unknown as Tensor, ...others);
   },
   where(a, b) {
-    return binary.where(this as unknown as Tensor, a, b);
-  },
-  copy_(other) {
-    const self = this as unknown as Tensor;
-    checkTarget("copy_", self);
-    check(other instanceof Tensor, DtypeError, () => expected("copy_", "other", "a tensor", other));
-    const fits = sameShape(broadcastShapes("copy_", other.shape, self.shape), self.shape);
-    check(fits, ShapeError, () => expected("copy_", "other", `a shape that broadcasts to [${self.shape}]`, other));
-    noGrad(() => scope(() => copyInto(self, expand(to(other, self.dtype), self.shape))));
-    return this;
-  },
-  fill_(value) {
-    const self = this as unknown as Tensor;
-    checkTarget("fill_", self);
-    fill(self, checkFilling("fill_", value));
-    return this;
+    return where(this as unknown as Tensor, a, b);
   },
 };
 for (const [name, value] of Object.entries(own)) Object.defineProperty(Tensor.prototype, name, { value });
-
-function checkTarget(op: string, x: Tensor): void {
-  x.assertLive(op);
-  check(
-    !x.node,
-    ArgumentError,
-    () => `${op}: this tensor is part of a graph; only leaves and tensors without gradient are written in place`,
-  );
-  check(
-    x.strides.every((stride, i) => stride !== 0 || (x.shape[i] as number) <= 1),
-    ArgumentError,
-    () => `${op}: several elements of this expanded tensor of shape [${x.shape}] share memory; write into a clone()`,
-  );
-}

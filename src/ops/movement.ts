@@ -13,6 +13,7 @@ interface From {
 }
 
 /** A view op whose gradient is another view op of the gradient. */
+/* @__NO_SIDE_EFFECTS__ */
 function defineView<A extends object>(
   name: string,
   make: (x: Tensor, attrs: A) => Tensor,

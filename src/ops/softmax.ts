@@ -38,6 +38,7 @@ function rowsOf(x: Tensor) {
   return { ...rowLaunch(x.device, rows, length / width), params: { rows, cols: length / width }, length };
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function defineSoftmax(name: string, LOG: boolean) {
   const op = defineOp<Attrs>({
     name,

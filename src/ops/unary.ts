@@ -35,6 +35,7 @@ const filled = (wgsl: string, { p, q }: UnaryAttrs): string =>
   wgsl.replace(/\bp\b/g, literal(p)).replace(/\bq\b/g, literal(q));
 const literal = (value: number): string => `f32(${Math.max(-3.4028234e38, Math.min(3.4028234e38, value))})`;
 
+/* @__NO_SIDE_EFFECTS__ */
 function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
   const op = defineOp<UnaryAttrs>({
     name,

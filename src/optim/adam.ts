@@ -14,6 +14,7 @@ export interface AdamOptions extends BaseOptions {
 }
 
 /** The two optimizers differ in where the decay goes: into the gradient, or onto the parameter. */
+/* @__NO_SIDE_EFFECTS__ */
 function adamRule(name: string, weightDecay: number, decoupled: boolean): Rule<AdamOptions> {
   return {
     name,

@@ -31,6 +31,7 @@ type Defaults<O> = Omit<Rule<O & BaseOptions>["defaults"], never>;
 
 export const matrixDefaults = { matrix: true, betas: [0.9, 0.999], adamEps: 1e-8 } as const;
 
+/* @__NO_SIDE_EFFECTS__ */
 export function matrixRule<O extends MatrixOptions>(
   name: string,
   defaults: Defaults<O>,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { create } from "webgpu";
 import { reflect } from "../../src/gpu/reflect.ts";
-import { allShaders } from "../support/shaders.ts";
+import { allShaders, packedLibrary, packedShaders } from "../support/shaders.ts";
 
 // Dawn's null backend compiles and validates with no driver at all. Collected, its object would crash the process.
 const gpu = create(["backend=null"]);
@@ -23,6 +23,14 @@ it.each(allShaders)("$name compiles on a device with default limits", async ({ c
   const constants = Object.fromEntries(overrides.filter((o) => o.default === undefined).map((o) => [o.name, 1]));
   device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: entry, constants } });
   expect((await device.popErrorScope())?.message).toBeUndefined();
+});
+
+it.each([
+  ...packedShaders,
+  { name: "the library", packed: `${packedLibrary}\n@compute @workgroup_size(1) fn main() {}` },
+])("$name compiles as the package has it", async ({ packed }) => {
+  const { messages } = await device.createShaderModule({ code: packed }).getCompilationInfo();
+  expect(messages.map(({ message }) => message)).toEqual([]);
 });
 
 it.each(allShaders)("$name keeps to the conventions", ({ name, code, bindings, overrides, ...rest }) => {

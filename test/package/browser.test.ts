@@ -47,9 +47,9 @@ async function expectTraining(path: string): Promise<void> {
 
 it("trains from one file in a module script", () => expectTraining("cdn.html"));
 
-it("trains in an esbuild bundle without plugins", async () => {
+it.each(["page.js", "page-of-parts.js"])("trains in an esbuild bundle without plugins: %s", async (page) => {
   const outfile = join(folder, "out/page.js");
-  const entry = join(folder, "page.js");
+  const entry = join(folder, page);
   const { warnings } = await esbuild({ entryPoints: [entry], bundle: true, minify: true, format: "esm", outfile });
   expect(warnings).toEqual([]);
   await expectTraining("bundled.html");

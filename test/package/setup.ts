@@ -29,8 +29,10 @@ export default function setup(project: TestProject): () => void {
 
 function isStale(): boolean {
   const built = statSync(join(root, "dist/gradwell.min.js"), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
-  return sources.some((file) => statSync(join(root, "src", file)).mtimeMs > built);
+  return ["src", "scripts"].some((folder) => {
+    const sources = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
+    return sources.some((file) => statSync(join(root, folder, file)).mtimeMs > built);
+  });
 }
 
 function pack(...args: string[]): string {

@@ -1,5 +1,10 @@
 /** What a program in TypeScript sees: names, arguments and results with their types. */
 import { type Captured, capture, curvature, type Device, data, init, nn, optim, type Tensor, tensor } from "gradwell";
+import { relu } from "gradwell/core";
+import { hessianDiagonal } from "gradwell/curvature";
+import { IdxField } from "gradwell/data";
+import { Linear } from "gradwell/nn";
+import { Adam } from "gradwell/optim";
 import { runShader } from "gradwell/testing";
 
 const adapter = await navigator.gpu.requestAdapter();
@@ -29,6 +34,9 @@ for (const [x, y] of new data.DataLoader([tensor(new Float32Array(8), { shape: [
   const loss: number = await step(x as Tensor, y as Tensor).item();
   console.log(loss, own.label, typeof runShader, typeof curvature);
 }
+// The parts are the same as the whole's.
+const parts: [typeof nn.Linear, typeof optim.Adam, typeof data.IdxField] = [Linear, Adam, IdxField];
+console.log(parts, relu(tensor([1])).relu(), hessianDiagonal === curvature.hessianDiagonal);
 // @ts-expect-error a misspelt option
 await init({ adaptor: "gpu" });
 // @ts-expect-error a layer has no such option
