@@ -7,9 +7,6 @@ export interface LinkedShader {
   readonly wgsl: string;
 }
 
-/** Shorter declarations cost less repeated than named. */
-const SHARED_LENGTH = 64;
-
 const literal = (value: unknown) => JSON.stringify(value);
 const union = (names: readonly { name: string }[]) => names.map(({ name }) => literal(name)).join(" | ") || "never";
 
@@ -56,14 +53,14 @@ export function shaderModule(shaders: readonly LinkedShader[], library: string, 
     shaders.map(({ wgsl }) => wgsl),
     library,
   );
-  const shared = sharedNames([...parts.shaders, parts.library]);
+  const shared = sharedTexts([...parts.shaders, parts.library]);
   const constants = shaders.map(({ name, wgsl }, i) => {
     const { bindings, params, overrides } = reflect(wgsl);
     const type = `Shader<${union(bindings)}, ${union(params)}, ${union(overrides)}>`;
     const code = pieces(parts.shaders[i] as string[], shared);
     return `export const ${name}: ${type} = /* @__PURE__ */ linkedShader(${literal(name)}, ${code});\n`;
   });
-  const chunks = [...shared].map(([text, name]) => `const ${name} = ${literal(text)};\n`);
+  const chunks = [...new Set(shared.values())].map(({ name, text }) => `const ${name} = ${literal(text)};\n`);
   return `// Written by scripts/link-shaders.ts from shaders/*.wgsl; edit those.
 import { linkedShader, type Shader } from "./shader.ts";
 
@@ -74,28 +71,34 @@ export const mathLibrary = /* @__PURE__ */ ${pieces(parts.library, shared)}.join
 `;
 }
 
-/** A constant's name for each declaration that several shaders hold. */
-function sharedNames(shaders: readonly (readonly string[])[]): Map<string, string> {
-  const counts = new Map<string, number>();
-  for (const text of shaders.flat()) counts.set(text, (counts.get(text) ?? 0) + 1);
-  const repeated = [...counts].filter(([text, count]) => count > 1 && text.length >= SHARED_LENGTH);
-  return new Map(repeated.map(([text], i) => [text, `shared${i}`]));
+interface Shared {
+  readonly name: string;
+  text: string;
 }
 
-/** Literals and names of shared constants. An array, since bundlers that drop unused shaders distrust a `+`. */
-function pieces(parts: readonly string[], shared: ReadonlyMap<string, string>): string {
-  const terms: string[] = [];
-  let own = "";
-  for (const part of parts) {
-    const name = shared.get(part);
-    if (!name) {
-      own += part;
-      continue;
-    }
-    if (own) terms.push(literal(own));
-    terms.push(name);
-    own = "";
+/** For each declaration of several shaders, the constant that has it: one for all that are in the same shaders. */
+function sharedTexts(modules: readonly (readonly string[])[]): Map<string, Shared> {
+  const holders = new Map<string, number[]>();
+  modules.forEach((texts, i) => {
+    for (const text of texts) holders.set(text, [...(holders.get(text) ?? []), i]);
+  });
+  const byHolders = new Map<string, Shared>();
+  const shared = new Map<string, Shared>();
+  for (const [text, list] of holders) {
+    // Directives must come first, so each shader has its own.
+    if (list.length === 1 || text.startsWith("enable")) continue;
+    const key = list.join();
+    const constant = byHolders.get(key) ?? { name: `shared${byHolders.size}`, text: "" };
+    constant.text += text;
+    byHolders.set(key, constant);
+    shared.set(text, constant);
   }
-  if (own) terms.push(literal(own));
-  return `[${terms.join(", ")}]`;
+  return shared;
+}
+
+/** What is the shader's own, then the names of shared constants: an array, since bundlers that drop unused shaders distrust a `+`. */
+function pieces(parts: readonly string[], shared: ReadonlyMap<string, Shared>): string {
+  const own = parts.filter((text) => !shared.has(text)).join("");
+  const names = new Set(parts.flatMap((text) => shared.get(text)?.name ?? []));
+  return `[${[...(own ? [literal(own)] : []), ...names].join(", ")}]`;
 }

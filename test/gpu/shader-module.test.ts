@@ -30,6 +30,6 @@ it("writes once what several shaders share", () => {
   const text = shaderModule([shader("one"), shader("three")], "fn f() {}");
   expect(text.match(/fn twice_of_all_that_is_given/g)).toHaveLength(1);
   expect(text).toContain('export const one: Shader<"y", never, never> = /* @__PURE__ */ linkedShader("one", [');
-  expect(text).toMatch(/linkedShader\("three", \[.*, shared0, /);
+  expect(text).toMatch(/linkedShader\("three", \[.*, shared0\]/);
   expect(text).toContain('export const mathLibrary = /* @__PURE__ */ ["fn f(){}\\n"].join("");');
 });
