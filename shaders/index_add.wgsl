@@ -3,11 +3,13 @@ import package::lib::index::{linear_group, group_count};
 
 struct Params { size: u32, count: u32, length: u32, inner: u32 } // size: outer * length * inner
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> src: array<f32>;     // (outer, count, inner)
+@group(0) @binding(1) var<storage, read> src: array<u32>;     // (outer, count, inner)
 @group(0) @binding(2) var<storage, read> order: array<u32>;   // (count): rows of src by place
 @group(0) @binding(3) var<storage, read> starts: array<u32>;  // (length + 1): each place's first in `order`
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // (outer, length, inner)
+@group(0) @binding(4) var<storage, read_write> y: array<u32>; // (outer, length, inner)
 override WORKGROUP: u32 = 64;
+// Whole numbers rather than f32.
+override INTEGER: bool = false;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -21,8 +23,11 @@ fn main(
     let place = line % params.length;
     let first = (line / params.length) * params.count * params.inner + i % params.inner;
     let end = starts[place + 1u];
-    var total = 0.0;
-    for (var k = starts[place]; k < end; k++) { total += src[first + order[k] * params.inner]; }
+    var total = 0u;
+    for (var k = starts[place]; k < end; k++) {
+      let value = src[first + order[k] * params.inner];
+      total = select(bitcast<u32>(bitcast<f32>(total) + bitcast<f32>(value)), total + value, INTEGER);
+    }
     y[i] = total;
   }
 }

@@ -5,14 +5,15 @@ import { isGradEnabled } from "../autograd/mode.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/grid.ts";
-import { gather as gatherShader, index_add, index_order, index_starts, scatter_add } from "../gpu/shaders.generated.ts";
+import { gather as gatherShader } from "../gpu/shaders.generated.ts";
 import { bitsOf, contiguous, fill } from "../tensor/copy.ts";
-import { normalDim, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { normalDim, sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
 import { isFloat } from "./dtype.ts";
 import { pad } from "./joining.ts";
 import { narrow, reshape } from "./movement.ts";
+import { addElements, addRows, innerSize } from "./places.ts";
 
 /** What an adjoint must know: the dim, its size in the tensor that was read, and where a leaf's gradient may go. */
 interface Places {
@@ -20,9 +21,6 @@ interface Places {
   readonly length: number;
   readonly into?: Tensor | undefined;
 }
-
-/** Elements per step along `dim`. */
-const innerSize = (shape: Shape, dim: number): number => sizeOf(shape.slice(dim + 1));
 
 /** y[..., j, ...] = x[..., index, ...]; `shared`: one list of places for every line. */
 function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, shared: boolean): Tensor {
@@ -55,7 +53,7 @@ const gatherOp: Op<Places, Tensor> = defineOp<Places>({
   backward: (ctx, g: Tensor) => placedOp([g, ctx.saved[0]], ctx.attrs),
 });
 
-/** Zeros with `src` added at places along `dim`: each result looks for what goes to it. */
+/** Zeros with `src` added at places along `dim`, every element's own. */
 const placedOp: Op<Places, Tensor> = defineOp<Places>({
   name: "scatterAdd",
   computes: "f32",
@@ -63,17 +61,7 @@ const placedOp: Op<Places, Tensor> = defineOp<Places>({
     ctx.save(index);
     const y = empty(ctx.device, src.shape.with(dim, length), src.dtype);
     if (src.size === 0) fill(y, 0);
-    if (src.size * y.size === 0) return y;
-    const [source, places] = [ctx.temporary(contiguous(src)), ctx.temporary(contiguous(index))];
-    ctx.device.run(
-      scatter_add,
-      {
-        ...{ src: source.binding, index: places.binding, y: y.binding },
-        ...{ size: y.size, count: src.shape[dim] as number, length, inner: innerSize(src.shape, dim) },
-      },
-      strideGroups(ctx.device, y.size),
-      { INTEGER: !isFloat(src.dtype) },
-    );
+    if (src.size * y.size > 0) addElements(ctx, y, src, index, dim);
     return y;
   },
   backward: (ctx, g: Tensor) => gatherOp([g, ctx.saved[0]], ctx.attrs),
@@ -105,24 +93,6 @@ const indexAddOp: Op<Places, Tensor> = defineOp<Places>({
   },
   backward: (ctx, g: Tensor) => selectOp([g, ctx.saved[0]], ctx.attrs),
 });
-
-function addRows(ctx: ForwardContext, y: Tensor, src: Tensor, index: Tensor, dim: number): void {
-  const { device } = ctx;
-  const [count, length] = [index.size, y.shape[dim] as number];
-  const list = (size: number) => ctx.temporary(empty(device, [size], "u32")).binding;
-  const [sorted, order, starts] = [list(count), list(count), list(length + 1)];
-  const places = ctx.temporary(contiguous(index)).binding;
-  device.run(index_order, { index: places, sorted, order, count }, strideGroups(device, count));
-  device.run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
-  device.run(
-    index_add,
-    {
-      ...{ src: ctx.temporary(contiguous(src)).binding, order, starts, y: y.binding },
-      ...{ size: y.size, count, length, inner: innerSize(y.shape, dim) },
-    },
-    strideGroups(device, y.size),
-  );
-}
 
 function checkIndex(op: string, index: Tensor): void {
   const whole = index instanceof Tensor && (index.dtype === "i32" || index.dtype === "u32");

@@ -60,15 +60,19 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
 export const zeros = (shape: Shape, options: CreateOptions = {}): Tensor => filled("zeros", shape, 0, options);
 /** Ones of a shape. */
 export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => filled("ones", shape, 1, options);
-/** `map(zerosLike)` passes an index as well. */
-interface Like {
-  (x: Tensor): Tensor;
-  (x: Tensor, options: CreateOptions): Tensor;
-}
+// The first form of each is for `map(zerosLike)`, which passes an index as well.
 /** Zeros of the shape, dtype and device of `x`, unless the options say otherwise. */
-export const zerosLike: Like = (x: Tensor, options?: CreateOptions) => like("zerosLike", x, 0, options);
+export function zerosLike(x: Tensor): Tensor;
+export function zerosLike(x: Tensor, options: CreateOptions): Tensor;
+export function zerosLike(x: Tensor, options?: CreateOptions): Tensor {
+  return like("zerosLike", x, 0, options);
+}
 /** Ones of the shape, dtype and device of `x`, unless the options say otherwise. */
-export const onesLike: Like = (x: Tensor, options?: CreateOptions) => like("onesLike", x, 1, options);
+export function onesLike(x: Tensor): Tensor;
+export function onesLike(x: Tensor, options: CreateOptions): Tensor;
+export function onesLike(x: Tensor, options?: CreateOptions): Tensor {
+  return like("onesLike", x, 1, options);
+}
 
 /** One value everywhere: a number, or a boolean, which makes dtype bool unless `dtype` says otherwise. */
 export const full = (shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor =>

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   DtypeError,
   gather,
@@ -80,4 +80,41 @@ it("says what does not fit", () => {
   expect(() => scatterAdd(x, 1, index, ones([2, 1], { dtype: "i32" }))).toThrow(DtypeError);
   expect(() => tril(ones([3]))).toThrow(/2 dims/);
   expect(() => tril(x, 0.5)).toThrow(/diagonal/);
+});
+
+/** Sums in single precision, one after the other: what a fixed order gives to the last bit. */
+function inOrder(size: number, places: ArrayLike<number>, values: ArrayLike<number>): Float32Array {
+  const sums = new Float32Array(size);
+  for (let i = 0; i < places.length; i++) {
+    const place = places[i] as number;
+    if (place >= 0 && place < size) sums[place] = Math.fround((sums[place] as number) + (values[i] as number));
+  }
+  return sums;
+}
+
+describe.each([1, 64, 65, 255, 256, 257, 511, 513, 1025, 100_000])("%d places", (count) => {
+  // Few places, so that equal ones abound; some that are nowhere; one third of all in a row.
+  const places = labels(count, 37, 5).map((place, i) => (i % 3 === 0 ? 11 : place - 2));
+  const values = uniform(count, -1, 1, 6);
+  const index = () => tensor(Int32Array.from(places));
+
+  it("add in the order of the list, to the last bit", async () => {
+    const expected = inOrder(33, places, values);
+    expect(await scatterAdd(zeros([33]), 0, index(), tensor(values)).data()).toEqual(expected);
+    const table = zeros([33, 1], { requiresGrad: true });
+    indexSelect(table, 0, index()).backward(tensor(values, { shape: [count, 1] }));
+    expect(await table.grad?.data()).toEqual(expected);
+  });
+
+  it("add whole numbers, along a dim between others", async () => {
+    const shape = [2, count, 3];
+    const [at, add] = [labels(6 * count, 40, 7), labels(6 * count, 100, 8)];
+    const expected = new Int32Array(2 * 33 * 3);
+    at.forEach((place, i) => {
+      if (place < 33) expected[(Math.floor(i / (3 * count)) * 33 + place) * 3 + (i % 3)]! += add[i] as number;
+    });
+    const whole = (data: Int32Array) => tensor(data, { shape });
+    const y = scatterAdd(zeros([2, 33, 3], { dtype: "i32" }), 1, whole(at), whole(add));
+    expect(await y.data()).toEqual(expected);
+  });
 });
