@@ -48,7 +48,7 @@ export default defineConfig({
         resolve: { alias, conditions: ["source", ...defaultClientConditions] },
         test: {
           name: "browser",
-          include: ["test/browser/**/*.test.ts", ...inBoth],
+          include: ["test/browser/**/*.test.ts", "test/gpu/profiler.test.ts", ...inBoth],
           exclude: ["test/browser/e2e/**"],
           browser: {
             enabled: true,

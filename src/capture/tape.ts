@@ -18,6 +18,8 @@ interface Guard {
 }
 
 const PASS = { label: "gradwell replay" };
+/** What debug messages name in place of an operation. */
+const REPLAY = { name: "a replay", shapes: () => "a capture" };
 
 export class RecordedTape implements Tape {
   readonly #device: Device;
@@ -128,6 +130,8 @@ export class RecordedTape implements Tape {
     if (recorder.timer) this.#playTimed(encoder);
     else this.#play(encoder);
     recorder.dispatchCount += this.#entries.length;
+    if (recorder.debug)
+      for (const { kernel, slices, groups } of this.#entries) recorder.debug.dispatch(kernel, slices, groups, REPLAY);
     for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;
     recorder.flush();
     for (const [leaf, gradient] of this.#finalGrads) if (leaf.grad !== gradient) leaf.grad = gradient;

@@ -1,6 +1,9 @@
 /** The adapter provider of pages and workers: the browser's own WebGPU. */
 import { type AdapterChoice, type AdapterRequest, adapterKind, adapterName, noAdapter } from "./adapter.ts";
 
+/** Where debug messages go, and what asks for them beside `init`. */
+export const debugEnvironment = { level: (): unknown => 0, log: (line: string): void => console.log(line) };
+
 export async function requestAdapter(request: AdapterRequest): Promise<AdapterChoice> {
   const gpu: GPU | undefined = globalThis.navigator?.gpu;
   const tried: string[] = [];

@@ -26,6 +26,15 @@ interface Attempt {
 const WANTED = ["auto", "gpu", "software", "lavapipe", "swiftshader"] as const;
 type Wanted = (typeof WANTED)[number];
 
+/** Where debug messages go, and what asks for them beside `init`. A level that is no number is told as it was written. */
+export const debugEnvironment = {
+  level: (): unknown => {
+    const text = process.env.GRADWELL_DEBUG ?? "";
+    return Number.isNaN(Number(text)) ? text : Number(text);
+  },
+  log: (line: string): void => console.error(line),
+};
+
 export async function requestAdapter(request: AdapterRequest): Promise<AdapterChoice> {
   const wanted = wantedAdapter(request.adapter);
   const tried: string[] = [];

@@ -1,4 +1,5 @@
 import { check, DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
+import type { Operation } from "./debug.ts";
 import { FAULT_BYTES, Faults } from "./faults.ts";
 import { workgroupSize } from "./grid.ts";
 import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
@@ -47,7 +48,7 @@ export class Device {
   /** Live tensors, kept by the tensor layer. */
   tensorCount = 0;
   /** What is running, for error messages: set by the op layer. */
-  operation: { readonly name: string; readonly shapes: () => string } | undefined;
+  operation: Operation | undefined;
   readonly #rootPool: BufferPool;
   readonly #kernels = new Map<Shader, Map<string, Kernel>>();
   readonly #ownsGpu: boolean;
@@ -143,6 +144,7 @@ export class Device {
     this.assertOpen(kernel.label);
     const [x, y, z] = typeof groups === "number" ? fold(groups) : groups;
     if (x * y * z === 0) return;
+    this.recorder.debug?.dispatch(kernel, kernel.slices(args), [x, y, z], this.operation);
     if (this.validation) this.#validated(kernel, () => this.recorder.dispatch(kernel, args, x, y, z, refresh));
     else this.recorder.dispatch(kernel, args, x, y, z, refresh);
   }
@@ -261,6 +263,7 @@ export class Device {
     const module = this.gpu.createShaderModule({ label: shader.name, code: shader.code });
     const kernel = new Kernel(this.gpu, shader, overrides, module);
     void kernel.pipeline;
+    this.recorder.debug?.pipeline(kernel, overrides);
     const context = this.operation;
     const verdict = this.gpu.popErrorScope().then(async (error) => {
       if (!error) return;

@@ -1,7 +1,8 @@
 /** init(): from an adapter to a device with all that it can give. */
-import { requestAdapter } from "#adapter";
+import { debugEnvironment, requestAdapter } from "#adapter";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { AdapterChoice } from "./adapter.ts";
+import { Debug, type DebugLevel } from "./debug.ts";
 import { Device, type DeviceInfo, FEATURES, setDefaultDevice } from "./device.ts";
 
 export interface InitOptions {
@@ -14,16 +15,23 @@ export interface InitOptions {
   seed?: number;
   /** Submits every dispatch alone, so that a WebGPU error names its operation and shapes. Slow. Default false. */
   validation?: boolean;
+  /**
+   * Writes to the console what the runtime does: 1 each submit with its dispatches and the host's time, 2 also each
+   * dispatch with kernel, workgroups, operation and shapes, 3 also the WGSL of each pipeline when it is made.
+   * Default in Node: the environment variable GRADWELL_DEBUG, else 0.
+   */
+  debug?: DebugLevel;
 }
 
 /** Chooses an adapter, makes a device with its largest limits, and makes it the default one. */
 export async function init(options: InitOptions = {}): Promise<Device> {
-  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation"]);
+  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation", "debug"]);
   const { adapter = "auto", seed = 0 } = options;
   check(["auto", "gpu", "software"].includes(adapter), ArgumentError, () =>
     expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter),
   );
   check(Number.isSafeInteger(seed), ArgumentError, () => expected("init", "seed", "a whole number", seed));
+  const level = debugLevel(options.debug);
   const device = options.device
     ? new Device(options.device, describe(options.device.adapterInfo), false)
     : await open(
@@ -31,8 +39,16 @@ export async function init(options: InitOptions = {}): Promise<Device> {
       );
   device.random.seed = seed;
   device.validation = options.validation ?? false;
+  if (level > 0) device.recorder.debug = new Debug(level, debugEnvironment.log);
   setDefaultDevice(device);
   return device;
+}
+
+function debugLevel(wanted: unknown): DebugLevel {
+  const [argument, value] = wanted === undefined ? ["GRADWELL_DEBUG", debugEnvironment.level()] : ["debug", wanted];
+  const known = ([0, 1, 2, 3] as const).find((level) => level === value);
+  check(known !== undefined, ArgumentError, () => expected("init", argument, "0, 1, 2 or 3", value));
+  return known as DebugLevel;
 }
 
 async function open(choice: AdapterChoice): Promise<Device> {

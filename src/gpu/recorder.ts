@@ -2,6 +2,7 @@
  * One command encoder and one compute pass, shared by consecutive dispatches and submitted on a read or when full.
  * The params of one submit lie in one uniform buffer. A tape, when set, also keeps what was recorded.
  */
+import type { Debug } from "./debug.ts";
 import type { Kernel, KernelArgs, ParamWords } from "./kernel.ts";
 import { type BufferPool, type BufferSlice, usage } from "./pool.ts";
 
@@ -42,6 +43,7 @@ const COMMANDS = { first: 16, most: 64 };
 export class Recorder {
   tape: Tape | undefined;
   timer: PassTimer | undefined;
+  debug: Debug | undefined;
   /** Number of the submit that commands recorded now will be part of. */
   submitIndex = 1;
   dispatchCount = 0;
@@ -116,7 +118,10 @@ export class Recorder {
   /** The encoder of the current submit, with no pass open: for copies and replays. */
   encoder(): GPUCommandEncoder {
     this.#endPass();
-    this.#encoder ??= this.#gpu.createCommandEncoder({ label: "gradwell" });
+    if (!this.#encoder) {
+      this.#encoder = this.#gpu.createCommandEncoder({ label: "gradwell" });
+      this.debug?.begin();
+    }
     return this.#encoder;
   }
 
@@ -130,6 +135,7 @@ export class Recorder {
     this.#used = 0;
     this.#pending = 0;
     this.#gpu.queue.submit([commands]);
+    this.debug?.submit(this.submitIndex);
     this.submitIndex++;
     this.submitCount++;
     this.#pool.trim(this.submitIndex);

@@ -1,6 +1,7 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { requestAdapter } from "#adapter";
 import { NoAdapterError } from "../../src/errors.ts";
+import { init, randn } from "../../src/index.ts";
 
 it("takes the browser's adapter, and its device computes", async () => {
   const { adapter, kind, name } = await requestAdapter({ adapter: "auto" });
@@ -20,4 +21,15 @@ it("never passes software off as a GPU", async () => {
     expect(choice).toBeInstanceOf(NoAdapterError);
     expect(choice.message).toMatch(/default adapter.*chrome:\/\/gpu/s);
   } else expect(choice).toMatchObject({ kind: "gpu" });
+});
+
+it("tells the console what runs, when asked to", async () => {
+  const told = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  const device = await init({ debug: 2 });
+  await randn([4]).exp().data();
+  await device.close();
+  const lines = told.mock.calls.map(([line]) => String(line));
+  told.mockRestore();
+  expect(lines.some((line) => /exp on 1x1x1 workgroups in exp of \[4\]/.test(line))).toBe(true);
+  expect(lines.some((line) => /submit \d+: 2 dispatches/.test(line))).toBe(true);
 });

@@ -1,6 +1,8 @@
 /** profile(): what it counts, and that it changes nothing. */
 import { expect, it } from "vitest";
-import { capture, profile, randn, type Tensor } from "../../src/index.ts";
+import { requestAdapter } from "#adapter";
+import { setDefaultDevice } from "../../src/gpu/device.ts";
+import { capture, init, profile, randn, type Tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
@@ -32,4 +34,45 @@ it("sees into replays, and results stay what they are", async () => {
   const rows = await profile(() => f(x));
   expect(rows.reduce((sum, { count }) => sum + count, 0)).toBe(2);
   expect(await f(x).data()).toEqual(before);
+});
+
+it("counts what a replay dispatches, and where the time went", async () => {
+  const step = capture((x: Tensor) => x.matmul(x).softmax(1));
+  const x = randn([64, 64]);
+  step(x);
+  const rows = await profile(() => {
+    for (let i = 0; i < 4; i++) step(x);
+  });
+  expect(rows.map(({ count }) => count)).toEqual([4, 4]);
+  const product = rows.find(({ kernel }) => kernel.startsWith("matmul"));
+  if (device.features.timestamps) {
+    expect((product?.gflops as number) * (product?.microseconds as number) * 1e3).toBeCloseTo(4 * 2 * 64 ** 3, -1);
+    for (const { microseconds, gbps } of rows) expect(Math.min(microseconds, gbps)).toBeGreaterThan(0);
+  }
+  for (const limit of [rows.limits.gflops, rows.limits.gbps]) expect(limit).toBeGreaterThan(0);
+});
+
+it("says so where there are no timestamps, and counts all the same", async () => {
+  const { adapter, keepAlive } = await requestAdapter({ adapter: "auto" });
+  const plain = await init({ device: await adapter.requestDevice() });
+  try {
+    expect(plain.features.timestamps).toBe(false);
+    const x = randn([32, 32]);
+    const step = capture((y: Tensor) => y.matmul(y));
+    const rows = await profile(async () => {
+      x.matmul(x);
+      step(x);
+      await step(x).data();
+    }, plain);
+    expect(rows.timestamps).toBe(false);
+    expect(rows.map(({ count }) => count)).toEqual([3]);
+    for (const name of ["microseconds", "gflops", "gbps", "percentOfLimit"] as const) expect(rows[0]?.[name]).toBeNaN();
+    expect(String(rows)).toMatch(/matmul\w* +3 +- +- +- +-/);
+    expect(String(rows)).toMatch(/no timestamps \(feature timestamp-query\)/);
+    expect(keepAlive).toBeDefined();
+  } finally {
+    await plain.close();
+    plain.gpu.destroy();
+    setDefaultDevice(device);
+  }
 });
