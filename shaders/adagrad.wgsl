@@ -13,13 +13,18 @@ fn main(
 ) {
   for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
     let piece = piece_of(n);
-    // a: lr / (1 + (t - 1) lrDecay), decay added to the gradient, eps
+    // a: lr / (1 + (t - 1) lrDecay), decay added to the gradient, eps, lrDecay
+    var rate = piece.a.x;
+    if (piece.skipped > 0.0) {
+      let steps = piece.b.w - 1.0;
+      rate *= (1.0 + steps * piece.a.w) / (1.0 + (steps - piece.skipped) * piece.a.w);
+    }
     for (var i = lane; i < piece.vectors; i += WORKGROUP) {
       let p = value[piece.value + i];
       let g = grad[piece.grad + i] + piece.a.y * p;
       let total = sum[piece.moment + i] + g * g;
       sum[piece.moment + i] = total;
-      value[piece.value + i] = p - piece.a.x * (g / (sqrt(total) + piece.a.z));
+      value[piece.value + i] = p - rate * (g / (sqrt(total) + piece.a.z));
     }
   }
 }

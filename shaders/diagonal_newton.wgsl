@@ -1,6 +1,6 @@
 // Newton's step with a diagonal Hessian for all parameters at once, kept safe: positive, damped, clipped.
 import package::lib::index::{linear_group, group_count};
-import package::lib::optimizer::{params, grad, value, piece_of};
+import package::lib::optimizer::{params, grad, value, piece_of, correction};
 
 @group(0) @binding(4) var<storage, read_write> expAvg: array<vec4f>;   // flat moments
 @group(0) @binding(5) var<storage, read_write> curvature: array<vec4f>; // flat moments
@@ -13,9 +13,10 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
-    let piece = piece_of(n);
+    var piece = piece_of(n);
     // a: 1 - beta1, damping, clip, factor on the parameter
     // b: lr, 1 / (1 - beta1^t)
+    if (piece.skipped > 0.0) { piece.b.y *= correction(piece, piece.a.x); }
     for (var i = lane; i < piece.vectors; i += WORKGROUP) {
       let m = expAvg[piece.moment + i];
       let mean = m + piece.a.x * (grad[piece.grad + i] - m);

@@ -1,6 +1,6 @@
 // For optimizers that treat matrices as such: those move along a direction made beforehand, all else by AdamW.
 import package::lib::index::{linear_group, group_count};
-import package::lib::optimizer::{params, grad, value, piece_of};
+import package::lib::optimizer::{params, grad, value, piece_of, correction};
 
 @group(0) @binding(4) var<storage, read> direction: array<vec4f>;     // flat moments with MATRIX, else anything
 @group(0) @binding(5) var<storage, read_write> expAvg: array<vec4f>;   // flat moments without MATRIX, else anything
@@ -15,9 +15,13 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
-    let piece = piece_of(n);
+    var piece = piece_of(n);
     // a: 1 - beta1, 1 - beta2, 1 / sqrt(1 - beta2^t), factor on the parameter
     // b: lr, lr / (1 - beta1^t), eps
+    if (piece.skipped > 0.0) {
+      piece.b.y *= correction(piece, piece.a.x);
+      piece.a.z *= sqrt(correction(piece, piece.a.y));
+    }
     for (var i = lane; i < piece.vectors; i += WORKGROUP) {
       let p = piece.a.w * value[piece.value + i];
       if (MATRIX) {

@@ -15,8 +15,8 @@ fn main(
   for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
     let piece = piece_of(n);
     // a: lr, decay added to the gradient, momentum, 1 - dampening
-    // b: whether this is the parameter's first step, 1 with nesterov
-    let isFirst = piece.b.x != 0.0;
+    // b: 1 with nesterov
+    let isFirst = piece.b.w - piece.skipped == 1.0;
     for (var i = lane; i < piece.vectors; i += WORKGROUP) {
       let p = value[piece.value + i];
       var change = grad[piece.grad + i] + piece.a.y * p;
@@ -24,7 +24,7 @@ fn main(
         let kept = piece.a.z * momentumBuffer[piece.moment + i] + piece.a.w * change;
         let velocity = select(kept, change, isFirst);
         momentumBuffer[piece.moment + i] = velocity;
-        change = select(velocity, change + piece.a.z * velocity, piece.b.y != 0.0);
+        change = select(velocity, change + piece.a.z * velocity, piece.b.x != 0.0);
       }
       value[piece.value + i] = p - piece.a.x * change;
     }

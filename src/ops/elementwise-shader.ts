@@ -163,10 +163,7 @@ function header(stages: readonly Stage[], isVector: (kind: string) => boolean, f
     const result = { bool: "bool", f16: "f32" }[expression.result as string] ?? expression.result;
     functions.push(`fn element${s}(${operands}) -> ${result} { return ${expression.wgsl}; }`);
   });
-  // Joined stages may round to f16 in between and bind none.
-  const isHalf =
-    bindings.some((line) => line.includes("f16")) || stages.some(({ expression }) => expression.result === "f16");
-  const half = isHalf ? "enable f16;\n" : "";
+  const half = bindings.some((line) => line.includes("f16")) ? "enable f16;\n" : "";
   const usesLibrary = stages.some(({ expression }) => /[a-z]\w*(?=\()/.test(expression.wgsl));
   return `${half}struct Params { ${[...params, ...fields].join(", ")} }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -23,7 +23,7 @@ const rule: Rule<AdaGradOptions> = {
     checkNumber("AdaGrad", "eps", eps, 0);
   },
   overrides: () => ({}),
-  row: ({ lrDecay, weightDecay, eps }, lr, t) => [lr / (1 + (t - 1) * lrDecay), weightDecay, eps, 0, 0, 0, 0, 0],
+  row: ({ lrDecay, weightDecay, eps }, lr, t) => [lr / (1 + (t - 1) * lrDecay), weightDecay, eps, lrDecay],
 };
 
 /** `g += weightDecay p`, `s += g^2`, `p -= lr / (1 + (t - 1) lrDecay) g / (sqrt(s) + eps)`. Duchi, Hazan, Singer 2011. */

@@ -40,7 +40,7 @@ function adamRule(name: string, weightDecay: number, decoupled: boolean): Rule<A
     row({ betas: [beta1, beta2], eps, weightDecay: decay }, lr, t) {
       const l2 = decoupled ? 0 : decay;
       const factor = decoupled ? 1 - lr * decay : 1;
-      return [1 - beta1, 1 - beta2, l2, factor, lr / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), eps, 0];
+      return [1 - beta1, 1 - beta2, l2, factor, lr / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), eps];
     },
   };
 }

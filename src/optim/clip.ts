@@ -1,13 +1,13 @@
 /** Gradient clipping on the GPU: nothing is read back, and gradients in flat storage take one dispatch together. */
 import { spend } from "../autograd/spent.ts";
-import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
+import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
-import type { BufferSlice } from "../gpu/pool.ts";
 import { grad_clip, grad_norm, grad_norm_total } from "../gpu/shaders.generated.ts";
-import { contiguous, copyInto, fill } from "../tensor/copy.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
+import { fill } from "../tensor/copy.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat.ts";
-import { eachPiece, makeTable, pieceGroups, pieceWorkgroup, TableCache } from "./table.ts";
+import { gradientsOf, type Run, runsOf } from "./gradients.ts";
+import { pieceWorkgroup } from "./table.ts";
 
 export interface ClipNormOptions {
   /** p of the norm: 1, 2 (default), Infinity (the largest magnitude) or any positive number. */
@@ -86,99 +86,6 @@ const MAX_F32 = 3.4028234663852886e38;
 
 function checkPositive(op: string, argument: string, value: unknown): void {
   check(typeof value === "number" && value > 0, ArgumentError, () => expected(op, argument, "a number > 0", value));
-}
-
-interface Gradients {
-  readonly params: readonly Tensor[];
-  /** The gradients, or dense copies of those that are strided. */
-  readonly dense: readonly Tensor[];
-  /** Writes the copies back. */
-  finish(): void;
-}
-
-function gradientsOf(op: string, input: Tensor | Iterable<Tensor>): Gradients {
-  const iterable = typeof input === "object" && input !== null && (input instanceof Tensor || Symbol.iterator in input);
-  check(iterable, ArgumentError, () =>
-    expected(op, "params", "a tensor or a list of tensors (model.parameters())", input),
-  );
-  const params = input instanceof Tensor ? [input] : [...input];
-  check(params.length > 0, ArgumentError, () => expected(op, "params", "at least one tensor", params));
-  for (const param of params) {
-    check(param instanceof Tensor, ArgumentError, () => expected(op, "params", "only tensors", param));
-    param.device.recorder.tape?.readsGrad(param);
-    param.grad?.assertLive(op);
-    check((param.grad?.dtype ?? "f32") === "f32", DtypeError, () =>
-      expected(op, "grad", "dtype f32", param.grad?.dtype),
-    );
-    check(param.device === params[0]?.device, ArgumentError, () =>
-      expected(op, "params", "tensors of one device", param),
-    );
-  }
-  const all = params.map(({ grad }) => grad).filter((grad) => grad !== null && grad.size > 0) as Tensor[];
-  const grads = [...new Set(all)];
-  const dense = grads.map((grad) => contiguous(grad));
-  const finish = () =>
-    dense.forEach((copy, i) => {
-      const grad = grads[i] as Tensor;
-      if (copy === grad) return;
-      copyInto(grad, copy);
-      copy.dispose();
-    });
-  return { params, dense, finish };
-}
-
-/** The pieces of gradients that lie in one buffer. */
-interface Run {
-  readonly grad: BufferSlice;
-  readonly groups: number;
-  readonly first: number;
-  readonly pieces: number;
-}
-
-interface Runs {
-  readonly table: Tensor;
-  readonly runs: readonly Run[];
-}
-
-const caches = new WeakMap<Device, TableCache<{ table: Tensor; counts: readonly number[] }>>();
-
-function runsOf(device: Device, grads: readonly Tensor[]): Runs {
-  const buffers = [...new Set(grads.map(({ storage }) => storage.buffer))];
-  const together = buffers.map((buffer) => grads.filter(({ storage }) => storage.buffer === buffer));
-  // Offsets alone: the gradients of the next step may lie equally in other buffers.
-  const key = together.map((some) => some.map(({ binding, size }) => `${binding.offset}:${size}`).join()).join(";");
-  const cache = caches.get(device) ?? new TableCache();
-  caches.set(device, cache);
-  const { table, counts } = cache.get(key, () => {
-    const words = together.map((some) => some.flatMap(piecesOf));
-    return { table: makeTable(device, words.flat()), counts: words.map(({ length }) => length / 4) };
-  });
-  let first = 0;
-  const runs = buffers.map((buffer, i): Run => {
-    const pieces = counts[i] as number;
-    const run = {
-      grad: { buffer, offset: 0, size: buffer.bytes },
-      groups: Math.min(pieceGroups(device, pieces), MOST_GROUPS),
-      first,
-      pieces,
-    };
-    first += pieces;
-    return run;
-  });
-  return { table, runs };
-}
-
-/** Every invocation leaves a pair that one workgroup then goes through: not too many. */
-const MOST_GROUPS = 1024;
-
-function piecesOf(grad: Tensor): number[] {
-  const words: number[] = [];
-  const vectors = Math.ceil(grad.size / 4);
-  const inLast = grad.size - 4 * (vectors - 1);
-  eachPiece(grad.device, vectors, (start, length) => {
-    words.push(grad.binding.offset / 16 + start, length, start + length === vectors ? inLast : 4, 0);
-  });
-  return words;
 }
 
 function clip(device: Device, runs: readonly Run[], table: Tensor, factor: Tensor, limit: number | undefined): void {

@@ -55,8 +55,6 @@ const rule: Rule<GroupOptions> = {
     1 - lr * weightDecay,
     lr,
     1 / (1 - beta1 ** t),
-    0,
-    0,
   ],
 };
 

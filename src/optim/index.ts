@@ -3,6 +3,7 @@ export { AdaGrad, type AdaGradOptions } from "./adagrad.ts";
 export { Adam, type AdamOptions, AdamW } from "./adam.ts";
 export { type ClipNormOptions, clipGradNorm, clipGradValue } from "./clip.ts";
 export { DiagonalNewton, type DiagonalNewtonOptions } from "./diagonal-newton.ts";
+export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad-scaler.ts";
 export { decayGroups, type Parametrized } from "./groups.ts";
 export { Muon, type MuonOptions } from "./muon.ts";
 export { Optimizer } from "./optimizer.ts";

@@ -1,10 +1,9 @@
 /** What Muon and Shampoo share: matrices move along a direction that operations compute, everything else by AdamW. */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad, withMode } from "../autograd/mode.ts";
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { matrix_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
 import { reshape } from "../ops/movement.ts";
-import { copyInto } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { checkFlag } from "./groups.ts";
@@ -71,7 +70,6 @@ export function matrixRule<O extends MatrixOptions>(
       lr,
       lr / (1 - beta1 ** t),
       adamEps,
-      0,
     ],
   };
 }
@@ -117,7 +115,7 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
       if (!held.options.matrix) continue;
       const { momentum, adjustLr } = held.options;
       held.param.device.guard(() => `${momentum} ${adjustLr}`);
-      scope(() => noGrad(() => this.#direct(held)));
+      scope(() => noGrad(() => withMode("autocast", false, () => this.#direct(held))));
     }
     super.step();
   }
@@ -126,7 +124,7 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
     const gradient = asMatrix(held.param.grad as Tensor);
     const [rows, columns] = gradient.shape as [number, number];
     const direction = mul(this.direction(held, gradient), this.scaleOf(held.options, rows, columns));
-    copyInto(asMatrix(held.moment("direction")), direction);
+    this.write(asMatrix(held.moment("direction")), direction);
   }
 
   protected beforeStep(): void {}

@@ -1,4 +1,5 @@
 /** An optimizer's memory: for each parameter its step count, and its place in the flat storage of every moment. */
+import { ArgumentError, check, expected } from "../errors.ts";
 import { fill } from "../tensor/copy.ts";
 import { stridesOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
@@ -24,6 +25,9 @@ export interface Slot {
   steps: number;
 }
 
+/** What the tables of the kernels have bits for. */
+const MOST_PARAMETERS = 2 ** 17;
+
 /** What the kernel is specialised by for a group. Groups of one kind share their dispatches. */
 export function kindOf<O extends BaseOptions>(rule: Rule<O>, group: O): string {
   return JSON.stringify(rule.overrides(group));
@@ -32,6 +36,9 @@ export function kindOf<O extends BaseOptions>(rule: Rule<O>, group: O): string {
 /** Makes the memory for flat parameters, as at step 0. */
 export function makeSlots<O extends BaseOptions>(rule: Rule<O>, groups: readonly ParamGroup<O>[]): Slot[] {
   const members = groups.flatMap((group, i) => group.params.map((param) => ({ param, group: i })));
+  check(members.length <= MOST_PARAMETERS, ArgumentError, () =>
+    expected(rule.name, "params", `at most ${MOST_PARAMETERS} parameters`, members.length),
+  );
   const keys = members.map(({ param, group }) => {
     const kind = kindOf(rule, groups[group] as O);
     return `${valuePlace(param).whole.buffer.id}:${gradPlace(param).whole.buffer.id}:${kind}`;

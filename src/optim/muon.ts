@@ -4,7 +4,6 @@ import { matmul } from "../ops/matmul.ts";
 import { transpose } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { sqrt, square } from "../ops/unary.ts";
-import { copyInto } from "../tensor/copy.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFlag } from "./groups.ts";
 import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
@@ -45,7 +44,7 @@ export class Muon extends MatrixOptimizer<MuonOptions> {
     param.device.guard(() => `${nesterov} ${nsSteps}`);
     const average = asMatrix(moment("exp_avg"));
     const next = add(mul(average, momentum), mul(gradient, 1 - momentum));
-    copyInto(average, next);
+    this.write(average, next);
     return orthogonalise(nesterov ? add(mul(next, momentum), mul(gradient, 1 - momentum)) : next, nsSteps);
   }
 

@@ -10,7 +10,8 @@ import { checkGroup, makeGroups, nameOf, rateAt } from "./groups.ts";
 import { kindOf, makeSlots, momentOf, type Slot } from "./moments.ts";
 import { makePlan, type Plan, planKey, rowsHold, writeRows } from "./plan.ts";
 import type { BaseOptions, ParamGroup, ParamsInput, Rule } from "./rule.ts";
-import { applyState, type OptimizerState, readState } from "./state.ts";
+import { type SkipFlag, Skips } from "./skips.ts";
+import { applyState, type OptimizerState, type Parts, readState } from "./state.ts";
 import { TableCache } from "./table.ts";
 
 /** A parameter as a subclass sees it that computes a part of its step by operations. */
@@ -34,6 +35,7 @@ export abstract class Optimizer<O extends BaseOptions> {
   readonly #slots: readonly Slot[];
   readonly #plans = new TableCache<Plan>();
   readonly #rates: number[];
+  readonly #skips: Skips;
   #stepCount = 0;
   #layoutEpoch: number;
   #disposed = false;
@@ -49,6 +51,7 @@ export abstract class Optimizer<O extends BaseOptions> {
     this.#kinds = this.paramGroups.map((group) => kindOf(rule, group));
     this.#slots = makeSlots(rule, this.paramGroups);
     this.#rates = this.paramGroups.map(() => 0);
+    this.#skips = new Skips(this.#device, this.#slots.length);
     this.#layoutEpoch = layout.epoch;
   }
 
@@ -72,13 +75,28 @@ export abstract class Optimizer<O extends BaseOptions> {
     for (const { param } of slots) {
       if (param.grad !== param.gradSlot) copyInto(param.gradSlot as Tensor, param.grad as Tensor);
     }
+    const skipArgs = this.#skips.begin(plan);
     for (const launch of plan.launches) {
+      const args = { ...launch.args, ...skipArgs };
       const refresh = () => {
         writeRows(this.#rule, this.paramGroups, this.#rates, launch);
-        return launch.args;
+        return args;
       };
       this.#device.dispatch(launch.kernel, refresh(), launch.groups, refresh);
     }
+  }
+
+  /**
+   * Runs `step`, a call of this optimizer's, so that where the flag on the GPU is up it changes neither parameters nor
+   * moments nor the step counts of bias corrections. Schedules go on. For gradient scalers.
+   */
+  stepUnless(flag: SkipFlag, step: () => void): void {
+    this.#skips.during(flag, step);
+  }
+
+  /** `target = value`, unless the present step is skipped: for what a subclass writes by operations. */
+  protected write(target: Tensor, value: Tensor): void {
+    this.#skips.write(target, value);
   }
 
   /** Sets every parameter's `grad` to null. The memory stays: the next `backward()` overwrites it. */
@@ -94,7 +112,7 @@ export abstract class Optimizer<O extends BaseOptions> {
     this.#assertLive();
     this.#device.recorder.tape?.refuse("stateDict()");
     const rates = this.paramGroups.map(({ lr }) => rateAt(this.#rule.name, lr, this.#stepCount));
-    return readState({ rule: this.#rule, groups: this.paramGroups, slots: this.#slots }, this.#stepCount, rates);
+    return readState(this.#parts, this.#stepCount, rates);
   }
 
   /**
@@ -104,8 +122,7 @@ export abstract class Optimizer<O extends BaseOptions> {
   loadStateDict(state: object): void {
     this.#assertLive();
     this.#device.recorder.tape?.refuse("loadStateDict()");
-    const parts = { rule: this.#rule, groups: this.paramGroups, slots: this.#slots };
-    this.#stepCount = applyState(parts, state, (group, i) => this.#checkKind(group, i));
+    this.#stepCount = applyState(this.#parts, state, (group, i) => this.#checkKind(group, i));
   }
 
   /** Frees the state. Without it the garbage collector does. The parameters stay usable. */
@@ -113,6 +130,7 @@ export abstract class Optimizer<O extends BaseOptions> {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#plans.clear();
+    this.#skips.dispose();
     for (const { region } of this.#slots) for (const moment of region.moments) moment.dispose();
   }
 
@@ -131,6 +149,10 @@ export abstract class Optimizer<O extends BaseOptions> {
           this.#rule.moments.findIndex((one) => one.name === name),
         ),
     }));
+  }
+
+  get #parts(): Parts<O> {
+    return { rule: this.#rule, groups: this.paramGroups, slots: this.#slots, skips: this.#skips };
   }
 
   #assertLive(): void {

@@ -24,6 +24,8 @@ export interface Launch {
 export interface Plan {
   readonly slots: readonly Slot[];
   readonly table: Tensor;
+  /** Entries of the table. */
+  readonly pieces: number;
   readonly launches: readonly Launch[];
 }
 
@@ -74,6 +76,9 @@ export function makePlan<O extends BaseOptions>(
       first,
       pieces,
       rows: numbers,
+      // Read only where steps may be skipped: see skips.ts.
+      skips: table.binding,
+      skipping: 0,
     };
     rule.moments.forEach(({ binding }, k) => {
       args[binding] = (lead.region.moments[k] as Tensor).binding;
@@ -84,7 +89,7 @@ export function makePlan<O extends BaseOptions>(
     });
     return { kernel, groups: pieceGroups(device, pieces), args, numbers, rows };
   });
-  return { slots, table, launches };
+  return { slots, table, pieces: words.length / 4, launches };
 }
 
 /** Slots that one dispatch can reach: the same region, and values and gradients in the same buffers. */
@@ -100,7 +105,7 @@ function appendPieces(words: number[], slot: Slot, row: number): void {
   const value = valuePlace(param).vector;
   const grad = gradPlace(param).vector;
   eachPiece(param.device, Math.ceil(param.size / 4), (start, length) => {
-    words.push(value + start, grad + start, vector + start, (row << 16) | length);
+    words.push(value + start, grad + start, vector + start, ((slot.index << 15) | (row << 11) | length) >>> 0);
   });
 }
 
@@ -133,5 +138,6 @@ export function writeRows<O extends BaseOptions>(
     rule.row(groups[group] as O, rates[group] as number, steps).forEach((number, i) => {
       launch.numbers[r * ROW_NUMBERS + i] = number;
     });
+    launch.numbers[(r + 1) * ROW_NUMBERS - 1] = steps;
   });
 }

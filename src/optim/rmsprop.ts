@@ -31,7 +31,7 @@ const rule: Rule<RMSPropOptions> = {
     checkFlag("RMSProp", "centered", centered);
   },
   overrides: ({ centered, momentum }) => ({ CENTERED: centered, MOMENTUM: momentum > 0 }),
-  row: ({ alpha, eps, weightDecay, momentum }, lr) => [lr, weightDecay, 1 - alpha, eps, momentum, 0, 0, 0],
+  row: ({ alpha, eps, weightDecay, momentum }, lr) => [lr, weightDecay, 1 - alpha, eps, momentum],
 };
 
 /**

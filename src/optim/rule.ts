@@ -41,6 +41,9 @@ export interface Rule<O extends BaseOptions> {
   check(options: O): void;
   /** What the kernel is specialised by. It may not change once the optimizer is made. */
   overrides(options: O): Overrides;
-  /** The kernel's row for step `t` of a parameter, counted from 1. Double precision until here. */
+  /**
+   * The kernel's row for step `t` of a parameter, counted from 1: at most seven numbers, the eighth is `t`. Double precision
+   * until here.
+   */
   row(options: O, lr: number, t: number): number[];
 }

@@ -27,15 +27,12 @@ const rule: Rule<SGDOptions> = {
     );
   },
   overrides: ({ momentum }) => ({ MOMENTUM: momentum > 0 }),
-  row: ({ momentum, dampening, nesterov, weightDecay }, lr, t) => [
+  row: ({ momentum, dampening, nesterov, weightDecay }, lr) => [
     lr,
     weightDecay,
     momentum,
     1 - dampening,
-    t === 1 ? 1 : 0,
     nesterov ? 1 : 0,
-    0,
-    0,
   ],
 };
 

@@ -98,6 +98,11 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
     }
   }
 
+  /** Not to be had: what it averages is counted by the host, which does not know of a skipped step. */
+  override stepUnless(): never {
+    throw new ArgumentError(`${NAME}: a gradient scaler cannot skip its steps; train it in f32 or bare autocast`);
+  }
+
   protected override beforeStep(): void {
     const isDue = () => this.stepCount % this.#every === 0;
     this.held()[0]?.param.device.guard(isDue);

@@ -1,18 +1,24 @@
 /** State dicts of optimizers: out, as copies, and in, from here or from PyTorch. */
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
+import { sub } from "../ops/binary.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { tensor } from "../tensor/create.ts";
 import type { TensorData } from "../tensor/host.ts";
+import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { checkGroup } from "./groups.ts";
 import { fillMoment, momentOf, type Slot } from "./moments.ts";
 import type { BaseOptions, ParamGroup, Rule } from "./rule.ts";
+import type { Skips } from "./skips.ts";
 
 export interface OptimizerState {
   /** Steps of the optimizer: what its schedules go by. */
   readonly stepCount: number;
-  /** Per parameter that has taken a step: `step` and the moments, under PyTorch's names. */
+  /**
+   * Per parameter that has taken a step: `step` and the moments, under PyTorch's names. With a gradient scaler `step` is a
+   * tensor, which leaves out the skipped ones, and `calls` counts all.
+   */
   readonly state: Readonly<Record<string, Readonly<Record<string, Tensor | number>>>>;
   /** The groups' options, and the keys of their parameters in `state`. */
   readonly paramGroups: readonly Readonly<Record<string, unknown>>[];
@@ -22,6 +28,7 @@ export interface Parts<O extends BaseOptions> {
   readonly rule: Rule<O>;
   readonly groups: readonly ParamGroup<O>[];
   readonly slots: readonly Slot[];
+  readonly skips: Skips;
 }
 
 export function readState<O extends BaseOptions>(
@@ -29,11 +36,11 @@ export function readState<O extends BaseOptions>(
   stepCount: number,
   rates: readonly number[],
 ): OptimizerState {
-  const { rule, groups, slots } = parts;
+  const { rule, groups, slots, skips } = parts;
   const keys = keysOf(slots);
   const state: Record<string, Record<string, Tensor | number>> = {};
   for (const slot of slots.filter(({ steps }) => steps > 0)) {
-    const entry: Record<string, Tensor | number> = { step: slot.steps };
+    const entry: Record<string, Tensor | number> = stepsOf(slot, skips);
     eachMoment(parts, slot, (name, k) => {
       const { device, shape } = slot.param;
       const moment = momentOf(slot, k);
@@ -51,13 +58,21 @@ export function readState<O extends BaseOptions>(
   return { stepCount, state, paramGroups };
 }
 
+function stepsOf({ steps, index }: Slot, skips: Skips): Record<string, Tensor | number> {
+  const taken = scope(() => {
+    const skipped = skips.of(index);
+    return skipped && sub(steps, skipped);
+  });
+  return taken ? { step: taken, calls: steps } : { step: steps };
+}
+
 /** Puts a state dict in place and returns the optimizer's step count. `checkKind` throws for options that need other kernels. */
 export function applyState<O extends BaseOptions>(
   parts: Parts<O>,
   dict: object,
   checkKind: (group: O, i: number) => void,
 ): number {
-  const { rule, groups, slots } = parts;
+  const { rule, groups, slots, skips } = parts;
   const op = `${rule.name}.loadStateDict`;
   const { state, loaded, stepCount } = readDict(op, dict, groups.length);
   const options = groups.map((group, i) => optionsFrom(op, rule, group, loaded[i] as Loose));
@@ -70,8 +85,11 @@ export function applyState<O extends BaseOptions>(
   groups.forEach((group, i) => {
     Object.assign(group, options[i]);
   });
+  skips.clear();
   slots.forEach((slot, i) => {
     slot.steps = moments[i]?.steps ?? 0;
+    const taken = moments[i]?.taken;
+    if (taken) scope(() => skips.set(slot.index, sub(slot.steps, taken)));
     eachMoment(parts, slot, (name, k, initial) => {
       const source = moments[i]?.tensors[name];
       if (source) writeMoment(slot, k, source);
@@ -144,6 +162,8 @@ function matchEntries<O extends BaseOptions>(
 
 interface Loaded {
   readonly steps: number;
+  /** Those that no gradient scaler skipped, where one was used: u32, (). */
+  readonly taken: Tensor | undefined;
   readonly tensors: Record<string, Tensor>;
 }
 
@@ -163,11 +183,13 @@ function momentsFrom<O extends BaseOptions>(
       tensors[name] = asTensor(`${op}: ${key}`, name, value as Tensor | TensorData, slot.param);
   });
   // Not all of PyTorch's optimizers count their steps; whether there was one is all that matters to those.
-  const steps = entry.step ?? (Object.keys(tensors).length > 0 ? 1 : 0);
+  const step = entry.step ?? (Object.keys(tensors).length > 0 ? 1 : 0);
+  const taken = step instanceof Tensor && step.dtype === "u32" && step.size === 1 ? step : undefined;
+  const steps = taken ? entry.calls : step;
   check(Number.isSafeInteger(steps) && (steps as number) >= 0, ArgumentError, () =>
-    expected(`${op}: ${key}`, "step", "a whole number >= 0 (of a tensor: await item())", steps),
+    expected(`${op}: ${key}`, taken ? "calls" : "step", "a whole number >= 0 (of a tensor: await item())", steps),
   );
-  return { steps: steps as number, tensors };
+  return { steps: steps as number, taken, tensors };
 }
 
 function asTensor(op: string, name: string, value: Tensor | TensorData, param: Tensor): Tensor {

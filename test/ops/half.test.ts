@@ -1,5 +1,5 @@
 /** f16 tensors in every operation: f16 results within its rounding of what f32 gives on the same values. */
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import * as g from "../../src/index.ts";
 import { DtypeError, defineOp, flip, grad, nn, slice, Tensor, tensor, transpose } from "../../src/index.ts";
 import { batchNorm } from "../../src/ops/batch-norm.ts";
@@ -7,27 +7,12 @@ import { groupNorm, layerNorm, rmsNorm } from "../../src/ops/layer-norm.ts";
 import { fromHalf, toHalf } from "../../src/tensor/half.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
+import { describeHalf } from "../support/half.ts";
 import { opTable, type TableOp } from "../support/op-table.ts";
 import { HALF_ULP, halves } from "../support/tolerance.ts";
 import { labels, uniform, upstream } from "../support/values.ts";
 
 const device = await testDevice();
-const { f16 } = device.features;
-
-describe.runIf(!f16)("without shader-f16", () => {
-  const named = () => new RegExp(`shader-f16.*${device.info.description.replace(/[^\w ]/g, ".")}`);
-  const makers: [string, () => unknown][] = [
-    ["tensor", () => tensor([1], { dtype: "f16" })],
-    ["zeros", () => g.zeros([2], { dtype: "f16" })],
-    ["to", () => tensor([1]).to("f16")],
-    ["autocast", () => g.autocast(() => 1)],
-  ];
-  it.each(makers)("%s names the feature and the adapter", (name, make) => {
-    expect(make).toThrow(DtypeError);
-    expect(make).toThrow(named());
-    expect(make).toThrow(new RegExp(`^${name === "zeros" ? "full" : name}:`));
-  });
-});
 
 const rounded = (values: ArrayLike<number>): Float32Array<ArrayBuffer> =>
   Float32Array.from(values, (value) => fromHalf(toHalf(value)));
@@ -83,7 +68,7 @@ const moreOps: readonly TableOp[] = [
   },
 ];
 
-describe.runIf(f16)("f16 in, f16 out, forward and backward", () => {
+describeHalf(device, "f16 in, f16 out, forward and backward", () => {
   it.each([...opTable, ...moreOps])("$name", async ({ fn, shapes, range: [low, high] = [-2, 2] }) => {
     const values = shapes.map((shape, i) => rounded(uniform(sizeOf(shape), low, high, i + 3)));
     const run = async (dtype: "f16" | "f32") => {
@@ -102,7 +87,7 @@ describe.runIf(f16)("f16 in, f16 out, forward and backward", () => {
   });
 });
 
-describe.runIf(f16)("products of f16", () => {
+describeHalf(device, "products of f16", () => {
   const sizes = [
     [1, 1, 1],
     [3, 5, 2],
@@ -146,7 +131,7 @@ describe.runIf(f16)("products of f16", () => {
   });
 });
 
-describe.runIf(f16)("f16 in memory", () => {
+describeHalf(device, "f16 in memory", () => {
   const half = (data: number[] | number[][], requiresGrad = false) => tensor(data, { dtype: "f16", requiresGrad });
 
   it("is filled, copied and added through any strides", async () => {
@@ -244,6 +229,18 @@ describe.runIf(f16)("f16 in memory", () => {
     await expect(g.detectAnomaly(() => g.square(x))).rejects.toThrow(/the forward of 'square'/);
   });
 
+  it("captured chains round where eager ones do", async () => {
+    // Values across f16's range, subnormal ones and those that become 0 among them.
+    const x = tensor(uniform(512, -1, 1, 4).map((value, i) => value * 2 ** ((i % 56) - 40)));
+    const chain = (a: Tensor) => {
+      const b = a.to("f16");
+      return g.add(g.mul(b, b), g.gelu(b)).to("f32").mul(a);
+    };
+    const replay = g.capture(chain);
+    replay(x);
+    expect(await replay(x).data()).toEqual(await chain(x).data());
+  });
+
   it("leaves nothing behind", async () => {
     const [x, w] = [half([[1, 2]], true), half([[3, 4]], true)];
     const step = () => {
@@ -261,7 +258,7 @@ describe.runIf(f16)("f16 in memory", () => {
   });
 });
 
-describe.runIf(f16)("what still refuses f16 says so", () => {
+describeHalf(device, "what still refuses f16 says so", () => {
   const x = () => g.zeros([2, 2], { dtype: "f16" });
   const table: [string, () => unknown][] = [
     ["rand", () => g.rand([2], { dtype: "f16" })],

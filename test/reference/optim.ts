@@ -92,3 +92,27 @@ export function norm(values: readonly number[], p = 2): number {
   if (p === Infinity || largest === 0) return largest;
   return largest * values.reduce((sum, x) => sum + Math.abs(x / largest) ** p, 0) ** (1 / p);
 }
+
+/** PyTorch's `_amp_update_scale_`: the loss scale after each step, of which each either overflowed or did not. */
+export function lossScale(o: {
+  initScale: number;
+  growthFactor: number;
+  backoffFactor: number;
+  growthInterval: number;
+}) {
+  const state = { scale: o.initScale, tracker: 0 };
+  return {
+    state,
+    update(overflowed: boolean): void {
+      if (overflowed) {
+        state.scale = Math.fround(state.scale * o.backoffFactor);
+        state.tracker = 0;
+        return;
+      }
+      if (++state.tracker < o.growthInterval) return;
+      state.tracker = 0;
+      const larger = Math.fround(state.scale * o.growthFactor);
+      if (Number.isFinite(larger)) state.scale = larger;
+    },
+  };
+}
