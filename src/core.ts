@@ -55,6 +55,7 @@ export { argmax, argmin, type Dim, max, mean, min, prod, type ReduceOptions, sum
 export { logSoftmax, softmax } from "./ops/softmax.ts";
 export { cumsum, logsumexp, norm, std, type VarianceOptions, variance as var } from "./ops/statistics.ts";
 export { tril, triu } from "./ops/triangle.ts";
+export { type Tuned, type TunedShape, tune } from "./ops/tune.ts";
 export {
   abs,
   clamp,

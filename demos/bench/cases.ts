@@ -107,6 +107,13 @@ export const CASES: readonly Case[] = [
     aims: { ratio: { lavapipe: 5, swiftshader: 2 }, noSlowerThanWasm: ["lavapipe"] },
     wasm: true,
   },
+  {
+    id: "mlp-tuned",
+    title: "the same step, its products tuned",
+    unit: "ms",
+    work: { ...MLP, tuned: true },
+    aims: {},
+  },
   { id: "mlp-eager", title: "the same step, eager", unit: "ms", work: { ...MLP, eager: true }, aims: {} },
   {
     id: "add",

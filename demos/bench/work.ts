@@ -8,8 +8,8 @@ export type Work =
   | { kind: "batchNorm"; shape: number[] }
   | { kind: "crossEntropy"; rows: number; classes: number }
   | { kind: "adam"; tensors: number; size: number }
-  /** One training step: linear layers with ReLU between them, cross entropy, Adam. */
-  | { kind: "mlp"; widths: number[]; batch: number; eager?: boolean }
+  /** One training step: linear layers with ReLU between them, cross entropy, Adam. `tuned`: after gradwell's tune(). */
+  | { kind: "mlp"; widths: number[]; batch: number; eager?: boolean; tuned?: boolean }
   /** `repeats` small additions, each on the result of the one before. */
   | { kind: "add"; size: number; repeats: number };
 

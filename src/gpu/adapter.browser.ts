@@ -1,6 +1,8 @@
 /** The adapter provider of pages and workers: the browser's own WebGPU. */
 import { type AdapterChoice, type AdapterRequest, adapterKind, adapterName, noAdapter } from "./adapter.ts";
 
+export { recall, remember } from "./memory.browser.ts";
+
 /** Where debug messages go, and what asks for them beside `init`. */
 export const debugEnvironment = { level: (): unknown => 0, log: (line: string): void => console.log(line) };
 

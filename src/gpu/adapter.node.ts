@@ -15,6 +15,8 @@ import {
 import { calmly } from "./calm.node.ts";
 import { unpackOnce, untar } from "./unpack.node.ts";
 
+export { recall, remember } from "./memory.node.ts";
+
 /** One way to an adapter: the instance to ask, and which kinds of answer count. */
 interface Attempt {
   readonly what: string;

@@ -6,6 +6,7 @@ import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
 import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
+import { Tuning } from "./tuning.ts";
 import { type KernelOptions, UserKernel } from "./user-kernel.ts";
 
 export interface DeviceInfo {
@@ -42,6 +43,8 @@ export class Device {
   readonly lost: Promise<string>;
   /** Awaits what the GPU must do first. */
   readonly wait: Wait;
+  /** Which kernels were measured to be the fastest. */
+  readonly tuning: Tuning;
   /** Whether every dispatch is submitted alone and its errors told with operation and shapes. */
   validation = false;
   readonly random = { seed: 0, call: 0 };
@@ -64,6 +67,7 @@ export class Device {
     this.wait = wait;
     this.gpu = gpu;
     this.info = info;
+    this.tuning = new Tuning(`${info.vendor} ${info.architecture} ${info.description}`);
     this.limits = gpu.limits;
     this.#ownsGpu = ownsGpu;
     const has = (name: string) => gpu.features.has(name);

@@ -21,11 +21,13 @@ export interface InitOptions {
    * Default in Node: the environment variable GRADWELL_DEBUG, else 0.
    */
   debug?: DebugLevel;
+  /** Whether to use what `tune()` measured on this adapter in earlier runs. Default true. */
+  tuning?: boolean;
 }
 
 /** Chooses an adapter, makes a device with its largest limits, and makes it the default one. */
 export async function init(options: InitOptions = {}): Promise<Device> {
-  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation", "debug"]);
+  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation", "debug", "tuning"]);
   const { adapter = "auto", seed = 0 } = options;
   check(["auto", "gpu", "software"].includes(adapter), ArgumentError, () =>
     expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter),
@@ -40,6 +42,7 @@ export async function init(options: InitOptions = {}): Promise<Device> {
   device.random.seed = seed;
   device.validation = options.validation ?? false;
   if (level > 0) device.recorder.debug = new Debug(level, debugEnvironment.log);
+  if (options.tuning ?? true) await device.tuning.recall();
   setDefaultDevice(device);
   return device;
 }

@@ -45,7 +45,7 @@ export function untar(archive: string, folder: string): void {
 }
 
 /** The user's cache, and the temporary folder where that one cannot be written. */
-function cacheFolders(): string[] {
+export function cacheFolders(): string[] {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   const user = process.getuid?.() ?? "user";
   return [join(cache, "gradwell"), join(tmpdir(), `gradwell-${user}`)];

@@ -8,6 +8,7 @@ import {
   isTurned,
   type Kernel,
   kernels,
+  type MatmulChoice,
   type Product,
   programOf,
   tiles,
@@ -56,9 +57,11 @@ const CURVES: Partial<Record<Activation, number>> = { gelu: 1, tanh: 2, sigmoid:
 export function runMatmul(device: Device, matmul: Matmul): void {
   const { M, N, K, batch = 1 } = matmul;
   if (M * N * batch === 0) return;
-  const kernel: Kernel = kernels[matmul.variant ?? choose(device, matmul)];
+  const choice: MatmulChoice = matmul.variant ? { variant: matmul.variant } : choose(device, matmul);
+  const kernel: Kernel = kernels[choice.variant];
   const { groups, least } = SPLIT[device.info.isSoftware ? "software" : "gpu"];
-  const wanted = matmul.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / least));
+  const wanted =
+    matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / least));
   const part = Math.ceil(K / Math.max(wanted, 1) / SPLIT_STEP) * SPLIT_STEP;
   if (part >= K) launch(device, kernel, matmul, 1, K);
   else runSplit(device, kernel, matmul, Math.ceil(K / part), part);

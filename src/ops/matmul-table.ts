@@ -145,14 +145,27 @@ export const kernels = {
 export type Variant = keyof typeof kernels;
 export const variants = Object.keys(kernels) as Variant[];
 
+/** A kernel, and into how many parts it cuts K where that is not left to its launch. */
+export interface MatmulChoice {
+  readonly variant: Variant;
+  readonly splits?: number;
+}
+
 /** Whether a device can run a kernel on such a product, whatever the table prefers. */
 export function canRun(device: Device, variant: Variant, product: Product): boolean {
   const { runs, isLarge }: Kernel = kernels[variant];
   return (!runs || runs(device)) && (!isLarge || isAligned(product));
 }
 
-/** The kernel that the table names for a product. */
-export function choose(device: Device, product: Product): Variant {
+/** What tune() measured to be the fastest for a product, else the kernel that the table names. */
+export function choose(device: Device, product: Product): MatmulChoice {
+  const { tuning } = device;
+  if (tuning.isActive) {
+    const shape = nameOf(product);
+    tuning.asked?.set(shape, shapeOf(product));
+    const measured = tuning.choices.get(shape) as MatmulChoice | undefined;
+    if (measured && measured.variant in kernels && canRun(device, measured.variant, product)) return measured;
+  }
   const { M, N, K, batch = 1 } = product;
   const fits = (variant: Variant) => {
     const { on, fill = 0, least = 0, ...kernel }: Kernel = kernels[variant];
@@ -160,7 +173,39 @@ export function choose(device: Device, product: Product): Variant {
       on(device) && canRun(device, variant, product) && tiles(kernel, product) >= fill && M * N * K * batch >= least
     );
   };
-  return variants.find(fits) as Variant;
+  return { variant: variants.find(fits) as Variant };
+}
+
+/** The shape alone: a product in use also holds its buffers. */
+function shapeOf({
+  M,
+  N,
+  K,
+  transA = false,
+  transB = false,
+  batch = 1,
+  strideA = M * K,
+  strideB = K * N,
+}: Product): Product {
+  return { M, N, K, transA, transB, batch, strideA, strideB };
+}
+
+function nameOf({ M, N, K, transA, transB, batch = 1, strideA, strideB }: Product): string {
+  const letter = (trans: boolean | undefined, stride: number | undefined) =>
+    (trans ? "t" : "n") + (batch > 1 && stride === 0 ? "*" : "");
+  return `matmul ${batch > 1 ? `${batch}x` : ""}${M}x${K}x${N} ${letter(transA, strideA)}${letter(transB, strideB)}`;
+}
+
+/** On real GPUs, into how many parts K may be cut besides what is usual. */
+const SPLITS = [1, 4, 16];
+const LEAST_PART = 64;
+
+/** What tune() compares: every kernel meant for such an adapter, on GPUs with K cut in several ways. */
+export function candidates(device: Device, product: Product): MatmulChoice[] {
+  const able = variants.filter((variant) => kernels[variant].on(device) && canRun(device, variant, product));
+  if (device.info.isSoftware) return able.map((variant) => ({ variant }));
+  const splits = SPLITS.filter((parts) => parts === 1 || product.K / parts >= LEAST_PART);
+  return able.flatMap((variant) => splits.map((parts) => ({ variant, splits: parts })));
 }
 
 /** How many tiles of a kernel cover C. */

@@ -83,7 +83,7 @@ const ALIGNED = { M: 4, N: 4, K: 4 };
 const runnable = variants.filter((variant) => canRun(device, variant, ALIGNED));
 /** Kernels that this adapter would choose for some shape; all, where everything is asked for. */
 const chosen = new Set<Variant>(
-  [1, 64, 1024, 8192].flatMap((M) => [1, 0].map((odd) => choose(device, { M, N: M + odd, K: M }))),
+  [1, 64, 1024, 8192].flatMap((M) => [1, 0].map((odd) => choose(device, { M, N: M + odd, K: M }).variant)),
 );
 const home = EVERYTHING ? runnable : runnable.filter((variant) => chosen.has(variant));
 const ACTIVATIONS: Activation[] = ["none", "relu", "leakyRelu", "gelu", "tanh", "sigmoid", "silu"];

@@ -1,0 +1,12 @@
+import { expect, it } from "vitest";
+import { init } from "../../src/gpu/init.ts";
+
+it("remembers what tune() chose from one visit to the next", async () => {
+  const first = await init({ tuning: false });
+  first.tuning.choices.set("matmul 3x4x5 nn", { variant: "register" });
+  expect(await first.tuning.remember()).toBe(true);
+  await first.close();
+  const second = await init();
+  expect(second.tuning.choices.get("matmul 3x4x5 nn")).toEqual({ variant: "register" });
+  await second.close();
+});

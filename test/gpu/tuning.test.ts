@@ -1,0 +1,84 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
+import { type Device, init, matmul, randn, tune } from "../../src/index.ts";
+import { VERSION } from "../../src/version.ts";
+
+const cache = mkdtempSync(join(tmpdir(), "gradwell-tuning-"));
+const before = process.env.XDG_CACHE_HOME;
+beforeAll(() => {
+  process.env.XDG_CACHE_HOME = cache;
+});
+afterAll(() => {
+  if (before === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = before;
+  rmSync(cache, { recursive: true });
+});
+
+const SHAPE = "matmul 24x36x20 nn";
+const product = () => matmul(randn([24, 36]), randn([36, 20]));
+
+async function withDevice<T>(options: { tuning?: boolean }, fn: (device: Device) => T | Promise<T>): Promise<T> {
+  const device = await init(options);
+  try {
+    return await fn(device);
+  } finally {
+    await device.close();
+  }
+}
+
+it("times every kernel that could do a product, and takes the fastest", async () => {
+  await withDevice({ tuning: false }, async () => {
+    const { shapes, remembered } = await tune(product);
+    expect(remembered).toBe(true);
+    expect(shapes.map(({ shape }) => shape)).toEqual([SHAPE]);
+    const [{ before, after, milliseconds }] = shapes as [(typeof shapes)[0]];
+    expect(Object.keys(milliseconds).length).toBeGreaterThan(1);
+    expect(milliseconds[after]).toBe(
+      after === before ? milliseconds[before] : Math.min(...Object.values(milliseconds)),
+    );
+  });
+});
+
+it("uses a measured choice, with the same result to rounding, but not for a shape it cannot do", async () => {
+  await withDevice({ tuning: false }, async (device) => {
+    const [a, b, odd] = [randn([24, 36]), randn([36, 20]), randn([36, 19])];
+    const usual = await matmul(a, b).data();
+    device.tuning.choices.set(SHAPE, { variant: "register", splits: 2 });
+    device.tuning.choices.set("matmul 24x36x19 nn", { variant: "large8" });
+    device.tuning.choices.set("matmul 5x36x20 nn", { variant: "of another version" });
+    const labels: string[] = [];
+    const { dispatch } = device.recorder;
+    device.recorder.dispatch = (kernel, ...rest) => {
+      labels.push(kernel.label);
+      return dispatch.call(device.recorder, kernel, ...rest);
+    };
+    const tuned = await matmul(a, b).data();
+    expect(labels).toEqual(["matmul_register_vec4", "matmul_reduce"]);
+    for (const [i, value] of tuned.entries()) expect(value).toBeCloseTo(usual[i] as number, 4);
+    await matmul(a, odd).data();
+    await matmul(randn([5, 36]), b).data();
+    expect(labels.filter((label) => label.includes("large"))).toEqual([]);
+  });
+});
+
+it("remembers choices for the same adapter, unless told not to", async () => {
+  await withDevice({ tuning: false }, async (device) => {
+    device.tuning.choices.set(SHAPE, { variant: "register" });
+    expect(await device.tuning.remember()).toBe(true);
+  });
+  expect(await withDevice({}, ({ tuning }) => tuning.choices.get(SHAPE))).toEqual({ variant: "register" });
+  expect(await withDevice({ tuning: false }, ({ tuning }) => tuning.choices.size)).toBe(0);
+});
+
+it("takes a file that is cut off as none", async () => {
+  const folder = join(cache, "gradwell", "tuning");
+  for (const file of readdirSync(folder)) writeFileSync(join(folder, file), '{"matmul');
+  expect(await withDevice({}, ({ tuning }) => tuning.choices.size)).toBe(0);
+});
+
+it("remembers under the version of the package", () => {
+  expect(VERSION).toBe(packageJson.version);
+});
