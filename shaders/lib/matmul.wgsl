@@ -71,10 +71,10 @@ override A_TURNED: bool = false;
 /** Whether the sums of op(A)'s rows are wanted: keeping them costs these kernels a tenth. */
 override BIAS_GRAD: bool = false;
 
-/** Where a lane reads op(A) for kBegin, in vec4; each iteration adds step_a4(). Rows past the end are the last ones. */
+/** Where a lane reads op(A) for kBegin, in vec4; each iteration adds step_a4(). Rows past the end of a stored row are its last. */
 fn start_a4(tile: Tile, row: u32, lane: u32) -> u32 {
   if (A_TURNED) {
-    return (tile.a + (tile.kBegin + lane % 4u) * params.strideAk + min(row + lane / 4u * 4u, params.M - 4u)) / 4u;
+    return (tile.a + (tile.kBegin + lane % 4u) * params.strideAk + min(row + lane / 4u * 4u, params.strideAk - 4u)) / 4u;
   }
   return (tile.a + min(row + lane, params.M - 1u) * params.strideAm + tile.kBegin) / 4u;
 }
@@ -92,7 +92,7 @@ fn row_sum(sum: vec4f, lane: u32) -> f32 {
 fn start_b(tile: Tile, col: u32) -> vec4u {
   let columns = min(four_from(col), vec4u(params.N - 1u)) * params.strideBn;
   let start = tile.b + tile.kBegin * params.strideBk;
-  return placed_b(start, columns, min(col, params.N - 4u) + FOUR * params.strideBk);
+  return placed_b(start, columns, min(col, params.strideBk - 4u) + FOUR * params.strideBk);
 }
 
 @if(VEC4) fn placed_b(start: u32, columns: vec4u, rows: vec4u) -> vec4u {

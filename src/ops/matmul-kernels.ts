@@ -3,8 +3,10 @@ import type { Device } from "../gpu/device.ts";
 import type { BufferSlice } from "../gpu/pool.ts";
 import { matmul_reduce } from "../gpu/shaders.generated.ts";
 import { empty } from "../tensor/tensor.ts";
+import { padded } from "./matmul-pad.ts";
 import {
   choose,
+  isAligned,
   isTurned,
   type Kernel,
   kernels,
@@ -25,6 +27,9 @@ export interface Matmul extends Product {
   readonly b: BufferSlice;
   /** (batch, M, N), dense. */
   readonly c: BufferSlice;
+  /** Elements from one stored row of A and of B to the next; default dense. */
+  readonly pitchA?: number;
+  readonly pitchB?: number;
   readonly alpha?: number;
   /** Adds to what C (and `biasGrad`) hold, before bias and activation. */
   readonly accumulate?: boolean;
@@ -55,10 +60,18 @@ const CURVES: Partial<Record<Activation, number>> = { gelu: 1, tanh: 2, sigmoid:
 
 /** Records the product; nothing where C is empty. */
 export function runMatmul(device: Device, matmul: Matmul): void {
-  const { M, N, K, batch = 1 } = matmul;
+  const { M, N, batch = 1 } = matmul;
   if (M * N * batch === 0) return;
   const choice: MatmulChoice = matmul.variant ? { variant: matmul.variant } : choose(device, matmul);
   const kernel: Kernel = kernels[choice.variant];
+  const isReadable = !kernel.isLarge || isAligned(matmul);
+  const { product, copies } = isReadable ? { product: matmul, copies: [] } : padded(device, matmul);
+  run(device, kernel, choice, product);
+  for (const copy of copies) copy.dispose();
+}
+
+function run(device: Device, kernel: Kernel, choice: MatmulChoice, matmul: Matmul): void {
+  const { K } = matmul;
   const { groups, least } = SPLIT[device.info.isSoftware ? "software" : "gpu"];
   const wanted =
     matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / least));
@@ -111,8 +124,9 @@ function launch(device: Device, kernel: Kernel, matmul: Matmul, splits: number, 
 function paramsOf(matmul: Matmul, splits: number, splitK: number) {
   const { M, N, K, transA, transB, batch = 1, strideA = M * K, strideB = K * N, alpha = 1, slope = 0.01 } = matmul;
   const { bias, saved, biasGrad, derivative, activation = derivative } = matmul;
-  const a = { strideAm: transA ? 1 : K, strideAk: transA ? M : 1, batchStrideA: strideA };
-  const b = { strideBk: transB ? 1 : N, strideBn: transB ? K : 1, batchStrideB: strideB };
+  const { pitchA = transA ? M : K, pitchB = transB ? K : N } = matmul;
+  const a = { strideAm: transA ? 1 : pitchA, strideAk: transA ? pitchA : 1, batchStrideA: strideA };
+  const b = { strideBk: transB ? 1 : pitchB, strideBn: transB ? pitchB : 1, batchStrideB: strideB };
   const flags = { hasBias: Number(!!bias), hasSaved: Number(!!saved), hasBiasGrad: Number(!!biasGrad) };
   const negative = activation === "relu" ? 0 : activation === "leakyRelu" ? slope : 1;
   return { M, N, K, ...a, ...b, batches: batch, splits, splitK, ...flags, alpha, slope: negative };

@@ -41,7 +41,7 @@ export interface Kernel {
   readonly cols: number;
   /** How many k it stages at a time; those that stage nothing guard every load. */
   readonly staged?: number;
-  /** Takes vec4 of A and B only and no tail of K: fast, but slow to compile. */
+  /** Takes vec4 of A and B only and no tail of K (others are padded first): fast, but slow to compile. */
   readonly isLarge?: boolean;
   readonly overrides?: { readonly TILE: number };
   /** The adapters that it can run on, and those that it is for. */
@@ -59,6 +59,9 @@ const gpu = ({ info }: Device): boolean => !info.isSoftware;
 
 /** Multiply-adds that take a software adapter about as long as a hundredth of what compiling another kernel does. */
 const LARGE = 2 ** 25;
+
+/** Rows and columns of C from which on a padded copy of the operands is cheap beside the product. */
+const WORTH_PADDING = 64;
 
 /** The first line that fits is taken. Software adapters pay for every barrier; GPUs need enough workgroups to be busy. */
 export const kernels = {
@@ -154,7 +157,7 @@ export interface MatmulChoice {
 /** Whether a device can run a kernel on such a product, whatever the table prefers. */
 export function canRun(device: Device, variant: Variant, product: Product): boolean {
   const { runs, isLarge }: Kernel = kernels[variant];
-  return (!runs || runs(device)) && (!isLarge || isAligned(product));
+  return (!runs || runs(device)) && (!isLarge || product.K > 0);
 }
 
 /** What tune() measured to be the fastest for a product, else the kernel that the table names. */
@@ -169,9 +172,9 @@ export function choose(device: Device, product: Product): MatmulChoice {
   const { M, N, K, batch = 1 } = product;
   const fits = (variant: Variant) => {
     const { on, fill = 0, least = 0, ...kernel }: Kernel = kernels[variant];
-    return (
-      on(device) && canRun(device, variant, product) && tiles(kernel, product) >= fill && M * N * K * batch >= least
-    );
+    const isWorth = tiles(kernel, product) >= fill && M * N * K * batch >= least;
+    const isReadOften = !kernel.isLarge || isAligned(product) || Math.min(M, N) >= WORTH_PADDING;
+    return on(device) && canRun(device, variant, product) && isWorth && isReadOften;
   };
   return { variant: variants.find(fits) as Variant };
 }
@@ -229,7 +232,8 @@ function vectorsB({ N, K, transB, batch = 1, strideB = K * N }: Product): boolea
   return ofFour(transB ? K : N, batch, strideB);
 }
 
-function isAligned(product: Product): boolean {
+/** Whether all that is contiguous comes in fours, and K does. */
+export function isAligned(product: Product): boolean {
   const { M, K, transA, batch = 1, strideA = M * K } = product;
   return K % 4 === 0 && ofFour(transA ? M : K, batch, strideA) && vectorsB(product);
 }
