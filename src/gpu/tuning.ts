@@ -1,6 +1,6 @@
 /** Which of several kernels is fastest for a shape on one adapter, as tune() measured it. */
 import { recall, remember } from "#adapter";
-import { VERSION } from "../version.ts";
+import { VERSION } from "./version.ts";
 
 /** A kernel by its name in the table of its family, and into how many parts it cuts the sum. */
 export interface Choice {

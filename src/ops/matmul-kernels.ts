@@ -27,9 +27,6 @@ export interface Matmul extends Product {
   readonly b: BufferSlice;
   /** (batch, M, N), dense. */
   readonly c: BufferSlice;
-  /** Elements from one stored row of A and of B to the next; default dense. */
-  readonly pitchA?: number;
-  readonly pitchB?: number;
   readonly alpha?: number;
   /** Adds to what C (and `biasGrad`) hold, before bias and activation. */
   readonly accumulate?: boolean;

@@ -4,12 +4,18 @@ import { strideGroups } from "../gpu/grid.ts";
 import type { BufferSlice } from "../gpu/pool.ts";
 import { pad_matrix } from "../gpu/shaders.generated.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import type { Matmul } from "./matmul-kernels.ts";
+import type { Product } from "./matmul-table.ts";
+
+/** A product of these matrices. */
+interface Operands extends Product {
+  readonly a: BufferSlice;
+  readonly b: BufferSlice;
+}
 
 const four = (length: number): number => Math.ceil(length / 4) * 4;
 
 /** The same product with contiguous sides and K of fours, and what to dispose when it is recorded. */
-export function padded(device: Device, matmul: Matmul): { product: Matmul; copies: Tensor[] } {
+export function padded<P extends Operands>(device: Device, matmul: P): { product: P; copies: Tensor[] } {
   const { M, N, K, transA, transB, batch = 1, strideA = M * K, strideB = K * N } = matmul;
   const copies: Tensor[] = [];
   const side = (x: BufferSlice, rows: number, cols: number, stride: number, padRows: number) => {

@@ -29,6 +29,9 @@ export interface Product {
   /** Elements from one matrix to the next; default dense, 0 repeats the same matrix. */
   readonly strideA?: number;
   readonly strideB?: number;
+  /** Elements from one stored row of A and of B to the next; default dense. */
+  readonly pitchA?: number;
+  readonly pitchB?: number;
 }
 
 export interface Kernel {

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
+import { VERSION } from "../../src/gpu/version.ts";
 import { type Device, init, matmul, randn, tune } from "../../src/index.ts";
 import { choose, kernels } from "../../src/ops/matmul-table.ts";
-import { VERSION } from "../../src/version.ts";
 
 const cache = mkdtempSync(join(tmpdir(), "gradwell-tuning-"));
 const before = process.env.XDG_CACHE_HOME;
