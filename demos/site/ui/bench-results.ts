@@ -33,12 +33,21 @@ export function suiteTable(rows: readonly BenchRow[], limits: Limits): HTMLEleme
       cell(row.gbps, 1),
       cell(row.percentOfLimit, 0),
     ];
-    return el("tr", {}, el("th", { scope: "row" }, row.kernel), ...cells.map((text) => el("td", {}, text)));
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, ...breakable(row.kernel)),
+      ...cells.map((text) => el("td", {}, text)),
+    );
   });
   const head = el("tr", {}, ...columns.map((text) => el("th", { scope: "col" }, text)));
   const caption = `Limits measured on this adapter: ${limits.gflops.toFixed(0)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s.`;
   const table = el("table", { className: "suite" }, el("thead", {}, head), el("tbody", {}, ...body));
   return el("div", {}, el("p", { className: "hint" }, caption), table);
 }
+
+/** A kernel's name, which may break behind its underscores. */
+const breakable = (name: string): (Node | string)[] =>
+  name.split(/(?<=_)/).flatMap((part, i) => (i > 0 ? [el("wbr"), part] : [part]));
 
 const short = (value: number): string => String(Number(value.toPrecision(5)));

@@ -1,4 +1,5 @@
 /** What all charts share: a titled figure with a uPlot in it that follows its width and the page's colours. */
+import "./language.ts";
 import uPlot from "uplot";
 import { el } from "./dom.ts";
 import { paintSoon } from "./schedule.ts";
@@ -13,6 +14,9 @@ export interface ChartText {
 
 export type ChartOptions = Omit<uPlot.Options, "width" | "height"> & { height: number };
 
+/** Lines as steps from one x to the next, for histograms. */
+export const stepped = uPlot.paths.stepped!({ align: 1 });
+
 const FONT = "12px system-ui, sans-serif";
 
 export class Chart {
@@ -22,7 +26,8 @@ export class Chart {
   readonly #resize: ResizeObserver;
   readonly #endTheme: () => void;
 
-  constructor(title: string, options: ChartOptions, data: uPlot.AlignedData) {
+  /** `label` is the name for those who hear the page, where the title alone does not say what is shown. */
+  constructor(title: string, options: ChartOptions, data: uPlot.AlignedData, label = title) {
     this.#box = el("div", { className: "plot" });
     this.figure = el("figure", { className: "chart" }, el("figcaption", {}, title), this.#box);
     const { height, ...rest } = options;
@@ -32,7 +37,7 @@ export class Chart {
       this.#box,
     );
     this.plot.root.setAttribute("role", "img");
-    this.plot.root.setAttribute("aria-label", title);
+    this.plot.root.setAttribute("aria-label", label);
     this.#resize = new ResizeObserver(() => this.#fit(height));
     this.#resize.observe(this.#box);
     this.#endTheme = onTheme(() => this.redraw());

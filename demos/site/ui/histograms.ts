@@ -1,7 +1,7 @@
 /** The distributions of a race, layer by layer, and a slider through those of earlier steps. */
-import uPlot from "uplot";
+import type uPlot from "uplot";
 import type { Distribution, LayerDistributions } from "../shared/protocol.ts";
-import { axes, Chart, runSeries } from "./chart.ts";
+import { axes, Chart, runSeries, stepped } from "./chart.ts";
 import { el } from "./dom.ts";
 
 const HEIGHT = 150;
@@ -79,11 +79,10 @@ export class Histograms {
 
   #chart(layer: LayerDistributions, kind: (typeof KINDS)[number][0], title: string, xTitle: string): Chart {
     const text = { title, xTitle, yTitle: "% of values" };
-    const paths = uPlot.paths.stepped!({ align: 1 });
-    const series = runSeries(this.#names, { paths, width: 1.5 });
+    const series = runSeries(this.#names, { paths: stepped, width: 1.5 });
     const scales = { x: { time: false }, y: { range: { min: { pad: 0, hard: 0 }, max: { pad: 0.1 } } } };
     const options = { height: HEIGHT, scales, axes: axes(text, true), series: [{}, ...series] };
-    return new Chart(text.title, options, columns(layer[kind]));
+    return new Chart(title, options, columns(layer[kind]), `${layer.name}: ${title}`);
   }
 }
 

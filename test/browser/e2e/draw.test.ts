@@ -1,6 +1,6 @@
 import type { Page } from "playwright";
 import { expect, it } from "vitest";
-import { column, shoot, visitor } from "./visit.ts";
+import { column, expectResponsive, shoot, visitor } from "./visit.ts";
 
 const visit = visitor();
 
@@ -24,8 +24,10 @@ it("draw a digit: trains past 90 %, then reads what is drawn by pointer and by k
   const { page } = visited;
   await expect.poll(async () => (await column(page, 1))[0], { timeout: 30_000 }).toBeGreaterThan(90);
   const best = page.locator(".best");
-  await stroke(page, circle);
-  await expect.poll(() => best.innerText()).toContain("Looks like a 0");
+  await expectResponsive(page, async () => {
+    await stroke(page, circle);
+    await expect.poll(() => best.innerText()).toContain("Looks like a 0");
+  });
 
   await page.getByRole("button", { name: "Clear" }).click();
   expect(await best.innerText()).toContain("Draw a digit");

@@ -20,6 +20,14 @@ it("gallery: links to every page, by keyboard too", async () => {
   await expect.poll(() => page.title()).toContain("Shader bench");
 });
 
+it("draws charts where the browser's language is none that Intl knows", async () => {
+  const odd = () => Object.defineProperty(Navigator.prototype, "language", { get: () => "en-US@posix" });
+  const { page, errors } = await visit("draw.html", odd);
+  await expect.poll(() => page.locator(".chart canvas").count()).toBe(2);
+  expect(errors).toEqual([]);
+  await page.close();
+});
+
 it("without WebGPU a page says what is missing and how to get it", async () => {
   const withoutGpu = () => Object.defineProperty(Navigator.prototype, "gpu", { get: () => undefined });
   const visited = await visit("init.html", withoutGpu);

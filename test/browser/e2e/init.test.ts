@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { column, longestTask, reachStep, shoot, stepShown, takeLongTasks, visitor } from "./visit.ts";
+import { column, expectResponsive, reachStep, shoot, stepShown, takeLongTasks, visitor } from "./visit.ts";
 
 const visit = visitor();
 
@@ -13,7 +13,7 @@ it("initialisation: five networks pass 85 % while the page stays responsive", as
   await reachStep(page, 20);
   const early = await column(page, 0);
   await takeLongTasks(page);
-  const longest = await longestTask(page, () => reachStep(page, 200));
+  const longest = await expectResponsive(page, () => reachStep(page, 200));
   const longTasks = await takeLongTasks(page);
   await expect.poll(() => page.locator(".race .status").innerText()).toContain("Done");
   const accuracy = await column(page, 1);
@@ -22,8 +22,6 @@ it("initialisation: five networks pass 85 % while the page stays responsive", as
   expect(accuracy).toHaveLength(5);
   expect(Math.min(...accuracy)).toBeGreaterThan(85);
   for (const [i, loss] of late.entries()) expect(loss).toBeLessThan(early[i]!);
-  expect(longest).toBeGreaterThan(0);
-  expect(longest).toBeLessThan(50);
   // By the clock on the wall other programs stretch a task now and then, hardly three of them.
   expect(longTasks.length, `long tasks: ${longTasks} ms`).toBeLessThan(3);
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { column, reachStep, shoot, stepShown, visitor } from "./visit.ts";
+import { column, expectResponsive, reachStep, shoot, stepShown, visitor } from "./visit.ts";
 
 const visit = visitor();
 
@@ -13,8 +13,10 @@ it("normalisation: at a high learning rate only the normalised networks learn; t
   expect(plain > 1.5 || Number.isNaN(plain)).toBe(true);
   expect(Math.max(batch, layer)).toBeLessThan(1.3);
 
-  await page.getByLabel("Learning rate").selectOption("0.1");
-  await reachStep(page, 30);
+  await expectResponsive(page, async () => {
+    await page.getByLabel("Learning rate").selectOption("0.1");
+    await reachStep(page, 30);
+  });
   await expect.poll(async () => Math.min(...(await column(page, 1))), { timeout: 30_000 }).toBeGreaterThan(70);
 
   const before = await stepShown(page);

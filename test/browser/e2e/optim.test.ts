@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { column, reachStep, shoot, visitor } from "./visit.ts";
+import { column, expectResponsive, reachStep, shoot, visitor } from "./visit.ts";
 
 const visit = visitor();
 
@@ -15,9 +15,11 @@ it("optimizers: paths over three surfaces, then digits", async () => {
   expect(round.length).toBeGreaterThanOrEqual(6);
   expect(Math.max(...round)).toBeLessThan(0.1);
 
-  await surface.getByLabel(/Condition number/).press("End");
-  await expect.poll(() => surface.locator(".value").innerText()).toBe("1000");
-  await walked();
+  await expectResponsive(page, async () => {
+    await surface.getByLabel(/Condition number/).press("End");
+    await expect.poll(() => surface.locator(".value").innerText()).toBe("1000");
+    await walked();
+  });
   // Plain gradient descent, the first row, is what a narrow valley slows down.
   expect((await losses())[0]).toBeGreaterThan(10 * round[0]!);
 

@@ -44,8 +44,15 @@ function watchTasks(): void {
   }).observe({ type: "longtask" });
 }
 
-/** The longest task of the main thread while `work` goes on, in milliseconds of processor time. */
-export async function longestTask(page: Page, work: () => Promise<void>): Promise<number> {
+/** While `work` goes on, no task of the main thread takes 50 ms of processor time. Returns the longest in milliseconds. */
+export async function expectResponsive(page: Page, work: () => Promise<void>): Promise<number> {
+  const longest = await longestTask(page, work);
+  expect(longest).toBeGreaterThan(0);
+  expect(longest, "longest task of the main thread in ms").toBeLessThan(50);
+  return longest;
+}
+
+async function longestTask(page: Page, work: () => Promise<void>): Promise<number> {
   const browser = page.context().browser()!;
   await browser.startTracing(page, { categories: ["devtools.timeline", "disabled-by-default-devtools.timeline"] });
   await work();
