@@ -5,13 +5,13 @@ import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** Where child.mjs and cold.mjs are: beside this file when it is part of a bundle itself. */
+/** Where child.mjs, cold.mjs and steady.mjs are: beside this file when it is part of a bundle itself. */
 export async function childPrograms(): Promise<string> {
   if (existsSync(join(here, "child.mjs"))) return here;
   const { build } = await import("rolldown");
   const dir = join(here, "dist");
   await build({
-    input: { child: join(here, "child.ts"), cold: join(here, "cold.ts") },
+    input: { child: join(here, "child.ts"), cold: join(here, "cold.ts"), steady: join(here, "steady.ts") },
     platform: "node",
     transform: { target: "node20" },
     resolve: { conditionNames: ["source", "node", "import"] },

@@ -19,7 +19,7 @@ export interface Aims {
 export interface Case {
   id: string;
   title: string;
-  unit: "ms" | "us" | "MiB";
+  unit: "ms" | "us" | "MiB" | "KiB" | "%";
   /** What a fresh process is needed for has none. */
   work?: Work;
   aims: Aims;
@@ -123,10 +123,24 @@ export const CASES: readonly Case[] = [
     aims: { atMost: { gpu: 15, lavapipe: 15, swiftshader: 15 } },
   },
   {
+    id: "add-raw",
+    title: "the same, bare WebGPU loop",
+    unit: "us",
+    work: { kind: "add", size: 16, repeats: 256, raw: true },
+    aims: {},
+  },
+  {
     id: "first-step",
     title: "import to first MLP step, cold",
     unit: "ms",
     aims: { atMost: { lavapipe: 1500, swiftshader: 600 } },
   },
   { id: "memory", title: "peak memory of the MLP run", unit: "MiB", aims: {} },
+  {
+    id: "steady",
+    title: "10,000 captured steps: the last thousand slower than the second by",
+    unit: "%",
+    aims: { atMost: { gpu: 5, lavapipe: 5, swiftshader: 5 } },
+  },
+  { id: "steady-heap", title: "JS heap grown meanwhile", unit: "KiB", aims: {} },
 ];

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Answer, Requests } from "./child.ts";
 import type { Cold } from "./cold.ts";
 import type { ContenderName } from "./contender.ts";
+import type { Steady } from "./steady.ts";
 
 const TIME_LIMIT_MS = 240_000;
 
@@ -75,10 +76,21 @@ function start(program: string, name: ContenderName, env: Record<string, string>
 /** First step and memory in a process of its own, with a shader cache of the driver that nothing is in yet. */
 export async function coldStart(name: ContenderName, programs: string): Promise<Cold> {
   const cache = mkdtempSync(join(tmpdir(), "gradwell-cold-"));
-  const child = start(join(programs, "cold.mjs"), name, {
-    MESA_SHADER_CACHE_DIR: cache,
-    __GL_SHADER_DISK_CACHE_PATH: cache,
-  });
+  try {
+    return await tellOf<Cold>(
+      start(join(programs, "cold.mjs"), name, { MESA_SHADER_CACHE_DIR: cache, __GL_SHADER_DISK_CACHE_PATH: cache }),
+    );
+  } finally {
+    rmSync(cache, { recursive: true, force: true });
+  }
+}
+
+/** Ten thousand steps of ours in a process of its own. */
+export const steadySteps = (programs: string): Promise<Steady> =>
+  tellOf<Steady>(start(join(programs, "steady.mjs"), "gradwell", {}));
+
+/** The one message of a process, once it has ended. */
+async function tellOf<T>(child: ChildProcess): Promise<T> {
   let said = "";
   child.stderr?.on("data", (text) => {
     said = (said + text).slice(-2000);
@@ -86,8 +98,8 @@ export async function coldStart(name: ContenderName, programs: string): Promise<
   child.stdout?.resume();
   const timer = setTimeout(() => child.kill("SIGKILL"), TIME_LIMIT_MS);
   try {
-    return await new Promise<Cold>((resolve, reject) => {
-      child.once("message", (cold) => resolve(cold as Cold));
+    return await new Promise<T>((resolve, reject) => {
+      child.once("message", (told) => resolve(told as T));
       child.once("exit", (code, signal) =>
         reject(new Error(`the process ended (${signal ?? code}): ${said.trim().split("\n").at(-1)}`)),
       );
@@ -96,6 +108,5 @@ export async function coldStart(name: ContenderName, programs: string): Promise<
     clearTimeout(timer);
     if (child.exitCode === null && child.signalCode === null)
       await new Promise((resolve) => child.once("exit", resolve));
-    rmSync(cache, { recursive: true, force: true });
   }
 }

@@ -10,7 +10,7 @@ import { childPrograms } from "./bundle.ts";
 import { CASES, type Case } from "./cases.ts";
 import type { ContenderName } from "./contender.ts";
 import { Link } from "./link.ts";
-import { type Effort, FULL, measureStarts, measureWork, type Outcomes, QUICK } from "./measure.ts";
+import { type Effort, FULL, measureStarts, measureSteady, measureWork, type Outcomes, QUICK } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { type BenchResult, judge } from "./results.ts";
 import { chart, failures, heading, markdown, tables } from "./tables.ts";
@@ -97,16 +97,31 @@ async function bench(contenders: Contenders, programs: string, options: Options)
     ({ id, gpuOnly }) =>
       (!gpuOnly || kind === "gpu") && (options.cases.length === 0 || options.cases.some((name) => id.startsWith(name))),
   );
-  let starts: { firstStep: Outcomes; memory: Outcomes } | undefined;
+  const told = new Map<string, Outcomes>();
   for (const one of chosen) {
     console.error(`bench: ${one.title} ...`);
-    if (!one.work) starts ??= await measureStarts(options.contenders, programs, effort);
-    const outcomes = one.work
-      ? await measureCase(one, contenders, options, effort)
-      : ((one.id === "memory" ? starts?.memory : starts?.firstStep) ?? {});
+    if (!one.work && !told.has(one.id)) await askProcesses(one.id, told, options, programs, effort);
+    const outcomes = one.work ? await measureCase(one, contenders, options, effort) : (told.get(one.id) ?? {});
     result.cases.push(judge(one, outcomes, kind, limits));
   }
   return result;
+}
+
+/** Fresh processes tell two cases at once. */
+async function askProcesses(
+  id: string,
+  told: Map<string, Outcomes>,
+  options: Options,
+  programs: string,
+  effort: Effort,
+): Promise<void> {
+  if (id.startsWith("steady")) {
+    const { time, heap } = await measureSteady(programs, effort);
+    told.set("steady", time).set("steady-heap", heap);
+  } else {
+    const { firstStep, memory } = await measureStarts(options.contenders, programs, effort);
+    told.set("first-step", firstStep).set("memory", memory);
+  }
 }
 
 async function measureCase(one: Case, contenders: Contenders, options: Options, effort: Effort): Promise<Outcomes> {

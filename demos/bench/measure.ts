@@ -2,7 +2,7 @@
 import type { Case } from "./cases.ts";
 import type { ContenderName } from "./contender.ts";
 import type { Counts } from "./counting.ts";
-import { coldStart, type Link, NotDone } from "./link.ts";
+import { coldStart, type Link, NotDone, steadySteps } from "./link.ts";
 import { difference, type Reference, referenceOf } from "./reference.ts";
 import { type Spread, spreadOf } from "./stats.ts";
 import { inputsOf, type Work } from "./work.ts";
@@ -105,4 +105,19 @@ export async function measureStarts(
     (memory as Outcomes)[name] = { spread: spreadOf(runs.map((run) => run.peakMiB)) };
   }
   return { firstStep: firstStep as Outcomes, memory: memory as Outcomes };
+}
+
+/** Time and heap over ten thousand captured steps; ours alone. */
+export async function measureSteady(programs: string, effort: Effort): Promise<{ time: Outcomes; heap: Outcomes }> {
+  const runs = [];
+  try {
+    for (let i = 0; i < effort.starts; i++) runs.push(await steadySteps(programs));
+  } catch (error) {
+    const outcome = { gradwell: { failed: error instanceof Error ? error.message : String(error) } };
+    return { time: outcome, heap: outcome };
+  }
+  return {
+    time: { gradwell: { spread: spreadOf(runs.map(({ slowerBy }) => slowerBy)) } },
+    heap: { gradwell: { spread: spreadOf(runs.map(({ heapKiB }) => heapKiB)) } },
+  };
 }

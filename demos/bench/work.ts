@@ -10,8 +10,8 @@ export type Work =
   | { kind: "adam"; tensors: number; size: number }
   /** One training step: linear layers with ReLU between them, cross entropy, Adam. `tuned`: after gradwell's tune(). */
   | { kind: "mlp"; widths: number[]; batch: number; eager?: boolean; tuned?: boolean }
-  /** `repeats` small additions, each on the result of the one before. */
-  | { kind: "add"; size: number; repeats: number };
+  /** `repeats` small additions, each on the result of the one before; `raw` by WebGPU alone, the least that it can take. */
+  | { kind: "add"; size: number; repeats: number; raw?: boolean };
 
 export type Arrays = Record<string, Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>>;
 

@@ -17,6 +17,7 @@ import {
 } from "../../../src/index.ts";
 import type { Contender, Running } from "../contender.ts";
 import { ADAM, type Arrays, EPS, layersOf, type Work } from "../work.ts";
+import { rawAdd } from "./raw-add.ts";
 
 type Named = Record<string, Tensor>;
 type Of<K extends Work["kind"]> = Work & { kind: K };
@@ -34,6 +35,7 @@ export async function open(): Promise<Contender> {
 }
 
 async function prepare(device: Device, work: Work, inputs: Arrays): Promise<Running> {
+  if (work.kind === "add" && work.raw) return rawAdd(device, work, inputs);
   if (work.kind === "mlp" && work.tuned) await tuneFor(device, work, inputs);
   const step = stepOf(work, inputs);
   const captured = step.eager ? undefined : capture(step.run);

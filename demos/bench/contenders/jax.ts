@@ -80,6 +80,7 @@ function stepOf(work: Work, inputs: Arrays): Step {
       if (work.eager) throw new Unsupported("jit is how jax-js is used");
       return mlpStep(work, inputs);
     case "add": {
+      if (work.raw) throw new Unsupported("the loop without a library is measured once");
       const [a, b] = [array(inputs.a), array(inputs.b)];
       return stateless(() => {
         let y = a.ref;

@@ -1,7 +1,7 @@
 /** TensorFlow.js: its own operations, losses and optimizer inside `tidy`; channels last and kernels (in, out), its native layouts. */
 import * as tf from "@tensorflow/tfjs";
 import { CPU, installWebGpu } from "../adapter.ts";
-import type { Contender, Running } from "../contender.ts";
+import { type Contender, type Running, Unsupported } from "../contender.ts";
 import { ADAM, type Arrays, EPS, layersOf, type Work } from "../work.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the types of TensorFlow.js are only there when the peers are installed.
@@ -86,6 +86,7 @@ function stepOf(work: Work, inputs: Arrays): Step {
     case "mlp":
       return mlpStep(work, inputs);
     case "add": {
+      if (work.raw) throw new Unsupported("the loop without a library is measured once");
       const [a, b] = [onDevice(tf.tensor(inputs.a)), tf.tensor(inputs.b)];
       return {
         run() {
