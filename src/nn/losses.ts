@@ -1,6 +1,6 @@
 /** Losses: `(prediction, target, options)`, reduced to a scalar by `reduction` "mean" (default) or "sum", or not by "none". */
 import { atPrecision, WIDE } from "../autograd/precision.ts";
-import { check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
+import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { add, le, mul, sub, where } from "../ops/binary.ts";
 import { isFloat } from "../ops/dtype.ts";
 import {
@@ -15,7 +15,7 @@ import {
 import { checkFloat } from "../ops/rows.ts";
 import { abs, softplus, square } from "../ops/unary.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 
 export interface LossOptions {
   /** Default `"mean"`. */
@@ -42,6 +42,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   checkKeys("crossEntropy", options, ["reduction", "weight", "ignoreIndex", "labelSmoothing"]);
   const { reduction = "mean", weight, ignoreIndex = -100, labelSmoothing = 0 } = options;
   const attrs = { reduction, ignoreIndex, labelSmoothing };
+  checkTensors("crossEntropy", { logits, target });
   if (!isFloat(target.dtype)) return crossEntropyLabels([logits, target, weight], attrs);
   checkReduction("crossEntropy", reduction);
   checkNumber("crossEntropy", "labelSmoothing", labelSmoothing, 0, 1);
@@ -57,12 +58,19 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
 export function nllLoss(x: Tensor, target: Tensor, options: LabelLossOptions = {}): Tensor {
   checkKeys("nllLoss", options, ["reduction", "weight", "ignoreIndex"]);
   const { reduction = "mean", weight, ignoreIndex = -100 } = options;
+  checkTensors("nllLoss", { x, target });
   checkLabels("nllLoss", [x, target, weight], reduction);
   const attrs = { reduction, ignoreIndex, labelSmoothing: 0 };
   return atPrecision(WIDE, [x, weight], ([wider, perClass]) => labelLoss(wider as Tensor, target, perClass, attrs));
 }
 
+function checkTensors(op: string, tensors: Record<string, Tensor>): void {
+  for (const [name, tensor] of Object.entries(tensors))
+    check(tensor instanceof Tensor, DtypeError, () => expected(op, name, "a tensor", tensor));
+}
+
 function checkPair(op: string, x: Tensor, target: Tensor, reduction: Reduction): void {
+  checkTensors(op, { x, target });
   checkReduction(op, reduction);
   for (const [name, tensor] of Object.entries({ x, target })) checkFloat(op, name, tensor);
   check(sameShape(x.shape, target.shape), ShapeError, () => expected(op, "target", `shape [${x.shape}]`, target));

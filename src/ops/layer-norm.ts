@@ -13,7 +13,7 @@ import {
   layer_norm_vec4,
 } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
-import { type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { checkShape, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
 import { gradientPair } from "./gradient-pair.ts";
@@ -45,6 +45,7 @@ const dimsOf = ({ normalizedShape }: RowNormAttrs): Shape =>
 
 function checkRowNorm(kind: RowNorm, [x, weight, bias]: NormInputs, attrs: RowNormAttrs): void {
   const dims = dimsOf(attrs);
+  checkShape(kind.name, dims, "normalizedShape");
   const tail = x.shape.slice(x.ndim - dims.length);
   check(dims.length > 0 && sameShape(tail, dims), ShapeError, () =>
     expected(kind.name, "x", `a shape that ends in normalizedShape [${dims}]`, x),

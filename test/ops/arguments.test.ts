@@ -7,6 +7,7 @@ import { testDevice } from "../support/device.ts";
 await testDevice();
 
 const g = gradwell as unknown as Record<string, (...args: unknown[]) => Tensor>;
+const nn = gradwell.nn as unknown as typeof g;
 const x = () => ones([2, 3]);
 const scalar = () => tensor(1);
 const whole = () => tensor([1, 2], { dtype: "i32" });
@@ -36,6 +37,9 @@ it.each<[string, () => unknown, RegExp]>([
   ["einsum", () => g.einsum?.("ii", ones([1, 3])), /equal sizes for the two dims 'i'/],
   ["einsum", () => g.einsum?.("i..j", x()), /letters, '...'/],
   ["einsum", () => g.einsum?.("ij,jk", x(), x()), /letter 'j' expected size 3, got 2/],
+  ["crossEntropy", () => nn.crossEntropy?.(x()), /'target' expected a tensor, got undefined/],
+  ["mseLoss", () => nn.mseLoss?.(x()), /'target' expected a tensor, got undefined/],
+  ["layerNorm", () => nn.layerNorm?.(x()), /'normalizedShape' expected an array/],
   ["zeros", () => g.zeros?.(3), /whole numbers >= 0, got 3/],
   ["ones", () => g.ones?.([2], { requiresgrad: true }), /did you mean 'requiresGrad'/],
 ])("%s: %s", (op, call, message) => {
