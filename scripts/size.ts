@@ -31,11 +31,11 @@ const pages = [
   {
     what: "core: tensors, operations, autograd, capture",
     code: `import { ${core.join(", ")} } from "gradwell";\npage = [${core.join(", ")}];`,
-    limit: 52_500,
+    limit: 55_000,
   },
-  { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 62_000 },
-  { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 55_500 },
-  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 57_000, bundle: byEsbuild },
+  { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 65_500 },
+  { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 58_500 },
+  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 60_000, bundle: byEsbuild },
 ] as const;
 
 /** The sizes of what `npm run build` wrote. */
@@ -45,7 +45,7 @@ export async function weights(): Promise<Weight[]> {
     return { what, gzipped: gzipped(await bundle(`let page;\n${code}\nglobalThis.page = page;`)), limit };
   });
   const whole = gzipped(readFileSync(join(root, "dist/gradwell.min.js")));
-  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 101_500 }];
+  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 107_500 }];
 }
 
 const gzipped = (code: Uint8Array | string): number => gzipSync(code, { level: 9 }).length;
