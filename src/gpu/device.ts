@@ -1,13 +1,14 @@
 import { check, DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
 import type { Operation } from "./debug.ts";
 import { FAULT_BYTES, Faults } from "./faults.ts";
-import { workgroupSize } from "./grid.ts";
+import { folded, workgroupSize } from "./grid.ts";
 import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
 import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
 import { Tuning } from "./tuning.ts";
 import { type KernelOptions, UserKernel } from "./user-kernel.ts";
+import { shaderError, Verdicts, type Wait, whereIs } from "./verdicts.ts";
 
 export interface DeviceInfo {
   readonly vendor: string;
@@ -26,9 +27,6 @@ export interface DeviceFeatures {
 
 /** The WebGPU features that gradwell makes use of. */
 export const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
-const MAX_GROUPS = 65535;
-type Wait = <T>(promise: Promise<T>) => Promise<T>;
-
 /** A WebGPU device with what gradwell keeps for it. Made by `init()`. */
 export class Device {
   readonly gpu: GPUDevice;
@@ -56,9 +54,7 @@ export class Device {
   readonly #kernels = new Map<Shader, Map<string, Kernel>>();
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
-  /** Compilations and checked dispatches whose outcome is not known yet. */
-  readonly #verdicts = new Set<Promise<void>>();
-  #errors: Error[] = [];
+  readonly #verdicts: Verdicts;
   #lostReason: string | undefined;
   #closed = false;
 
@@ -80,7 +76,7 @@ export class Device {
     this.pool = this.#rootPool;
     this.recorder = new Recorder(gpu, this.#rootPool);
     this.faults = new Faults(this.#rootPool, this.recorder);
-    gpu.addEventListener("uncapturederror", this.#onUncaptured);
+    this.#verdicts = new Verdicts(gpu, wait);
     this.lost = gpu.lost.then((lost) => {
       this.#lostReason = `${lost.reason}: ${lost.message}`;
       return this.#lostReason;
@@ -146,7 +142,7 @@ export class Device {
     refresh?: () => KernelArgs,
   ): void {
     this.assertOpen(kernel.label);
-    const [x, y, z] = typeof groups === "number" ? fold(groups) : groups;
+    const [x, y, z] = typeof groups === "number" ? folded(groups) : groups;
     if (x * y * z === 0) return;
     this.recorder.debug?.dispatch(kernel, kernel.slices(args), [x, y, z], this.operation);
     if (this.validation) this.#validated(kernel, () => this.recorder.dispatch(kernel, args, x, y, z, refresh));
@@ -155,15 +151,15 @@ export class Device {
 
   /** Submits one dispatch alone, so that what WebGPU finds wrong with it can be told with its operation and shapes. */
   #validated(kernel: Kernel, record: () => void): void {
-    const where = this.operation ? ` (in ${this.operation.name} of ${this.operation.shapes()})` : "";
+    const where = whereIs(this.operation);
     this.recorder.flush();
-    this.gpu.pushErrorScope("validation");
-    record();
-    this.recorder.flush();
-    const verdict = this.gpu.popErrorScope().then((error) => {
-      if (error) this.#errors.push(new ValidationError(`kernel '${kernel.label}'${where}: ${error.message}`));
-    });
-    this.#await(verdict);
+    this.#verdicts.check(
+      () => {
+        record();
+        this.recorder.flush();
+      },
+      (message) => new ValidationError(`kernel '${kernel.label}'${where}: ${message}`),
+    );
   }
 
   /** The kernel of a shader with these overrides, made once. */
@@ -200,7 +196,7 @@ export class Device {
     const bytes = mapped.slice(0, slice.size);
     const faults = new Int32Array(mapped.slice(size));
     staging.destroy();
-    await this.#throwErrors();
+    await this.#verdicts.throwFirst();
     if (mayFault) this.faults.throwIfAny(faults);
     return bytes;
   }
@@ -212,7 +208,7 @@ export class Device {
     this.recorder.flush();
     await this.wait(this.gpu.queue.onSubmittedWorkDone());
     if (this.#lostReason) throw this.#failure(undefined);
-    await this.#throwErrors();
+    await this.#verdicts.throwFirst();
   }
 
   /** Tensors alive and bytes: in use, kept for reuse, and the most ever in use at once. */
@@ -223,9 +219,7 @@ export class Device {
 
   /** The WebGPU errors that nothing has thrown yet; the list is then empty. */
   takeErrors(): Error[] {
-    const errors = this.#errors;
-    this.#errors = [];
-    return errors;
+    return this.#verdicts.take();
   }
 
   /** Registers what must be freed at `close()`; returns the way to unregister. */
@@ -241,7 +235,7 @@ export class Device {
     if (!this.#lostReason) await this.wait(this.gpu.queue.onSubmittedWorkDone()).catch(() => undefined);
     this.#closed = true;
     for (const fn of this.#onClose) fn();
-    this.gpu.removeEventListener("uncapturederror", this.#onUncaptured);
+    this.#verdicts.close();
     this.recorder.destroy();
     if (this.#ownsGpu) this.gpu.destroy();
     if (defaultDevice === this) defaultDevice = undefined;
@@ -263,41 +257,21 @@ export class Device {
   }
 
   #makeKernel(shader: Shader, overrides: Overrides): Kernel {
-    this.gpu.pushErrorScope("validation");
-    const module = this.gpu.createShaderModule({ label: shader.name, code: shader.code });
-    const kernel = new Kernel(this.gpu, shader, overrides, module);
-    void kernel.pipeline;
+    const where = whereIs(this.operation);
+    let module: GPUShaderModule;
+    const kernel = this.#verdicts.check(
+      () => {
+        module = this.gpu.createShaderModule({ label: shader.name, code: shader.code });
+        const made = new Kernel(this.gpu, shader, overrides, module);
+        void made.pipeline;
+        return made;
+      },
+      (message) => shaderError(shader, module, message, where),
+      // What WebGPU says of commands with a broken pipeline only follows from this.
+      true,
+    );
     this.recorder.debug?.pipeline(kernel, overrides);
-    const context = this.operation;
-    const verdict = this.gpu.popErrorScope().then(async (error) => {
-      if (!error) return;
-      // In front: what WebGPU says of commands with a broken pipeline only follows from this.
-      this.#errors.unshift(await shaderError(shader, module, error.message, context?.name, context?.shapes()));
-    });
-    this.#await(verdict);
     return kernel;
-  }
-
-  /** Reads wait for this verdict of WebGPU. */
-  #await(verdict: Promise<void>): void {
-    const settled = verdict.catch(() => undefined).finally(() => this.#verdicts.delete(settled));
-    this.#verdicts.add(settled);
-  }
-
-  readonly #onUncaptured = (event: Event): void => {
-    const { error } = event as GPUUncapturedErrorEvent;
-    event.preventDefault();
-    this.#errors.push(new ValidationError(error.message));
-  };
-
-  async #throwErrors(): Promise<void> {
-    if (this.#verdicts.size > 0) await Promise.all(this.#verdicts);
-    const [first] = this.takeErrors();
-    if (!first) return;
-    // One mistake has several reports (the pipeline, the pass, the submit): those still under way belong to this one.
-    await this.wait(this.gpu.queue.onSubmittedWorkDone());
-    this.takeErrors();
-    throw first;
   }
 
   #failure(cause: unknown): Error {
@@ -306,30 +280,6 @@ export class Device {
     if (this.#closed) return new DisposedError("the device was closed before the read was done");
     return new DeviceLostError(`a read failed: ${String(cause)}`);
   }
-}
-
-async function shaderError(
-  shader: Shader,
-  module: GPUShaderModule,
-  message: string,
-  op = "",
-  shapes = "",
-): Promise<ValidationError> {
-  const { messages } = await module.getCompilationInfo();
-  const where = op ? ` (in ${op}${shapes ? ` of ${shapes}` : ""})` : "";
-  const lines = messages
-    .filter((one) => one.type === "error")
-    .map((one) => {
-      const line = shader.code.split("\n")[one.lineNum - 1] ?? "";
-      return `\n  ${shader.name}.wgsl:${one.lineNum}:${one.linePos} ${one.message}\n    ${line.trim()}`;
-    });
-  return new ValidationError(`kernel '${shader.name}'${where}: ${message}${lines.join("")}`);
-}
-
-function fold(groups: number): [number, number, number] {
-  if (groups <= MAX_GROUPS) return [groups, 1, 1];
-  const rows = Math.ceil(groups / MAX_GROUPS);
-  return [Math.ceil(groups / rows), rows, 1];
 }
 
 let defaultDevice: Device | undefined;

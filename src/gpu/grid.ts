@@ -18,3 +18,13 @@ export function strideGroups(device: Adapter, items: number): number {
   const most = device.info.isSoftware ? MOST.software : MOST.gpu;
   return Math.min(Math.ceil(items / workgroupSize(device)), most);
 }
+
+/** WebGPU's most workgroups in one dimension. */
+const MAX_GROUPS = 65535;
+
+/** A count of workgroups as three, none above the limit; the last row may have some too many. */
+export function folded(groups: number): [number, number, number] {
+  if (groups <= MAX_GROUPS) return [groups, 1, 1];
+  const rows = Math.ceil(groups / MAX_GROUPS);
+  return [Math.ceil(groups / rows), rows, 1];
+}
