@@ -7,7 +7,7 @@ export class Results {
   readonly #cells: HTMLTableCellElement[][];
 
   constructor(names: readonly string[], columns: readonly string[]) {
-    const head = ["", ...columns].map((text) => el("th", { scope: "col" }, text));
+    const head = [el("td"), ...columns.map((text) => el("th", { scope: "col" }, text))];
     this.#cells = names.map(() => columns.map(() => el("td", {}, "–")));
     const rows = names.map((name, i) => {
       const swatch = el("span", { className: "swatch" });

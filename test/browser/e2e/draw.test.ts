@@ -1,6 +1,6 @@
 import type { Page } from "playwright";
 import { expect, it } from "vitest";
-import { column, expectResponsive, shoot, visitor } from "./visit.ts";
+import { column, expectResponsive, reachStep, shoot, stepShown, visitor } from "./visit.ts";
 
 const visit = visitor();
 
@@ -17,6 +17,28 @@ async function stroke(page: Page, points: readonly (readonly [number, number])[]
 const circle = Array.from({ length: 25 }, (_, i) => {
   const angle = (2 * Math.PI * i) / 24;
   return [0.5 + 0.2 * Math.sin(angle), 0.5 - 0.32 * Math.cos(angle)] as const;
+});
+
+it("draw a digit: training reads nothing back but once in many steps", async () => {
+  const { page } = await visit("draw.html?hidden=32&steps=2000");
+  await reachStep(page, 20);
+  const worker = page.workers()[0]!;
+  await worker.evaluate(() => {
+    const { mapAsync } = GPUBuffer.prototype;
+    Object.assign(globalThis, { reads: 0 });
+    GPUBuffer.prototype.mapAsync = function (...args) {
+      (globalThis as unknown as { reads: number }).reads++;
+      return mapAsync.apply(this, args);
+    };
+  });
+  const before = await stepShown(page);
+  await reachStep(page, before + 300);
+  const reads = await worker.evaluate(() => (globalThis as unknown as { reads: number }).reads);
+  const steps = (await stepShown(page)) - before;
+  console.log(`draw page: ${reads} reads in ${steps} steps, those of test images among them`);
+  expect(reads).toBeGreaterThan(0);
+  expect(reads).toBeLessThan(steps / 4);
+  await page.close();
 });
 
 it("draw a digit: trains past 90 %, then reads what is drawn by pointer and by keys", async () => {
