@@ -86,7 +86,7 @@ function sharedTexts(modules: readonly (readonly string[])[]): Map<string, Share
   const shared = new Map<string, Shared>();
   for (const [text, list] of holders) {
     // Directives must come first, so each shader has its own.
-    if (list.length === 1 || text.startsWith("enable")) continue;
+    if (list.length === 1 || /^(enable|requires|diagnostic)\b/.test(text)) continue;
     const key = list.join();
     const constant = byHolders.get(key) ?? { name: `shared${byHolders.size}`, text: "" };
     constant.text += text;
