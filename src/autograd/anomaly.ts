@@ -7,9 +7,9 @@ import { contiguous, fill } from "../tensor/copy.ts";
 import { readData } from "../tensor/read.ts";
 import { keep } from "../tensor/scope.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { hooks } from "./hooks.ts";
 import { noGrad } from "./mode.ts";
 import { addObserver, type Observed } from "./observe.ts";
-import { hooks } from "./walk.ts";
 
 /** Flags in one tensor. */
 const PAGE = 1024;

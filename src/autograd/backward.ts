@@ -4,8 +4,9 @@ import { addInPlace, contiguous, copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { hooks } from "./hooks.ts";
 import { freeSpent } from "./spent.ts";
-import { hooks, unit, Walk } from "./walk.ts";
+import { unit, Walk } from "./walk.ts";
 
 export interface BackwardOptions {
   /** Keep the graph, to walk it again. Default: what `createGraph` says. */

@@ -6,6 +6,8 @@ import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { type GraphLink, Tensor } from "../tensor/tensor.ts";
 import type { OpDefinition, Producer } from "./definition.ts";
+import { hooks } from "./hooks.ts";
+import { noGrad } from "./mode.ts";
 
 /** Where a gradient goes: an output of a node, or a leaf. */
 export type Target = Edge | Tensor;
@@ -29,6 +31,12 @@ export class Edge implements GraphLink {
   }
 }
 
+/**
+ * Of f32 tensors that were cast up for an operation, the f16 ones that they come from: a graph keeps those, which take half
+ * the memory, and casts again.
+ */
+export const halvesOf = new WeakMap<Tensor, Tensor>();
+
 /** A tensor that backward will read, and how often its memory had been written when the operation read it. */
 class Held {
   readonly tensor: Tensor;
@@ -37,16 +45,20 @@ class Held {
   readonly #writes: number;
   /** The output of the node itself that this is: its link is set at backward, or node and tensor would hold each other. */
   readonly output: number;
+  readonly #isLifted: boolean;
 
   constructor(tensor: Tensor, { reads = true, output = -1 } = {}) {
-    this.tensor = hold(tensor);
-    this.#label = tensor.label;
-    this.#writes = reads ? tensor.storage.writes : -1;
+    const source = halvesOf.get(tensor) ?? tensor;
+    this.#isLifted = source !== tensor;
+    // The half's values with the cast's place in the graph.
+    this.tensor = this.#isLifted ? linkedAlias(source, tensor.node as Edge | undefined) : hold(tensor);
+    this.#label = source.label;
+    this.#writes = reads ? source.storage.writes : -1;
     this.output = output;
   }
 
-  /** The tensor, unless its values are no longer those of forward. */
-  valueFor(op: string): Tensor {
+  /** The tensor, unless its values are no longer those of forward; with `linked`, as a part of the graph. */
+  valueFor(op: string, linked: boolean): Tensor {
     const { tensor } = this;
     check(
       this.#writes < 0 || tensor.storage.writes === this.#writes,
@@ -54,7 +66,12 @@ class Held {
       () =>
         `backward: tensor ${this.#label ? `'${this.#label}' ` : ""}of shape [${tensor.shape}], which '${op}' read, was changed in place since (copy_, fill_, loadStateDict or an optimizer's step); do that after backward(), or with a clone()`,
     );
-    return tensor;
+    if (!this.#isLifted || this.#writes < 0) return tensor;
+    const value = noGrad(() => hooks.to(tensor, "f32"));
+    if (!linked) return value;
+    const alias = linkedAlias(value, tensor.node as Edge | undefined);
+    value.dispose();
+    return alias;
   }
 }
 
@@ -99,7 +116,7 @@ export class Node implements Producer {
 
   /** The inputs as the composed twin takes them. */
   inputs(): (Tensor | undefined)[] {
-    return this.#inputs.map((held) => held?.valueFor(this.op.name));
+    return this.#inputs.map((held) => held?.valueFor(this.op.name, true));
   }
 
   /** A `linked` output can be differentiated: whole numbers cannot. */
@@ -112,7 +129,7 @@ export class Node implements Producer {
   /** What forward saved; with `linked`, outputs are part of the graph again so that they can be differentiated. */
   saved(linked: boolean): Tensor[] {
     return this.#saved.map((held) => {
-      const tensor = held.valueFor(this.op.name);
+      const tensor = held.valueFor(this.op.name, linked);
       return linked && held.output >= 0 ? linkedAlias(tensor, new Edge(this, held.output)) : tensor;
     });
   }

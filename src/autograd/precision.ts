@@ -5,8 +5,9 @@ import { checkHalf } from "../tensor/half.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Inputs, OpDefinition, Outputs } from "./definition.ts";
+import { hooks } from "./hooks.ts";
 import { isAutocast, withMode } from "./mode.ts";
-import { hooks } from "./walk.ts";
+import { halvesOf } from "./node.ts";
 
 /** How an operation deals with f16. */
 export type Precision = Pick<OpDefinition, "computes" | "autocast">;
@@ -43,7 +44,10 @@ export function atPrecision<O extends Outputs>(rule: Precision, inputs: Inputs, 
 
 /** x in `dtype`, if it is a float. */
 function floatAs<T extends Tensor | undefined>(x: T, dtype: Dtype): T {
-  return (isHalf(x) || isSingle(x)) && x?.dtype !== dtype ? (hooks.to(x as Tensor, dtype) as T) : x;
+  if (!x || !(isHalf(x) || isSingle(x)) || x.dtype === dtype) return x;
+  const cast = hooks.to(x, dtype);
+  if (dtype === "f32") halvesOf.set(cast, x);
+  return cast as T;
 }
 
 function lowered(x: Tensor): Tensor {

@@ -7,23 +7,11 @@ import type { Dtype } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import type { BackwardContext, Gradients } from "./definition.ts";
 import { checkGradients } from "./gradients.ts";
+import { hooks } from "./hooks.ts";
 import { withMode } from "./mode.ts";
 import { Edge, linkedAlias, type Node, type Target, targetOf } from "./node.ts";
 import { isObserved, type Observed, observe } from "./observe.ts";
 import { spend } from "./spent.ts";
-
-interface Hooks {
-  add(a: Tensor, b: Tensor): Tensor;
-  identity(x: Tensor): Tensor;
-  to(x: Tensor, dtype: Dtype): Tensor;
-}
-
-const unloaded = (): never => {
-  throw new Error("autograd: ops are not loaded");
-};
-
-/** Operations that autograd itself needs; their files set them, being above this one. */
-export const hooks: Hooks = { add: unloaded, identity: unloaded, to: unloaded };
 
 const units = new WeakMap<Device, Tensor>();
 

@@ -1,8 +1,8 @@
 /** Elementwise operations of two or three operands, with NumPy's broadcasting. Numbers stand for scalar tensors. */
 
 import type { BackwardContext } from "../autograd/definition.ts";
+import { hooks } from "../autograd/hooks.ts";
 import { defineOp } from "../autograd/op.ts";
-import { hooks } from "../autograd/walk.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import { broadcastShapes, type Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";

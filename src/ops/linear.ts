@@ -60,11 +60,11 @@ const linearOp = defineOp<LinearAttrs>({
       slope,
       ...(offset && { bias: offset.binding }),
     });
-    ctx.save(x, weight, y);
+    ctx.save(x, weight, ...(activation === "none" ? [] : [y]));
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x, weight, y] = ctx.saved.map((one) => contiguous(one)) as [Tensor, Tensor, Tensor];
+    const [x, weight, y] = ctx.saved.map((one) => contiguous(one)) as [Tensor, Tensor, Tensor?];
     const [M, K] = x.shape as [number, number];
     const N = weight.shape[0] as number;
     const g = ctx.finished ? contiguous(gradY) : derivative(gradY, y, ctx.attrs);
@@ -78,7 +78,8 @@ const linearOp = defineOp<LinearAttrs>({
 });
 
 /** dLoss/dz from dLoss/dy, where y = act(z). */
-function derivative(gradY: Tensor, y: Tensor, { activation, slope }: LinearAttrs): Tensor {
+function derivative(gradY: Tensor, y: Tensor | undefined, { activation, slope }: LinearAttrs): Tensor {
+  if (!y) return contiguous(gradY);
   switch (activation) {
     case "relu":
       return mul(gradY, gt(y, 0));

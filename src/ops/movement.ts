@@ -1,7 +1,7 @@
 /** Views and rearrangements: reshape, permute, slice and friends copy nothing. */
 
+import { hooks } from "../autograd/hooks.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
-import { hooks } from "../autograd/walk.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { copyInto, contiguous as dense, fill } from "../tensor/copy.ts";
 import { inferShape, isDense, normalDim, normalDims, type Shape, stridesOf, viewStrides } from "../tensor/shape.ts";

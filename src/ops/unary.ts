@@ -1,7 +1,8 @@
 /** Elementwise functions of one tensor: one table of formulas and derivatives. */
+
+import { hooks } from "../autograd/hooks.ts";
 import { isGradEnabled } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
-import { hooks } from "../autograd/walk.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import { checkHalf } from "../tensor/half.ts";
 import { DTYPES, type Dtype } from "../tensor/storage.ts";

@@ -156,6 +156,22 @@ describeHalf(device, "autocast", () => {
     expectClose(await mixed.data(), values, { rtol: 0, atol: 8 * HALF_ULP * largest }, "second derivative");
   });
 
+  it("a graph keeps f16 for backward, in half the memory", async () => {
+    const layers = Array.from({ length: 6 }, () => new nn.Linear(32, 32));
+    const x = randn([2048, 32]);
+    const held = (enabled: boolean) => {
+      const before = device.memory().liveBytes;
+      const y = autocast(() => layers.reduce((input, layer) => layer.forward(input), x), { enabled });
+      const bytes = device.memory().liveBytes - before;
+      y.backward(randn(y.shape).to(y.dtype));
+      return bytes;
+    };
+    const [single, half] = [held(false), held(true)];
+    expect(single).toBeGreaterThanOrEqual(6 * x.size * 4);
+    // Beside seven halves of an activation the casts of weights and a few small things.
+    expect(half).toBeLessThan(0.65 * single);
+  });
+
   it("is part of what a recording is valid for", async () => {
     const step = capture((x: Tensor) => x.matmul(x));
     const x = tensor([
