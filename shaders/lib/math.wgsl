@@ -22,6 +22,19 @@ fn sin_turned(x: f32, quarters: i32) -> f32 {
 fn sin_exact(x: f32) -> f32 { return sin_turned(x, 0); }
 fn cos_exact(x: f32) -> f32 { return sin_turned(x, 1); }
 
+/**
+ * What f16 holds of a, ties to even: infinite from 65520 on, in steps of 2^-24 below 2^-14. By whole numbers, since compilers
+ * take a conversion to f16 and back for no rounding at all.
+ */
+fn half_of(a: f32) -> f32 {
+  let bits = bitcast<u32>(a);
+  let size = bits & 0x7fffffffu;
+  let normal = (bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u;
+  let large = select((bits & 0x80000000u) | 0x7f800000u, bits, size > 0x7f800000u);
+  let small = round(clamp(a, -1.0, 1.0) * 16777216.0) * 5.9604644775390625e-8;
+  return select(bitcast<f32>(select(normal, large, size >= 0x477ff000u)), small, size < 0x38800000u);
+}
+
 /** log(1 + x), accurate near 0. */
 fn log1p_safe(x: f32) -> f32 {
   let u = 1.0 + x;

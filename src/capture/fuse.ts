@@ -149,8 +149,6 @@ function join(device: Device, producer: Chain, consumer: Chain, slice: BufferSli
   const shift = producer.stages.length;
   const source = producer.stages.findIndex((_, s) => sameSlice(producer.slices.get(outputName(s)) ?? NOTHING, slice));
   if (producer.size !== consumer.size || source < 0 || contracts(device, producer, consumer)) return undefined;
-  // Compilers take f16 back to f32 as no rounding at all: only memory rounds for sure.
-  if (producer.stages[source]?.expression.result === "f16") return undefined;
   const slices = new Map<string, BufferSlice>();
   const numbers = new Map<string, number>([["size", consumer.size]]);
   const copyParts = (chain: Chain, s: number, to: number, sources: readonly Source[]) => {

@@ -84,8 +84,10 @@ function flatCode(stages: readonly Stage[]): string {
     const loads = sources.map((source, i) => `let ${LETTERS[i]}${s} = ${flatLoad(source, s, i, expression.compute)};`);
     const call = (lane: string) => `element${s}(${sources.map((_, i) => `${LETTERS[i]}${s}.${lane}`).join(", ")})`;
     const type = storedType(expression.result);
-    const value = `let r${s} = vec4<${type}>(${["x", "y", "z", "w"].map((lane) => `${type}(${call(lane)})`).join(", ")});`;
-    return [...loads, value, ...(stored ? [`${outputName(s)}[v] = r${s};`] : [])];
+    // f16 is rounded already: a later stage goes on with the same numbers, whether they are stored or not.
+    const held = type === "f16" ? "f32" : type;
+    const value = `let r${s} = vec4<${held}>(${["x", "y", "z", "w"].map((lane) => `${held}(${call(lane)})`).join(", ")});`;
+    return [...loads, value, ...(stored ? [`${outputName(s)}[v] = vec4<${type}>(r${s});`] : [])];
   });
   return `${header(stages, (kind) => kind === "dense" || kind === "row", [])}
 ${mainLoop("v", "(params.size + 3u) / 4u", lines.join("\n"))}`;
@@ -160,11 +162,12 @@ function header(stages: readonly Stage[], isVector: (kind: string) => boolean, f
     const type = storedType(expression.result);
     if (stored) bind("read_write", outputName(s), flat ? `vec4<${type}>` : type);
     const operands = sources.map((_, i) => `${LETTERS[i]}: ${expression.compute}`).join(", ");
-    const result = { bool: "bool", f16: "f32" }[expression.result as string] ?? expression.result;
-    functions.push(`fn element${s}(${operands}) -> ${result} { return ${expression.wgsl}; }`);
+    const isHalf = expression.result === "f16";
+    const body = isHalf ? `half_of(${expression.wgsl})` : expression.wgsl;
+    functions.push(`fn element${s}(${operands}) -> ${isHalf ? "f32" : expression.result} { return ${body}; }`);
   });
   const half = bindings.some((line) => line.includes("f16")) ? "enable f16;\n" : "";
-  const usesLibrary = stages.some(({ expression }) => /[a-z]\w*(?=\()/.test(expression.wgsl));
+  const usesLibrary = functions.some((text) => /[a-z]\w*(?=\()/.test(text.slice(text.indexOf("{"))));
   return `${half}struct Params { ${[...params, ...fields].join(", ")} }
 @group(0) @binding(0) var<uniform> params: Params;
 ${bindings.join("\n")}
