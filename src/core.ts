@@ -20,6 +20,7 @@ export { defineOp, type Op } from "./autograd/op.ts";
 export { type AutocastOptions, autocast } from "./autograd/precision.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
 export * from "./errors.ts";
+export type { DebugLevel } from "./gpu/debug.ts";
 export { currentDevice, type Device, type DeviceFeatures, type DeviceInfo } from "./gpu/device.ts";
 export { type InitOptions, init } from "./gpu/init.ts";
 export type { AdapterLimits } from "./gpu/limits.ts";
