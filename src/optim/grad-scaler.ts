@@ -1,7 +1,6 @@
 /** Loss scaling for gradients that f16 would lose: found, kept and adapted on the GPU, without a read. */
 import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
 import { currentDevice, type Device } from "../gpu/device.ts";
-import type { Tape } from "../gpu/recorder.ts";
 import { grad_scale_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
@@ -12,6 +11,8 @@ import { internal } from "./flat.ts";
 import { divideGradients } from "./gradients.ts";
 import { checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
+import type { SkipFlag } from "./skips.ts";
+import { MOST_OPTIMIZERS, Turns } from "./turns.ts";
 
 export interface GradScalerOptions {
   /** Default 65536. */
@@ -30,14 +31,6 @@ export interface GradScalerOptions {
 // biome-ignore lint/suspicious/noExplicitAny: options differ, and only `step` is called
 type AnyOptimizer = Optimizer<any> & { step(...args: any[]): void };
 
-/** What happened to an optimizer since the last update. */
-interface Turn {
-  readonly index: number;
-  readonly stage: "unscaled" | "stepped";
-  /** The capture that was recording. */
-  readonly tape: Tape | undefined;
-}
-
 export interface GradScalerState {
   /** f32, (): the scale. */
   readonly scale: Tensor;
@@ -47,9 +40,6 @@ export interface GradScalerState {
   /** i32, (): steps since the scale changed. */
   readonly growthTracker: Tensor;
 }
-
-/** Optimizers between two updates: each has a flag of its own. */
-const MOST_OPTIMIZERS = 16;
 
 const OP = "GradScaler";
 
@@ -80,7 +70,7 @@ export class GradScaler {
   readonly #scale: Tensor;
   readonly #growthTracker: Tensor;
   readonly #flags: Tensor;
-  readonly #turns = new Map<AnyOptimizer, Turn>();
+  readonly #turns: Turns;
 
   constructor(options: GradScalerOptions = {}) {
     checkKeys(OP, options, ["initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"]);
@@ -94,6 +84,7 @@ export class GradScaler {
     checkFactors(this);
     this.#device = currentDevice();
     this.#device.recorder.tape?.refuse(`making a ${OP}`);
+    this.#turns = new Turns(this.#device);
     this.#scale = this.#keep([], "f32", initScale);
     this.#growthTracker = this.#keep([], "i32", 0);
     this.#flags = this.#keep([MOST_OPTIMIZERS], "u32", 0);
@@ -111,18 +102,12 @@ export class GradScaler {
    */
   unscale_(optimizer: AnyOptimizer): void {
     if (!this.enabled) return;
-    const turn = this.#turnOf("unscale_", optimizer);
-    check(
-      !turn,
-      ArgumentError,
-      () => `${OP}.unscale_: the optimizer was ${turn?.stage} already since the last update()`,
-    );
-    const index = this.#turns.size;
-    check(index < MOST_OPTIMIZERS, ArgumentError, () =>
-      expected(`${OP}.unscale_`, "optimizer", `one of at most ${MOST_OPTIMIZERS} between two updates`, index + 1),
-    );
-    divideGradients(`${OP}.unscale_`, paramsOf(optimizer), this.#scale, { flags: this.#flags, index });
-    this.#enter(optimizer, { index, stage: "unscaled", tape: this.#device.recorder.tape });
+    const op = `${OP}.unscale_`;
+    checkOptimizer(op, optimizer);
+    const stage = this.#turns.stageOf(optimizer);
+    check(!stage, ArgumentError, () => `${op}: the optimizer was ${stage} already since the last update()`);
+    divideGradients(op, paramsOf(optimizer), this.#scale, this.#flagOf(op, optimizer));
+    this.#turns.enter(optimizer, "unscaled");
   }
 
   /** Calls `optimizer.step(...args)`; where a gradient is not finite, it leaves everything as it is. */
@@ -131,16 +116,13 @@ export class GradScaler {
       optimizer.step(...args);
       return;
     }
-    const turn = this.#turnOf("step", optimizer);
-    check(
-      turn?.stage !== "stepped",
-      ArgumentError,
-      () => `${OP}.step: the optimizer was stepped already since the last update()`,
-    );
-    if (!turn) this.unscale_(optimizer);
-    const { index } = this.#turns.get(optimizer) as Turn;
-    optimizer.stepUnless({ flags: this.#flags, index }, () => optimizer.step(...args));
-    this.#enter(optimizer, { index, stage: "stepped", tape: this.#device.recorder.tape });
+    const op = `${OP}.step`;
+    checkOptimizer(op, optimizer);
+    const stage = this.#turns.stageOf(optimizer);
+    check(stage !== "stepped", ArgumentError, () => `${op}: the optimizer was stepped already since the last update()`);
+    if (!stage) this.unscale_(optimizer);
+    optimizer.stepUnless(this.#flagOf(op, optimizer), () => optimizer.step(...args));
+    this.#turns.enter(optimizer, "stepped");
   }
 
   /** Adapts the scale to what the steps since the last update found, or sets it. Call it once, after the last of them. */
@@ -148,7 +130,7 @@ export class GradScaler {
     if (!this.enabled) return;
     if (newScale !== undefined) checkScale("newScale", newScale);
     check(
-      newScale !== undefined || this.#turns.size > 0,
+      newScale !== undefined || !this.#turns.isEmpty,
       ArgumentError,
       () => `${OP}.update: no gradients were unscaled since the last update(); call step(optimizer) or unscale_ before`,
     );
@@ -157,13 +139,7 @@ export class GradScaler {
       fill(this.#scale, newScale);
       fill(this.#flags, 0);
     }
-    const before = new Map(this.#turns);
-    this.#device.eachRun(
-      () => this.#turns.clear(),
-      () => {
-        for (const [optimizer, turn] of before) this.#turns.set(optimizer, turn);
-      },
-    );
+    this.#turns.clear();
   }
 
   /** The scale as it is now (1 when not enabled): a scalar tensor, unread. */
@@ -231,27 +207,13 @@ export class GradScaler {
     return copy;
   }
 
-  #turnOf(method: string, optimizer: AnyOptimizer): Turn | undefined {
-    check(optimizer instanceof Optimizer, ArgumentError, () =>
-      expected(`${OP}.${method}`, "optimizer", "an optimizer", optimizer),
-    );
-    const turn = this.#turns.get(optimizer);
-    const { tape } = this.#device.recorder;
-    // A recording holds where the optimizer is found as it was, unless the recording itself brought it there.
-    if (!turn || turn.tape !== tape) this.#device.guard(() => this.#turns.get(optimizer)?.stage);
-    return turn;
+  #flagOf(op: string, optimizer: AnyOptimizer): SkipFlag {
+    return { flags: this.#flags, index: this.#turns.numberOf(op, optimizer) };
   }
+}
 
-  #enter(optimizer: AnyOptimizer, turn: Turn): void {
-    const before = this.#turns.get(optimizer);
-    this.#device.eachRun(
-      () => this.#turns.set(optimizer, turn),
-      () => {
-        if (before) this.#turns.set(optimizer, before);
-        else this.#turns.delete(optimizer);
-      },
-    );
-  }
+function checkOptimizer(op: string, optimizer: AnyOptimizer): void {
+  check(optimizer instanceof Optimizer, ArgumentError, () => expected(op, "optimizer", "an optimizer", optimizer));
 }
 
 const paramsOf = ({ paramGroups }: AnyOptimizer): Tensor[] =>

@@ -211,6 +211,9 @@ describe("several", () => {
     for (const one of [first, second]) scaler.step(one);
     scaler.update();
     expect([await p.item(), await q.item(), await scaler.getScale().item()]).toEqual([0, 1, 2]);
+    for (let i = 2; i < 16; i++) scaler.step(new SGD([leaf([1])], { lr: 1 }));
+    expect(() => scaler.step(new SGD([leaf([1])], { lr: 1 }))).toThrow("one of at most 16");
+    scaler.update(2);
     // The flag of one step is not seen in the next.
     setGrad(q, [2]);
     scaler.step(second);
