@@ -35,7 +35,8 @@ export function spend(tensor: Tensor): void {
   if (tensor.size > SMALL_ELEMENTS) queue.large.push(tensor);
   else {
     queue.small.push(tensor);
-    if (queue.small.length > SMALL_KEPT) free(queue.small.shift() as Tensor);
+    // Many at once rather than one for one: steps then find the same buffers free again and again, with their bind groups.
+    if (queue.small.length >= 2 * SMALL_KEPT) for (const one of queue.small.splice(0, SMALL_KEPT)) free(one);
   }
 }
 

@@ -51,6 +51,20 @@ export function sizeClass(bytes: number): number {
 const KEEP_BYTES = 256 * 2 ** 20;
 
 /**
+ * Where a buffer belongs in a list by falling id. The one with the least is handed out first, whatever order they came
+ * back in: a step that repeats then gets the same buffers, for which bind groups are there.
+ */
+function placeOf(id: number, list: readonly GpuBuffer[]): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as GpuBuffer).id > id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
  * A pool of storage buffers. A child pool (a capture's) takes buffers from its parent and keeps them until it is
  * drained, so that what was recorded stays bound to the same memory.
  */
@@ -168,9 +182,9 @@ export class BufferPool {
   }
 
   #shelve(buffer: GpuBuffer): void {
-    const list = this.#free.get(buffer.bytes);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.bytes, [buffer]);
+    const list = this.#free.get(buffer.bytes) ?? [];
+    if (list.length === 0) this.#free.set(buffer.bytes, list);
+    list.splice(placeOf(buffer.id, list), 0, buffer);
     this.onFree?.(buffer);
   }
 

@@ -1,6 +1,6 @@
 /** Properties of whole training runs: accumulation, no waiting, flat cost. */
 import { expect, it } from "vitest";
-import { capture, data, manualSeed, nn, optim, randint, randn, type Tensor, tensor } from "../../src/index.ts";
+import { capture, data, manualSeed, nn, optim, randint, randn, scope, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
@@ -64,18 +64,8 @@ it("a training loop never waits: nothing is mapped until somebody reads", async 
   }
 });
 
-it("captured steps make no buffers, no bind groups and no pipelines", () => {
-  const model = mlp();
-  const optimizer = new optim.AdamW(model.parameters());
-  const step = capture((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
-  const [x, y] = [randn([4, 6]), tensor(Int32Array.from([0, 1, 2, 0]))];
-  for (let i = 0; i < 3; i++) step(x, y);
+/** What the device is asked to make while `fn` runs. */
+function madeBy(fn: () => void): string[] {
   const made: string[] = [];
   const names = ["createBuffer", "createBindGroup", "createComputePipeline", "createShaderModule"] as const;
   const originals = names.map((name) => device.gpu[name]);
@@ -86,13 +76,60 @@ it("captured steps make no buffers, no bind groups and no pipelines", () => {
     };
   }
   try {
-    const before = device.memory();
-    for (let i = 0; i < 50; i++) step(x, y);
-    expect(made).toEqual([]);
-    expect(device.memory()).toEqual(before);
+    fn();
   } finally {
     for (const [i, name] of names.entries()) (device.gpu as unknown as Record<string, unknown>)[name] = originals[i];
   }
+  return made;
+}
+
+/** A training step of a small network, eager; its optimizer counts steps. */
+function smallStep() {
+  const model = mlp();
+  const optimizer = new optim.AdamW(model.parameters());
+  const step = (x: Tensor, y: Tensor) => {
+    optimizer.zeroGrad();
+    const loss = nn.crossEntropy(model.forward(x), y);
+    loss.backward();
+    optimizer.step();
+    return loss;
+  };
+  return { optimizer, step, x: randn([4, 6]), y: tensor(Int32Array.from([0, 1, 2, 0])) };
+}
+
+it("captured steps make no buffers, no bind groups and no pipelines", () => {
+  const { step, x, y } = smallStep();
+  const captured = capture(step);
+  for (let i = 0; i < 3; i++) captured(x, y);
+  const before = device.memory();
+  expect(
+    madeBy(() => {
+      for (let i = 0; i < 50; i++) captured(x, y);
+    }),
+  ).toEqual([]);
+  expect(device.memory()).toEqual(before);
+});
+
+it("neither do eager steps and operations, once they have run", () => {
+  const { step, x, y } = smallStep();
+  const rows = randn([16, 6]);
+  const round = () => {
+    scope(() => {
+      let sum = x;
+      for (let i = 0; i < 20; i++) sum = sum.add(x);
+      rows.softmax(1).matmul(rows.t()).relu().mean(0);
+    });
+    step(x, y);
+  };
+  // Small used-up tensors live on for some time: only then do the same buffers come round again.
+  for (let i = 0; i < 250; i++) round();
+  const before = device.memory();
+  expect(
+    madeBy(() => {
+      for (let i = 0; i < 150; i++) round();
+    }),
+  ).toEqual([]);
+  expect(device.memory().liveBytes).toBeLessThanOrEqual(before.liveBytes);
 });
 
 it("10,000 captured steps use no more memory than the second did", async () => {
