@@ -51,7 +51,7 @@ const models: Record<string, Subject> = {
 };
 
 const rate = optim.schedule.cosine({ peak: 0.01, warmup: 20, total: 200 });
-type MakeOptimizer = (model: nn.Module) => { step(): void; zeroGrad(): void };
+type MakeOptimizer = (model: nn.Module) => { step(lossFn?: () => Tensor): void; zeroGrad(): void };
 const optimizers: Record<string, MakeOptimizer> = {
   SGD: (model) => new optim.SGD(model.parameters(), { lr: rate, momentum: 0.9, nesterov: true }),
   AdamW: (model) => new optim.AdamW(optim.decayGroups(model, 0.1), { lr: rate }),
@@ -60,6 +60,7 @@ const furtherOptimizers: Record<string, MakeOptimizer> = {
   AdaGrad: (model) => new optim.AdaGrad(model.parameters(), { lr: rate, lrDecay: 0.01 }),
   RMSProp: (model) => new optim.RMSProp(model.parameters(), { lr: rate, centered: true, momentum: 0.5 }),
   Adam: (model) => new optim.Adam(model.parameters(), { lr: rate, weightDecay: 0.01, amsgrad: true }),
+  DiagonalNewton: (model) => new optim.DiagonalNewton(model.parameters(), { lr: rate }),
   Shampoo: (model) => new optim.Shampoo(model.parameters(), { lr: rate }),
   Muon: (model) => new optim.Muon(model.parameters(), { lr: rate }),
 };
@@ -70,10 +71,12 @@ function trainer({ make }: Subject, makeOptimizer: MakeOptimizer) {
   const optimizer = makeOptimizer(model);
   const step = (x: Tensor, y: Tensor): Tensor => {
     optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x) as Tensor, y);
+    const lossOf = () => nn.crossEntropy(model.forward(x) as Tensor, y);
+    const loss = lossOf();
     loss.backward();
     optim.clipGradNorm(model.parameters(), 1);
-    optimizer.step();
+    // DiagonalNewton alone asks for more of the loss than its gradient.
+    optimizer.step(lossOf);
     return loss;
   };
   return { model, step };
