@@ -1,5 +1,7 @@
 /** Sizes past 65,535 workgroups of 64 in every kernel that runs along one line of elements; the ends are what goes wrong. */
 import { describe, expect, it } from "vitest";
+import { workgroupSize } from "../../src/gpu/grid.ts";
+import { fill } from "../../src/gpu/shaders.generated.ts";
 import {
   abs,
   add,
@@ -28,7 +30,7 @@ import {
 } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 
-await testDevice();
+const device = await testDevice();
 
 const MOST = 65_535 * 64;
 const last = (x: Tensor, n = 3) => narrow(reshape(x, [x.size]), 0, x.size - n, n);
@@ -86,4 +88,13 @@ describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
     expect(await tail(tril(reshape(x, [n, 1])))).toEqual(end);
     expect(await tail(transpose(reshape(narrow(x, 0, 0, n - (n % 2)), [-1, 2]), 0, 1).contiguous())).toHaveLength(3);
   });
+});
+
+it("a grid past 65,535 workgroups is folded, and every workgroup finds its place in it", async () => {
+  const groups = 70_001;
+  const vectors = groups * workgroupSize(device);
+  const x = zeros([4 * vectors]);
+  device.run(fill, { y: x.binding, vectors, bits: 0x3f800000 }, groups);
+  expect(await tail(x)).toEqual([1, 1, 1]);
+  expect(await sum(x.to("i32")).item()).toBe(4 * vectors);
 });
