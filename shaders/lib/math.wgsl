@@ -7,17 +7,46 @@ fn log_safe(x: f32) -> f32 {
   return select(log(x), bitcast<f32>(special), x <= 0.0) + nan_of(x);
 }
 
-// WGSL asks of sin and cos an absolute 2^-11 only. These are right to the last places for |x| < 1e4: Cody and Waite's
-// reduction by quarter turns, whose first two parts are exact in products with whole numbers below 2^13. Coefficients: Cephes.
+// 1 / (2 pi) in binary, after a word of zeros.
+const TURNS = array<u32, 7>(0x0u, 0x28be60dbu, 0x9391054au, 0x7f09d5f4u, 0x7d4d3770u, 0x36d8a566u, 0x4f10e410u);
+
+/** |x| in turns without the whole ones, times 2^32: its 24 bits times those of 1 / (2 pi) that matter. Payne and Hanek. */
+fn turns_of(x: f32) -> u32 {
+  let bits = bitcast<u32>(x) & 0x7fffffffu;
+  let digits = (bits & 0x7fffffu) | 0x800000u;
+  let first = (bits >> 23u) - 118u;
+  let shift = first % 32u;
+  var table = TURNS;
+  let a = table[first / 32u];
+  let b = table[first / 32u + 1u];
+  let c = table[first / 32u + 2u];
+  // In two steps: a shift by 32 is one by 0.
+  let high = (a << shift) | ((b >> 1u) >> (31u - shift));
+  let low = (b << shift) | ((c >> 1u) >> (31u - shift));
+  let carried = ((digits * (low >> 24u)) >> 8u) + ((digits * extractBits(low, 16u, 8u)) >> 16u);
+  return digits * high + carried + ((digits * extractBits(low, 8u, 8u)) >> 24u);
+}
+
+// WGSL asks of sin and cos an absolute 2^-11 only. Near 0 Cody and Waite's reduction by quarter turns does, whose first two
+// parts are exact in products with whole numbers below 2^13. Coefficients: Cephes.
 fn sin_turned(x: f32, quarters: i32) -> f32 {
   let n = round(x * 0.6366197724);
-  let r = ((x - n * 1.5703125) - n * 4.83751297e-4) - n * 7.54978995e-8;
+  var r = ((x - n * 1.5703125) - n * 4.83751297e-4) - n * 7.54978995e-8;
+  var whole = i32(n);
+  if (abs(x) > 8192.0) {
+    let turns = turns_of(x);
+    let nearest = (turns + 0x20000000u) >> 30u;
+    let sign = select(1, -1, x < 0.0);
+    whole = sign * i32(nearest);
+    r = f32(sign * bitcast<i32>(turns - (nearest << 30u))) * 1.4629180792671596e-9;
+  }
   let z = r * r;
   let sine = r + r * z * (-0.16666654611 + z * (8.3321608736e-3 - z * 1.9515295891e-4));
   let cosine = 1.0 - 0.5 * z + z * z * (4.16666456830e-2 + z * (-1.38873162549e-3 + z * 2.44331571181e-5));
-  let turn = (i32(n) + quarters) & 3;
+  let turn = (whole + quarters) & 3;
   let value = select(sine, cosine, (turn & 1) == 1);
-  return select(value, -value, turn >= 2);
+  let nan = bitcast<f32>(0x7fc00000u | (bitcast<u32>(x) & 1u));
+  return select(nan, select(value, -value, turn >= 2), is_finite(x));
 }
 fn sin_exact(x: f32) -> f32 { return sin_turned(x, 0); }
 fn cos_exact(x: f32) -> f32 { return sin_turned(x, 1); }

@@ -50,6 +50,7 @@ WITH_ARGUMENTS = [
     ("pow", [-2], lambda x: x.pow(-2)),
 ]
 POSITIVE_BASE = [0.5, 1.5, -0.5, -2.5]
+FAR = [9000, -1e5, 1e6, 123456792, 2.0**32, 2.0**63, -(2.0**100), 1.5 * 2.0**127]
 POLES = [
     ("sqrt", torch.sqrt),
     ("log", torch.log),
@@ -87,3 +88,5 @@ def cases():
     for limits in ([-1, 2], [-0.5, 2], [0.25, 0.75]):
         name = f"clamp whole numbers to {limits}"
         yield case(name, "clamp", ["$x", *limits], whole, lambda x: torch.clamp(x, *limits))
+    for op, function in (("sin", torch.sin), ("cos", torch.cos)):
+        yield unary(f"{op} far out", op, [], FAR, function)
