@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { capture, data, manualSeed, nn, optim, randint, randn, scope, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
+import { madeBy } from "../support/made.ts";
 
 const device = await testDevice();
 
@@ -64,25 +65,6 @@ it("a training loop never waits: nothing is mapped until somebody reads", async 
   }
 });
 
-/** What the device is asked to make while `fn` runs. */
-function madeBy(fn: () => void): string[] {
-  const made: string[] = [];
-  const names = ["createBuffer", "createBindGroup", "createComputePipeline", "createShaderModule"] as const;
-  const originals = names.map((name) => device.gpu[name]);
-  for (const [i, name] of names.entries()) {
-    (device.gpu as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
-      made.push(name);
-      return (originals[i] as (...args: unknown[]) => unknown).apply(device.gpu, args);
-    };
-  }
-  try {
-    fn();
-  } finally {
-    for (const [i, name] of names.entries()) (device.gpu as unknown as Record<string, unknown>)[name] = originals[i];
-  }
-  return made;
-}
-
 /** A training step of a small network, eager; its optimizer counts steps. */
 function smallStep() {
   const model = mlp();
@@ -103,7 +85,7 @@ it("captured steps make no buffers, no bind groups and no pipelines", () => {
   for (let i = 0; i < 3; i++) captured(x, y);
   const before = device.memory();
   expect(
-    madeBy(() => {
+    madeBy(device, () => {
       for (let i = 0; i < 50; i++) captured(x, y);
     }),
   ).toEqual([]);
@@ -125,7 +107,7 @@ it("neither do eager steps and operations, once they have run", () => {
   for (let i = 0; i < 250; i++) round();
   const before = device.memory();
   expect(
-    madeBy(() => {
+    madeBy(device, () => {
       for (let i = 0; i < 150; i++) round();
     }),
   ).toEqual([]);

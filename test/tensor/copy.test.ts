@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { capture, nn, optim, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
+import { madeBy } from "../support/made.ts";
 
 const device = await testDevice();
 const count = (length: number, from = 0) => tensor(Float32Array.from({ length }, (_, i) => from + i));
@@ -9,18 +10,7 @@ const count = (length: number, from = 0) => tensor(Float32Array.from({ length },
 // First, before other tests have compiled what it must not need.
 it("makes an optimizer without compiling anything: a first step comes soon", () => {
   const model = new nn.Sequential(new nn.Linear(6, 5), new nn.ReLU(), new nn.BatchNorm1d(5), new nn.Linear(5, 3));
-  const create = device.gpu.createComputePipeline;
-  const made: string[] = [];
-  device.gpu.createComputePipeline = function (this: GPUDevice, descriptor: GPUComputePipelineDescriptor) {
-    made.push(descriptor.label ?? "");
-    return create.call(this, descriptor);
-  } as typeof create;
-  try {
-    new optim.Adam(model.parameters());
-    expect(made).toEqual([]);
-  } finally {
-    device.gpu.createComputePipeline = create;
-  }
+  expect(madeBy(device, () => void new optim.Adam(model.parameters()))).not.toContain("createComputePipeline");
 });
 
 const cases: [string, (place: Tensor) => void][] = [
