@@ -19,3 +19,19 @@ export function madeBy(device: Device, fn: () => void): string[] {
   }
   return made;
 }
+
+/** How many buffers for reading back are made while `fn` runs. */
+export async function countReadbacks(device: Device, fn: () => unknown): Promise<number> {
+  const create = device.gpu.createBuffer;
+  let mapped = 0;
+  device.gpu.createBuffer = function (this: GPUDevice, descriptor: GPUBufferDescriptor) {
+    if (descriptor.usage & 1) mapped++;
+    return create.call(this, descriptor);
+  } as typeof create;
+  try {
+    await fn();
+    return mapped;
+  } finally {
+    device.gpu.createBuffer = create;
+  }
+}
