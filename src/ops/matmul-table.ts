@@ -160,7 +160,7 @@ export interface MatmulChoice {
 /** Whether a device can run a kernel on such a product, whatever the table prefers. */
 export function canRun(device: Device, variant: Variant, product: Product): boolean {
   const { runs, isLarge }: Kernel = kernels[variant];
-  return (!runs || runs(device)) && (!isLarge || product.K > 0);
+  return (!runs || runs(device)) && (!isLarge || isAligned(product) || canPad(product));
 }
 
 /** What tune() measured to be the fastest for a product, else the kernel that the table names. */
@@ -233,6 +233,13 @@ const ofFour = (length: number, batch: number, stride: number): boolean =>
 /** Whether the contiguous side of B is a multiple of four. */
 function vectorsB({ N, K, transB, batch = 1, strideB = K * N }: Product): boolean {
   return ofFour(transB ? K : N, batch, strideB);
+}
+
+/** More elements than this are not copied: the copies would not fit where their originals just did. */
+const MOST_PADDED = 2 ** 24;
+
+function canPad({ M, N, K, batch = 1 }: Product): boolean {
+  return K > 0 && Math.max(M, N) * K * batch <= MOST_PADDED;
 }
 
 /** Whether all that is contiguous comes in fours, and K does. */

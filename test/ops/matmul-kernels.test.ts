@@ -128,6 +128,13 @@ it.each(runnable.filter((variant) => !home.includes(variant)))(
   },
 );
 
+it("copies no operands of odd sizes that are too large to be copied", () => {
+  const isLarge = (variant: Variant) => variant.startsWith("large");
+  const chosenFor = (size: number) => choose(device, { M: size, N: size, K: size }).variant;
+  expect(isLarge(chosenFor(1025))).toBe(isLarge(chosenFor(1024)));
+  expect(isLarge(chosenFor(4097))).toBe(false);
+});
+
 it("chooses a kernel by itself, and cuts K where there are few tiles", async () => {
   for (const N of [1, 10, 300]) await verify({ M: 5, N, K: 5000, transB: true, withBias: true });
 });
