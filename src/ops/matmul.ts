@@ -4,9 +4,10 @@ import { atPrecision, PRODUCT } from "../autograd/precision.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { broadcastShapes, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, mul } from "./binary.ts";
 import { expand } from "./broadcast.ts";
+import { isFloat } from "./dtype.ts";
 import { runMatmul } from "./matmul-kernels.ts";
 import { reshape, squeeze, transpose, unsqueeze } from "./movement.ts";
 import { sum } from "./reduce.ts";
@@ -86,7 +87,7 @@ const product = (a: Tensor, b: Tensor): Tensor => productOp([a, b], {});
 
 /**
  * Matrix product (..., M, K) x (..., K, N) -> (..., M, N), batch dims broadcasting; one-dimensional operands are a row
- * on the left and a column on the right, and lose that dim in the result.
+ * on the left and a column on the right, and lose that dim in the result. Floats, or i32 or u32 both.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   checkOperands("matmul", a, b);
@@ -98,12 +99,19 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     ShapeError,
     () => `matmul: inner sizes differ: a is [${a.shape}] (K = ${K}), b is [${b.shape}] (K = ${b.shape[b.ndim - 2]})`,
   );
+  if (!isFloat(a.dtype)) return wholeProduct(a, b);
   const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   // A single right matrix makes one tall product out of a whole batch.
   if (b.ndim === 2)
     return reshape(product(reshape(a, [1, sizeOf(a.shape.slice(0, -1)), K]), unsqueeze(b, 0)), [...lead, M, N]);
   const [x, y] = [batched(a, lead), batched(b, lead)];
   return reshape(product(x, y), [...lead, M, N]);
+}
+
+/** Of whole numbers, exact modulo 2^32; the (..., M, K, N) products are in memory at once. */
+function wholeProduct(a: Tensor, b: Tensor): Tensor {
+  broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return sum(mul(unsqueeze(a, -1), unsqueeze(b, -3)), -2);
 }
 
 /** (..., R, C) as (batch, R, C); batch 1 stands for any. */
@@ -116,11 +124,14 @@ function batched(x: Tensor, lead: Shape): Tensor {
 
 function checkOperands(op: string, a: Tensor, b: Tensor): void {
   for (const [argument, x] of Object.entries({ a, b })) {
-    check(x?.dtype === "f32" || x?.dtype === "f16", DtypeError, () =>
-      expected(op, argument, "a float tensor", x?.dtype ?? x),
+    check(x instanceof Tensor && x.dtype !== "bool", DtypeError, () =>
+      expected(op, argument, "a tensor of numbers", x?.dtype ?? x),
     );
     check(x.ndim > 0, ShapeError, () => expected(op, argument, "at least one dim", x));
   }
+  check((isFloat(a.dtype) && isFloat(b.dtype)) || a.dtype === b.dtype, DtypeError, () =>
+    expected(op, "b", `a ${a.dtype} tensor, like a`, b.dtype),
+  );
 }
 
 /** beta * input + alpha * (a x b) for matrices a (M, K), b (K, N) and an input that broadcasts to (M, N). */

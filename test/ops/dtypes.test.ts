@@ -11,6 +11,7 @@ import {
   exp,
   gather,
   logicalNot,
+  matmul,
   max,
   mean,
   min,
@@ -77,6 +78,22 @@ describe("promotion", () => {
 describe("reductions and movement", () => {
   const table: [string, () => Tensor, (string | number)[]][] = [
     ["sum i32", () => sum(i32([2 ** 24, 1, -5])), ["i32", 2 ** 24 - 4]],
+    [
+      "matmul i32",
+      () =>
+        matmul(
+          i32([
+            [2 ** 24 + 1, 1],
+            [0, 3],
+          ]),
+          i32([
+            [1, 2],
+            [5, -1],
+          ]),
+        ),
+      ["i32", 2 ** 24 + 6, 2 ** 25 + 1, 15, -3],
+    ],
+    ["matmul of u32 vectors", () => matmul(u32([3, 4]), u32([5, 6])), ["u32", 39]],
     ["sum bool", () => sum(tensor([true, true, false])), ["i32", 2]],
     ["prod i32", () => prod(i32([3, -4])), ["i32", -12]],
     ["max i32", () => max(i32([-3, -4])), ["i32", -3]],
