@@ -1,7 +1,8 @@
 /** The commands of one captured run, and the loop that plays them again. */
 import { CaptureError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
-import type { KernelArgs, ParamWords } from "../gpu/kernel.ts";
+import type { KernelArgs } from "../gpu/kernel.ts";
+import type { ParamWords } from "../gpu/params.ts";
 import { type BufferPool, type GpuBuffer, usage } from "../gpu/pool.ts";
 import type { Dispatch, Tape } from "../gpu/recorder.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -36,8 +37,6 @@ export class RecordedTape implements Tape {
   // Parallel arrays that the replay walks.
   #pipelines: GPUComputePipeline[] = [];
   #groups: GPUBindGroup[] = [];
-  #offsets = new Uint32Array(0);
-  #hasParams: boolean[] = [];
   #counts = new Uint32Array(0);
   #uniform: GPUBuffer | undefined;
   #words: ParamWords | undefined;
@@ -95,16 +94,13 @@ export class RecordedTape implements Tape {
     this.#uniform = gpu.createBuffer({ label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST });
     const memory = new ArrayBuffer(size);
     this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
-    this.#offsets = new Uint32Array(this.#entries.length);
     this.#counts = new Uint32Array(this.#entries.length * 3);
     this.#entries.forEach((entry, i) => {
       const at = (this.#places.get(entry) as number) * 4;
       (this.#words as ParamWords).u32.set(entry.params, at / 4);
-      this.#offsets[i] = at;
       this.#counts.set(entry.groups, i * 3);
-      this.#hasParams.push(entry.params.length > 0);
       this.#pipelines.push(entry.kernel.pipeline);
-      this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform as GPUBuffer));
+      this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform, at));
     });
     gpu.queue.writeBuffer(this.#uniform, 0, memory);
     this.#finalGrads = [...this.#gradLeaves].map((leaf) => [leaf, leaf.grad] as const);
@@ -184,8 +180,9 @@ export class RecordedTape implements Tape {
   }
 
   #playTimed(encoder: GPUCommandEncoder): void {
-    this.#entries.forEach(({ kernel, slices }, i) => {
-      const at = (this.#offsets[i] as number) / 4;
+    this.#entries.forEach((entry, i) => {
+      const { kernel, slices } = entry;
+      const at = this.#places.get(entry) as number;
       const pass = encoder.beginComputePass(
         this.#device.recorder.timer?.pass(kernel, slices, this.#words as ParamWords, at),
       );
@@ -196,9 +193,7 @@ export class RecordedTape implements Tape {
 
   #encode(pass: GPUComputePassEncoder, i: number): void {
     pass.setPipeline(this.#pipelines[i] as GPUComputePipeline);
-    const group = this.#groups[i] as GPUBindGroup;
-    if (this.#hasParams[i]) pass.setBindGroup(0, group, this.#offsets, i, 1);
-    else pass.setBindGroup(0, group);
+    pass.setBindGroup(0, this.#groups[i] as GPUBindGroup);
     const counts = this.#counts;
     pass.dispatchWorkgroups(counts[i * 3] as number, counts[i * 3 + 1] as number, counts[i * 3 + 2] as number);
   }

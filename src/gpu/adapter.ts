@@ -1,5 +1,6 @@
 /** What an adapter provider takes and gives, for pages and Node alike, and how software adapters are told apart. */
 import { NoAdapterError } from "../errors.ts";
+import type { Wait } from "./verdicts.ts";
 
 export interface AdapterRequest {
   /** `auto` takes a GPU, else a software adapter. */
@@ -17,7 +18,7 @@ export interface AdapterChoice {
   /** Must stay referenced as long as anything of the adapter is used: Dawn's instance dies with its wrapper. */
   readonly keepAlive: unknown;
   /** How to wait for the adapter's promises, where simply awaiting them costs it speed. */
-  readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
+  readonly wait?: Wait;
 }
 
 export function adapterKind(info: GPUAdapterInfo): AdapterKind {

@@ -39,8 +39,6 @@ export class Device {
   /** Where new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
-  /** Awaits what the GPU must do first. */
-  readonly wait: Wait;
   /** Which kernels were measured to be the fastest. */
   readonly tuning: Tuning;
   /** Whether every dispatch is submitted alone and its errors told with operation and shapes. */
@@ -55,13 +53,16 @@ export class Device {
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
   readonly #verdicts: Verdicts;
+  readonly #wait: Wait;
+  /** How many dispatches had been recorded at the last wait. */
+  #waitedFor = 0;
   #lostReason: string | undefined;
   #closed = false;
 
   /** `wait` is how to await the GPU. */
   constructor(gpu: GPUDevice, info: DeviceInfo, ownsGpu: boolean, wait: Wait = (promise) => promise) {
-    this.wait = wait;
     this.gpu = gpu;
+    this.#wait = wait;
     this.info = info;
     this.tuning = new Tuning(`${info.vendor} ${info.architecture} ${info.description}`);
     this.limits = gpu.limits;
@@ -173,6 +174,14 @@ export class Device {
     const kernel = this.#makeKernel(shader, overrides);
     variants.set(key, kernel);
     return kernel;
+  }
+
+  /** Awaits what the GPU must do first. */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    const { dispatchCount } = this.recorder;
+    const dispatches = dispatchCount - this.#waitedFor;
+    this.#waitedFor = dispatchCount;
+    return this.#wait(promise, dispatches);
   }
 
   /** Copies a slice to the host, after everything recorded so far. */

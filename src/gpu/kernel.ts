@@ -1,5 +1,6 @@
 /** A kernel: a shader with its overrides, made into a pipeline once, with bind groups that are made once per set of buffers. */
 import { ArgumentError, check, expected, ValidationError } from "../errors.ts";
+import type { ParamPlace, ParamPlaces, ParamWords } from "./params.ts";
 import type { BufferSlice } from "./pool.ts";
 import type { Param } from "./reflect.ts";
 import type { Shader } from "./shader.ts";
@@ -7,17 +8,17 @@ import type { Shader } from "./shader.ts";
 /** What `run` takes: a slice for each binding, a number (or several) for each param. */
 export type KernelArgs = Readonly<Record<string, BufferSlice | number | readonly number[]>>;
 export type Overrides = Readonly<Record<string, number | boolean | undefined>>;
-/** Views of one memory, into which params are written. */
-export interface ParamWords {
-  readonly u32: Uint32Array;
-  readonly i32: Int32Array;
-  readonly f32: Float32Array;
-}
 
 const COMPUTE = 0x4;
 
 /** More cached bind groups than this are forgotten together: shapes that never repeat must not grow the heap. */
 const MAX_BIND_GROUPS = 512;
+
+/** Buffers bound together, with the place of their params. */
+export interface Bound {
+  readonly group: GPUBindGroup;
+  readonly place: ParamPlace | undefined;
+}
 
 export class Kernel {
   readonly label: string;
@@ -26,7 +27,9 @@ export class Kernel {
   readonly #gpu: GPUDevice;
   readonly #layout: GPUBindGroupLayout;
   readonly #descriptor: GPUComputePipelineDescriptor;
-  readonly #groups = new Map<string, GPUBindGroup>();
+  /** By the buffers' slices: one for each content of the params that a single submit needs. */
+  readonly #bound = new Map<string, Bound[]>();
+  #boundCount = 0;
   #generation = 0;
 
   constructor(gpu: GPUDevice, shader: Shader, overrides: Overrides, module: GPUShaderModule) {
@@ -64,31 +67,57 @@ export class Kernel {
     }
   }
 
-  /** The bind group over these slices; `uniform` holds the params. Cached until the pool destroys buffers. */
-  bindGroup(slices: readonly BufferSlice[], uniform: GPUBuffer, generation: number): GPUBindGroup {
-    if (generation !== this.#generation || this.#groups.size > MAX_BIND_GROUPS) {
-      this.#groups.clear();
-      this.#generation = generation;
-    }
+  /**
+   * These slices bound, with the params in `places.next`, for the submit being recorded. Cached until the pool destroys
+   * buffers.
+   */
+  bound(slices: readonly BufferSlice[], places: ParamPlaces, submit: number, generation: number): Bound {
+    if (generation !== this.#generation || this.#boundCount > MAX_BIND_GROUPS) this.#forget(places, generation);
     let key = "";
-    for (const slice of slices) key += `${slice.buffer.id}:${slice.offset}:${slice.size},`;
-    let group = this.#groups.get(key);
-    if (!group) {
-      group = this.makeBindGroup(slices, uniform);
-      this.#groups.set(key, group);
+    for (const { buffer, offset, size } of slices) key += `${buffer.id}:${offset}:${size},`;
+    const known = this.#bound.get(key) ?? [];
+    if (known.length === 0) this.#bound.set(key, known);
+    const bound = known.find(({ place }) => !place || places.holds(place)) ?? this.#rewritten(known, places, submit);
+    if (bound) {
+      if (bound.place) bound.place.lastUse = submit;
+      return bound;
     }
-    return group;
+    const added = this.#bind(slices, places, submit);
+    known.push(added);
+    return added;
   }
 
-  makeBindGroup(slices: readonly BufferSlice[], uniform: GPUBuffer): GPUBindGroup {
+  /** One of these with the params written anew, if there is one that the submit being recorded does not use. */
+  #rewritten(known: readonly Bound[], places: ParamPlaces, submit: number): Bound | undefined {
+    const idle = known.find(({ place }) => place && place.lastUse < submit);
+    if (idle?.place) places.write(idle.place);
+    return idle;
+  }
+
+  #bind(slices: readonly BufferSlice[], places: ParamPlaces, submit: number): Bound {
+    this.#boundCount++;
+    const { paramsBytes } = this.shader;
+    const place = paramsBytes > 0 ? places.take(paramsBytes / 4, submit) : undefined;
+    return { place, group: this.makeBindGroup(slices, place?.page.gpu, (place?.at ?? 0) * 4) };
+  }
+
+  #forget(places: ParamPlaces, generation: number): void {
+    for (const list of this.#bound.values()) for (const { place } of list) if (place) places.give(place);
+    this.#bound.clear();
+    this.#boundCount = 0;
+    this.#generation = generation;
+  }
+
+  /** `uniform` has the params from byte `at` on. */
+  makeBindGroup(slices: readonly BufferSlice[], uniform: GPUBuffer | undefined, at: number): GPUBindGroup {
     this.#checkOverlap(slices);
     const entries: GPUBindGroupEntry[] = this.shader.bindings.map(({ binding }, i) => {
       const { buffer, offset, size } = slices[i] as BufferSlice;
       return { binding, resource: { buffer: buffer.gpu, offset, size } };
     });
     const { paramsBinding, paramsBytes } = this.shader;
-    if (paramsBinding !== undefined)
-      entries.push({ binding: paramsBinding, resource: { buffer: uniform, size: paramsBytes } });
+    if (paramsBinding !== undefined && uniform)
+      entries.push({ binding: paramsBinding, resource: { buffer: uniform, offset: at, size: paramsBytes } });
     return this.#gpu.createBindGroup({ label: this.label, layout: this.#layout, entries });
   }
 
@@ -121,7 +150,7 @@ function layoutEntries(shader: Shader): GPUBindGroupLayoutEntry[] {
     return { binding, visibility, buffer: { type: access === "read" ? "read-only-storage" : "storage" } };
   });
   if (shader.paramsBinding !== undefined) {
-    const buffer = { type: "uniform", hasDynamicOffset: true, minBindingSize: shader.paramsBytes } as const;
+    const buffer = { type: "uniform", minBindingSize: shader.paramsBytes } as const;
     entries.push({ binding: shader.paramsBinding, visibility, buffer });
   }
   return entries;

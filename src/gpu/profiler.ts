@@ -1,7 +1,8 @@
 /** profile(fn): GPU time of every kernel by timestamps around each dispatch, set against what this adapter can do at most. */
 import { currentDevice, type Device } from "./device.ts";
-import type { Kernel, ParamWords } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { type AdapterLimits, adapterLimits } from "./limits.ts";
+import type { ParamWords } from "./params.ts";
 import { type BufferSlice, usage } from "./pool.ts";
 import type { PassTimer } from "./recorder.ts";
 

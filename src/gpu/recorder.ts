@@ -1,10 +1,11 @@
 /**
  * One command encoder and one compute pass, shared by consecutive dispatches and submitted on a read or when full.
- * The params of one submit lie in one uniform buffer. A tape, when set, also keeps what was recorded.
+ * A tape, when set, also keeps what was recorded.
  */
 import type { Debug } from "./debug.ts";
-import type { Kernel, KernelArgs, ParamWords } from "./kernel.ts";
-import { type BufferPool, type BufferSlice, usage } from "./pool.ts";
+import type { Kernel, KernelArgs } from "./kernel.ts";
+import { ParamPlaces, type ParamWords } from "./params.ts";
+import type { BufferPool, BufferSlice } from "./pool.ts";
 
 /** One recorded dispatch; `refresh` gives the params anew on every replay. */
 export interface Dispatch {
@@ -36,7 +37,6 @@ export interface PassTimer {
   pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor;
 }
 
-const UNIFORM_BYTES = 128 * 1024;
 /** Commands per submit: few after a wait, when the GPU has nothing to do; then enough to share the cost of submitting. */
 const COMMANDS = { first: 16, most: 64 };
 
@@ -50,45 +50,35 @@ export class Recorder {
   submitCount = 0;
   readonly #gpu: GPUDevice;
   readonly #pool: BufferPool;
-  readonly #uniform: GPUBuffer;
-  readonly #words: ParamWords;
-  readonly #slotBytes: number;
+  readonly #params: ParamPlaces;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   /** What is set in the open pass. */
   #pipeline: GPUComputePipeline | undefined;
-  #used = 0;
   #pending = 0;
   #most = COMMANDS.first;
-  readonly #dynamicOffset = new Uint32Array(1);
 
   constructor(gpu: GPUDevice, pool: BufferPool) {
     this.#gpu = gpu;
     this.#pool = pool;
-    this.#slotBytes = gpu.limits.minUniformBufferOffsetAlignment;
-    this.#uniform = gpu.createBuffer({ label: "params", size: UNIFORM_BYTES, usage: usage.UNIFORM | usage.COPY_DST });
-    const memory = new ArrayBuffer(UNIFORM_BYTES);
-    this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
+    this.#params = new ParamPlaces(gpu);
   }
 
   /** Records one dispatch. `refresh`, if given, makes the args and is asked again on every replay. */
   dispatch(kernel: Kernel, args: KernelArgs, x: number, y: number, z: number, refresh?: () => KernelArgs): void {
     const slices = kernel.slices(args);
-    const at = this.#reserve(kernel.shader.paramsBytes);
-    kernel.pack(args, this.#words, at / 4);
-    const group = kernel.bindGroup(slices, this.#uniform, this.#pool.generation);
-    const pass = this.#openPass(kernel, slices, at / 4);
+    const { next } = this.#params;
+    const paramWords = kernel.shader.paramsBytes / 4;
+    // What no param fills must not differ by what was there before.
+    next.u32.fill(0, 0, paramWords);
+    kernel.pack(args, next, 0);
+    const { group } = kernel.bound(slices, this.#params, this.submitIndex, this.#pool.generation);
+    const pass = this.#openPass(kernel, slices);
     if (this.#pipeline !== kernel.pipeline) pass.setPipeline(kernel.pipeline);
     this.#pipeline = kernel.pipeline;
-    if (kernel.shader.paramsBytes > 0) {
-      this.#dynamicOffset[0] = at;
-      pass.setBindGroup(0, group, this.#dynamicOffset, 0, 1);
-    } else pass.setBindGroup(0, group);
+    pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(x, y, z);
-    if (this.tape) {
-      const params = this.#words.u32.slice(at / 4, (at + kernel.shader.paramsBytes) / 4);
-      this.tape.dispatch({ kernel, slices, params, groups: [x, y, z], refresh });
-    }
+    this.tape?.dispatch({ kernel, slices, params: next.u32.slice(0, paramWords), groups: [x, y, z], refresh });
     this.dispatchCount++;
     this.#recorded(slices);
   }
@@ -129,10 +119,9 @@ export class Recorder {
     this.#most = COMMANDS.first;
     if (!this.#encoder) return;
     this.#endPass();
-    if (this.#used > 0) this.#gpu.queue.writeBuffer(this.#uniform, 0, this.#words.u32.buffer, 0, this.#used);
+    this.#params.upload();
     const commands = this.#encoder.finish();
     this.#encoder = undefined;
-    this.#used = 0;
     this.#pending = 0;
     this.#gpu.queue.submit([commands]);
     this.debug?.submit(this.submitIndex);
@@ -142,7 +131,7 @@ export class Recorder {
   }
 
   destroy(): void {
-    this.#uniform.destroy();
+    this.#params.destroy();
   }
 
   /** A command over these slices is in the encoder; enough of them are submitted. */
@@ -154,17 +143,10 @@ export class Recorder {
     this.#most = most;
   }
 
-  #reserve(bytes: number): number {
-    if (this.#used + bytes > UNIFORM_BYTES) this.flush();
-    const at = this.#used;
-    this.#used += Math.ceil(bytes / this.#slotBytes) * this.#slotBytes;
-    return at;
-  }
-
-  #openPass(kernel: Kernel, slices: readonly BufferSlice[], at: number): GPUComputePassEncoder {
+  #openPass(kernel: Kernel, slices: readonly BufferSlice[]): GPUComputePassEncoder {
     if (this.timer) {
       const encoder = this.encoder();
-      this.#pass = encoder.beginComputePass(this.timer.pass(kernel, slices, this.#words, at));
+      this.#pass = encoder.beginComputePass(this.timer.pass(kernel, slices, this.#params.next, 0));
     }
     this.#pass ??= this.encoder().beginComputePass(PASS);
     return this.#pass;

@@ -41,6 +41,13 @@ it("sleeps once per turn for all waits together, again and again", async () => {
   expect((performance.now() - start) / turns).toBeLessThan(10);
 });
 
+it("does not sleep before the dispatches under way could be done", async () => {
+  const long = await turnsDuring(calmly(later(1), 1e6));
+  expect(long).toBeGreaterThan(WAIT_MS / 0.5 + 50);
+  const short = await turnsDuring(calmly(later(1), 10));
+  expect(short).toBeLessThan(long / 4);
+});
+
 it("rejects as the promise does, and lets go", async () => {
   await expect(calmly(Promise.reject(new Error("lost")))).rejects.toThrow("lost");
   const after = await turnsDuring(later(1));
@@ -48,6 +55,8 @@ it("rejects as the promise does, and lets go", async () => {
 });
 
 it("is how a device of a software adapter waits", async () => {
-  if (device.info.isSoftware) expect(device.wait).toBe(calmly);
-  else expect(await device.wait(Promise.resolve(3))).toBe(3);
+  await device.sync();
+  const turns = await turnsDuring(device.wait(later(1)));
+  if (device.info.isSoftware) expect(turns).toBeLessThan(WAIT_MS / 0.5 + 50);
+  else expect(turns).toBeGreaterThan(WAIT_MS / 0.5 + 50);
 });
