@@ -98,16 +98,16 @@ function perform<A extends object, O extends Outputs>(
   const ctx = new Running(definition.name, device, inputs, needs);
   const outer = device.operation;
   device.operation = ctx;
-  const run = () => definition.forward(ctx, inputs, attrs);
   let result: O;
   try {
     // What a forward is made of is its own affair: the precision was chosen for the whole.
-    result = isAutocast() ? withMode("autocast", false, run) : run();
+    result = isAutocast()
+      ? withMode("autocast", false, () => definition.forward(ctx, inputs, attrs))
+      : definition.forward(ctx, inputs, attrs);
   } finally {
     device.operation = outer;
   }
-  const outputs = listOf(result);
-  if (recording && outputs.some(({ dtype }) => isFloat(dtype))) attach(definition, attrs, ctx, outputs);
+  if (recording) attach(definition, attrs, ctx, listOf(result));
   for (const tensor of ctx.temporaries) tensor.dispose();
   return result;
 }
@@ -117,6 +117,7 @@ const listOf = (result: Outputs): Tensor[] => (Array.isArray(result) ? result : 
 const shapesOf = (inputs: Inputs): string => inputs.map((input) => (input ? `[${input.shape}]` : "none")).join(", ");
 
 function attach(definition: OpDefinition, attrs: object, ctx: Running, outputs: Tensor[]): void {
+  if (!outputs.some(({ dtype }) => isFloat(dtype))) return;
   const node = new Node(definition, attrs, ctx.device, ctx.inputs);
   node.save(ctx.kept, ctx.inputs, outputs);
   for (const output of outputs) node.addOutput(output, isFloat(output.dtype));
@@ -124,14 +125,15 @@ function attach(definition: OpDefinition, attrs: object, ctx: Running, outputs: 
 
 function checkInputs(name: string, inputs: Inputs): Device {
   let device: Device | undefined;
-  inputs.forEach((input, i) => {
-    if (input === undefined) return;
-    check(input instanceof Tensor, DtypeError, () => expected(name, `input ${i}`, "a tensor", input));
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i];
+    if (input === undefined) continue;
+    if (!(input instanceof Tensor)) throw new DtypeError(expected(name, `input ${i}`, "a tensor", input));
     input.assertLive(name);
     device ??= input.device;
-    check(input.device === device, ArgumentError, () => `${name}: input ${i} is on another device than the first`);
-  });
-  check(device, ArgumentError, () => `${name}: expected at least one tensor`);
-  (device as Device).assertOpen(name);
-  return device as Device;
+    if (input.device !== device) throw new ArgumentError(`${name}: input ${i} is on another device than the first`);
+  }
+  if (!device) throw new ArgumentError(`${name}: expected at least one tensor`);
+  device.assertOpen(name);
+  return device;
 }

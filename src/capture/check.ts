@@ -46,7 +46,7 @@ export function replayChecked(device: Device, tape: RecordedTape, replay: () => 
 }
 
 function copyOf(device: Device, buffer: GpuBuffer): GpuBuffer {
-  const twin = device.pool.acquire(buffer.bytes, "capture check");
+  const twin = device.pool.acquire(buffer.bytes, () => "capture check");
   copy(device, buffer, twin);
   return twin;
 }

@@ -39,7 +39,7 @@ export class IdxField {
     const known = this.#uploaded.get(device);
     if (known) return known;
     const words = Math.ceil(this.bytes.byteLength / 4);
-    const storage = new Storage(device, words * 4, `DataLoader: IDX data of shape [${this.shape}]`);
+    const storage = new Storage(device, words * 4, () => `DataLoader: IDX data of shape [${this.shape}]`);
     const tensor = keep(new Tensor(storage, [words], [1], 0, "u32"));
     // The field's own, for as long as the field lives: no tensor of the program.
     tensor.uncount();

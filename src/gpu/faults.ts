@@ -35,7 +35,7 @@ export class Faults {
   /** For kernels: array<i32> of code, first, second, unused. Which of several faults is kept is open. */
   get binding(): BufferSlice {
     if (!this.#slice) {
-      const buffer = this.#pool.acquire(FAULT_BYTES, "faults");
+      const buffer = this.#pool.acquire(FAULT_BYTES, () => "faults");
       this.#pool.uncount(buffer);
       this.#slice = { buffer, offset: 0, size: FAULT_BYTES };
       this.#clear();

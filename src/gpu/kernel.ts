@@ -51,10 +51,8 @@ export class Kernel {
   slices(args: KernelArgs): BufferSlice[] {
     return this.shader.bindings.map(({ name }) => {
       const slice = args[name];
-      check(typeof slice === "object" && "buffer" in slice, ArgumentError, () =>
-        expected(this.label, name, "a buffer for this binding", slice),
-      );
-      return slice as BufferSlice;
+      if (typeof slice === "object" && "buffer" in slice) return slice;
+      throw new ArgumentError(expected(this.label, name, "a buffer for this binding", slice));
     });
   }
 
@@ -62,7 +60,7 @@ export class Kernel {
   pack(args: KernelArgs, words: ParamWords, at: number): void {
     for (const param of this.shader.params) {
       const value = args[param.name];
-      if (typeof value === "number") words[numberView(param)][at + param.offset / 4] = value;
+      if (typeof value === "number") words[param.type][at + param.offset / 4] = value;
       else packList(this.label, param, value, words, at);
     }
   }
@@ -162,13 +160,6 @@ function constantsOf(overrides: Overrides): Record<string, number> {
   return constants;
 }
 
-function numberView(param: Param): "u32" | "i32" | "f32" {
-  const element =
-    param.type.match(/f32|i32|u32/)?.[0] ??
-    (param.type.endsWith("f") ? "f32" : param.type.endsWith("i") ? "i32" : "u32");
-  return element as "u32" | "i32" | "f32";
-}
-
 function packList(label: string, param: Param, value: unknown, words: ParamWords, at: number): void {
   check(Array.isArray(value) || ArrayBuffer.isView(value), ArgumentError, () =>
     expected(label, param.name, `a number or a list of numbers for this param (${param.type})`, value),
@@ -177,5 +168,5 @@ function packList(label: string, param: Param, value: unknown, words: ParamWords
   check(list.length * 4 <= param.size, ArgumentError, () =>
     expected(label, param.name, `at most ${param.size / 4} numbers`, list.length),
   );
-  words[numberView(param)].set(list as number[], at + param.offset / 4);
+  words[param.type].set(list as number[], at + param.offset / 4);
 }

@@ -27,7 +27,7 @@ const COPY_BYTES = 64 * 2 ** 20;
 
 async function measure(device: Device): Promise<AdapterLimits> {
   const copyBytes = Math.min(COPY_BYTES, device.limits.maxStorageBufferBindingSize);
-  const buffers = [copyBytes, copyBytes].map((bytes) => device.pool.acquire(bytes, "profile"));
+  const buffers = [copyBytes, copyBytes].map((bytes) => device.pool.acquire(bytes, () => "profile"));
   const [src, dst] = buffers.map((buffer): BufferSlice => ({ buffer, offset: 0, size: copyBytes })) as [
     BufferSlice,
     BufferSlice,

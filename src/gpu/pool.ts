@@ -87,7 +87,7 @@ export class BufferPool {
   }
 
   /** A buffer of at least `bytes`, its content undefined. `what` names the wanted thing in the error. */
-  acquire(bytes: number, what = "buffer"): GpuBuffer {
+  acquire(bytes: number, what: () => string): GpuBuffer {
     const size = sizeClass(bytes);
     const buffer = this.#free.get(size)?.pop() ?? this.#take(size, what);
     buffer.free = false;
@@ -159,7 +159,7 @@ export class BufferPool {
     }
   }
 
-  #take(size: number, what: string): GpuBuffer {
+  #take(size: number, what: () => string): GpuBuffer {
     if (!this.#parent) return this.#create(size, what);
     const taken = this.#parent.#free.get(size)?.pop() ?? this.#parent.#take(size, what);
     const buffer: GpuBuffer = { ...taken, home: this };
@@ -167,13 +167,13 @@ export class BufferPool {
     return buffer;
   }
 
-  #create(size: number, what: string): GpuBuffer {
+  #create(size: number, what: () => string): GpuBuffer {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.limits;
     const allowed = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     check(
       size <= allowed,
       OutOfMemoryError,
-      () => `${what}: needs ${size} bytes in one buffer, this adapter allows ${allowed}`,
+      () => `${what()}: needs ${size} bytes in one buffer, this adapter allows ${allowed}`,
     );
     const flags = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST;
     const gpu = this.#gpu.createBuffer({ label: `pool ${size}`, size, usage: flags });

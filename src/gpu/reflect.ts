@@ -10,8 +10,8 @@ export interface Binding<N extends string = string> {
 }
 export interface Param<N extends string = string> {
   readonly name: N;
-  /** The scalar type of the components: `u32`, `i32` or `f32`. */
-  readonly type: string;
+  /** The scalar type of the components. */
+  readonly type: "u32" | "i32" | "f32";
   readonly offset: number;
   /** Bytes in all: 4 per component, 16 per element of an array. */
   readonly size: number;
@@ -107,7 +107,9 @@ function structLayout(code: string, type: string): { params: Param[]; paramsByte
   return { params, paramsBytes: Math.ceil(end / structAlign) * structAlign };
 }
 
-function typeLayout(name: string, type: string): { type: string; size: number; align: number; count?: number } {
+type TypeLayout = Pick<Param, "type" | "size" | "count"> & { align: number };
+
+function typeLayout(name: string, type: string): TypeLayout {
   const [, width, scalar, element, length] =
     /^(?:vec([234])<?)?([fiu](?:32)?)>?$|^array<(.+),(\d+)u?>$/.exec(type) ?? [];
   if (element) {
@@ -116,7 +118,11 @@ function typeLayout(name: string, type: string): { type: string; size: number; a
   }
   if (!scalar || (scalar.length === 1 && !width)) return notAParam(name, type);
   const components = Number(width ?? 1);
-  return { type: `${scalar[0]}32`, size: 4 * components, align: 4 * (components === 3 ? 4 : components) };
+  return {
+    type: `${scalar[0]}32` as Param["type"],
+    size: 4 * components,
+    align: 4 * (components === 3 ? 4 : components),
+  };
 }
 
 const notAParam = (name: string, type: string): never =>

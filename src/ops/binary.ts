@@ -10,6 +10,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./broadcast.ts";
 import { computeType, isFloat, promote } from "./dtype.ts";
 import { type Operand, runElementwise } from "./elementwise-kernel.ts";
+import type { Expression } from "./elementwise-shader.ts";
 
 interface Operands {
   /** Numbers among the operands: they are no inputs of the graph. */
@@ -20,7 +21,7 @@ interface Operands {
 
 /** The operands of an op as its inputs and attributes. */
 function partsOf(operands: readonly Operand[]): { tensors: (Tensor | undefined)[]; attrs: Operands } {
-  const tensors = operands.map((one) => (one instanceof Tensor ? one : undefined));
+  const tensors = operands.map((one) => (typeof one === "number" ? undefined : one));
   const numbers = operands.map((one) => (typeof one === "number" ? one : undefined));
   return { tensors, attrs: { numbers, shapes: tensors.map((one) => one?.shape) } };
 }
@@ -46,8 +47,24 @@ interface BinaryRule {
   readonly bilinear?: boolean;
 }
 
+function checkOperand(op: string, argument: string, operand: unknown): void {
+  if (typeof operand === "number" || operand instanceof Tensor) return;
+  throw new DtypeError(expected(op, argument, "a tensor or a number", operand));
+}
+
 /* @__NO_SIDE_EFFECTS__ */
 export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Operand) => Tensor {
+  const expressions = new Map<Dtype, Expression>();
+  const expressionFor = (dtype: Dtype): Expression => {
+    const known = expressions.get(dtype);
+    if (known) return known;
+    // Arithmetic of bools counts: 1 + 1 is 2.
+    const compute = dtype === "bool" && !rule.result ? "i32" : computeType(dtype);
+    const wgsl = rule.wgsl[compute] ?? rule.wgsl.i32 ?? rule.wgsl.f32;
+    const expression = { name, wgsl, compute, result: rule.result ?? (dtype === "bool" ? "i32" : dtype) };
+    expressions.set(dtype, expression);
+    return expression;
+  };
   const op = defineOp<Operands>({
     name,
     ...(rule.autocast && { autocast: rule.autocast }),
@@ -57,17 +74,11 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
       const shape = a && b ? broadcastShapes(name, a.shape, b.shape) : ((a ?? b) as Tensor).shape;
       let dtype = promote(operands);
       if (!isFloat(dtype) && rule.wgsl.i32 === undefined) dtype = "f32";
-      // Arithmetic of bools counts: 1 + 1 is 2.
-      const compute = dtype === "bool" && !rule.result ? "i32" : computeType(dtype);
-      const wgsl = rule.wgsl[compute] ?? rule.wgsl.i32 ?? rule.wgsl.f32;
-      const y = runElementwise(
-        ctx.device,
-        { name, wgsl, compute, result: rule.result ?? (dtype === "bool" ? "i32" : dtype) },
-        operands,
-        shape,
-      );
-      const kept: Record<string, Tensor | undefined> = { a, b, y };
-      ctx.save(...(rule.saves ?? []).map((letter) => kept[letter] ?? y));
+      const y = runElementwise(ctx.device, expressionFor(dtype), operands, shape);
+      if (rule.saves) {
+        const kept = { a, b, y };
+        ctx.save(...rule.saves.map((letter) => kept[letter] ?? y));
+      }
       return y;
     },
     ...(rule.gradients && {
@@ -80,11 +91,8 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
     }),
   });
   return (a, b) => {
-    for (const [argument, operand] of Object.entries({ a, b })) {
-      check(typeof operand === "number" || operand instanceof Tensor, DtypeError, () =>
-        expected(name, argument, "a tensor or a number", operand),
-      );
-    }
+    checkOperand(name, "a", a);
+    checkOperand(name, "b", b);
     check(a instanceof Tensor || b instanceof Tensor, ArgumentError, () => `${name}: expected at least one tensor`);
     const { tensors, attrs } = partsOf([a, b]);
     return op(tensors, attrs);

@@ -3,8 +3,10 @@ import type { Device } from "../gpu/device.ts";
 import { strideGroups, workgroupSize } from "../gpu/grid.ts";
 import type { KernelArgs } from "../gpu/kernel.ts";
 import { broadcastStrides, collapse, type InnerStrides, rowsAndInner, type Shape, sizeOf } from "../tensor/shape.ts";
+import { DTYPES } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import {
+  type ElementwiseShader,
   type Expression,
   elementwiseShader,
   inputName,
@@ -18,9 +20,25 @@ import {
 /** An operand: a tensor, or a number that goes into the params. */
 export type Operand = Tensor | number;
 
-type Access = "number" | "dense" | "one" | "row" | "column" | "strided";
+/** How a flat kernel reads an operand; where one of them is strided, all are. */
+const ACCESS = ["number", "dense", "one", "row", "column", "strided"] as const;
+type Access = (typeof ACCESS)[number];
 
-/** A new dense tensor of `shape` with the values of `expression` over the operands, broadcast. */
+/** What the shader of a single stage calls its operands. */
+const NAMES = /* @__PURE__ */ [0, 1, 2, 3].map((i) => ({
+  input: inputName(0, i),
+  number: numberName(0, i),
+  period: periodName(0, i),
+}));
+const OUTPUT = /* @__PURE__ */ outputName(0);
+
+/** The shaders of each expression, by how its operands are read: to look one up by its WGSL takes ten times as long. */
+const shaders = new WeakMap<Expression, Map<number, ElementwiseShader>>();
+
+/**
+ * A new dense tensor of `shape` with the values of `expression` over the operands, broadcast. An expression that comes
+ * again should be the same object.
+ */
 export function runElementwise(
   device: Device,
   expression: Expression,
@@ -31,21 +49,44 @@ export function runElementwise(
   if (y.size === 0) return y;
   const access = operands.map((operand) => accessOf(operand, shape));
   const flat = !access.includes("strided");
+  const shader = shaderOf(expression, operands, access, flat);
+  const args: Record<string, KernelArgs[string]> = { [OUTPUT]: y.binding, size: y.size };
+  operands.forEach((operand, i) => {
+    const { input, number, period } = NAMES[i] as (typeof NAMES)[number];
+    if (typeof operand === "number") args[number] = operand;
+    else {
+      args[input] = flat ? operand.binding : operand.wholeBinding;
+      if (access[i] === "row") args[period] = operand.size / 4;
+      if (access[i] === "column") args[period] = y.size / operand.size / 4;
+    }
+  });
+  const items = flat ? Math.ceil(y.size / 4) : addStrides(args, operands, shape);
+  device.dispatch(device.kernelOf(shader, { WORKGROUP: workgroupSize(device) }), args, strideGroups(device, items));
+  return y;
+}
+
+function shaderOf(
+  expression: Expression,
+  operands: readonly Operand[],
+  access: readonly Access[],
+  flat: boolean,
+): ElementwiseShader {
+  let key = 0;
+  operands.forEach((operand, i) => {
+    const dtype = typeof operand === "number" ? 0 : DTYPES.indexOf(operand.dtype);
+    key = (key * ACCESS.length + ACCESS.indexOf(access[i] as Access)) * DTYPES.length + dtype;
+  });
+  const variants = shaders.get(expression) ?? new Map<number, ElementwiseShader>();
+  if (variants.size === 0) shaders.set(expression, variants);
+  const known = variants.get(key);
+  if (known) return known;
   const sources = operands.map((operand, i): Source => {
     if (typeof operand === "number") return { kind: "number" };
     return { kind: flat ? (access[i] as Exclude<Access, "number">) : "strided", type: storedType(operand.dtype) };
   });
   const shader = elementwiseShader([{ expression, sources, stored: true }]);
-  const args: Record<string, KernelArgs[string]> = { [outputName(0)]: y.binding, size: y.size };
-  operands.forEach((operand, i) => {
-    if (typeof operand === "number") args[numberName(0, i)] = operand;
-    else args[inputName(0, i)] = flat ? operand.binding : operand.wholeBinding;
-    if (operand instanceof Tensor && access[i] === "row") args[periodName(0, i)] = operand.size / 4;
-    if (operand instanceof Tensor && access[i] === "column") args[periodName(0, i)] = y.size / operand.size / 4;
-  });
-  const items = flat ? Math.ceil(y.size / 4) : addStrides(args, operands, shape);
-  device.dispatch(device.kernelOf(shader, { WORKGROUP: workgroupSize(device) }), args, strideGroups(device, items));
-  return y;
+  variants.set(key, shader);
+  return shader;
 }
 
 function accessOf(operand: Operand, shape: Shape): Access {

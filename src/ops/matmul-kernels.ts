@@ -140,7 +140,7 @@ const spares = new WeakMap<Device, BufferSlice>();
 function spare(device: Device): BufferSlice {
   let slice = spares.get(device);
   if (!slice) {
-    const buffer = device.outsideCapture(() => device.pool.acquire(16, "matmul"));
+    const buffer = device.outsideCapture(() => device.pool.acquire(16, () => "matmul"));
     buffer.home.uncount(buffer);
     slice = { buffer, offset: 0, size: 16 };
     spares.set(device, slice);

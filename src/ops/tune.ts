@@ -22,7 +22,7 @@ export interface Tuned {
   readonly remembered: boolean;
 }
 
-/** A candidate must be this much faster to replace the table's kernel: smaller differences are noise. */
+/** The fastest must take less than this part of the time to replace the table's kernel: smaller differences are noise. */
 const WORTH = 0.95;
 const ROUNDS = 5;
 /** Milliseconds of work per candidate and round. */
@@ -54,12 +54,13 @@ async function measured(device: Device, shape: string, product: Product): Promis
   const usual = choose(device, product);
   const choices = [usual, ...candidates(device, product).filter((one) => nameOf(one) !== nameOf(usual))];
   const times = await timed(device, product, choices);
-  const fastest = choices.reduce((best, one) => (time(one) < time(best) * WORTH ? one : best));
-  if (fastest !== usual) device.tuning.choices.set(shape, fastest);
+  const fastest = choices.reduce((best, one) => (time(one) < time(best) ? one : best));
+  const chosen = time(fastest) < time(usual) * WORTH ? fastest : usual;
+  if (chosen !== usual) device.tuning.choices.set(shape, chosen);
   return {
     shape,
     before: nameOf(usual),
-    after: nameOf(fastest),
+    after: nameOf(chosen),
     milliseconds: Object.fromEntries(choices.map((one) => [nameOf(one), time(one)])),
   };
 

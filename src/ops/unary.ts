@@ -10,6 +10,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
 import { computeType, isFloat } from "./dtype.ts";
 import { runElementwise } from "./elementwise-kernel.ts";
+import type { Expression } from "./elementwise-shader.ts";
 
 interface UnaryRule {
   /** f(a), with `p` and `q` for the op's own numbers. */
@@ -36,17 +37,37 @@ const filled = (wgsl: string, { p, q }: UnaryAttrs): string =>
   wgsl.replace(/\bp\b/g, literal(p)).replace(/\bq\b/g, literal(q));
 const literal = (value: number): string => `f32(${Math.max(-3.4028234e38, Math.min(3.4028234e38, value))})`;
 
+/** The expression for a dtype and the op's own numbers, made once. */
+function remembered(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): typeof make {
+  const known = new Map<string, Expression>();
+  return (dtype, attrs) => {
+    const key = `${dtype},${attrs.p},${attrs.q}`;
+    const expression = known.get(key) ?? make(dtype, attrs);
+    known.set(key, expression);
+    return expression;
+  };
+}
+
 /* @__NO_SIDE_EFFECTS__ */
 function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
+  const forward = remembered((dtype, attrs) => {
+    const whole = !isFloat(dtype) && dtype !== "bool" && rule.whole !== undefined;
+    const compute = whole ? computeType(dtype) : "f32";
+    const result = rule.result ?? (whole || isFloat(dtype) ? dtype : "f32");
+    const wgsl = filled(whole ? (rule.whole as string).replaceAll("int", compute) : rule.wgsl, attrs);
+    return { name, wgsl, compute, result };
+  });
+  const backward = remembered((result, attrs) => {
+    const wgsl = (rule.gradient as string)
+      .replace(/\bb\b/g, rule.saves === "both" ? "b" : "a")
+      .replace(/\bg\b/g, rule.saves === "both" ? "c" : rule.saves ? "b" : "a");
+    return { name: `${name}_backward`, wgsl: filled(wgsl, attrs), compute: "f32", result };
+  });
   const op = defineOp<UnaryAttrs>({
     name,
     ...(rule.wide && { autocast: "f32" }),
     forward(ctx, [x]: [Tensor], attrs) {
-      const whole = !isFloat(x.dtype) && x.dtype !== "bool" && rule.whole !== undefined;
-      const compute = whole ? computeType(x.dtype) : "f32";
-      const result = rule.result ?? (whole || isFloat(x.dtype) ? x.dtype : "f32");
-      const wgsl = filled(whole ? (rule.whole as string).replaceAll("int", compute) : rule.wgsl, attrs);
-      const y = runElementwise(ctx.device, { name, wgsl, compute, result }, [x], x.shape);
+      const y = runElementwise(ctx.device, forward(x.dtype, attrs), [x], x.shape);
       if (rule.saves) ctx.save(...(rule.saves === "both" ? [x, y] : [rule.saves === "x" ? x : y]));
       return y;
     },
@@ -55,19 +76,8 @@ function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?:
         const first = ctx.saved[0] as Tensor;
         const [x, y] = rule.saves === "both" ? [first, ctx.saved[1] as Tensor] : [first, first];
         if (isGradEnabled()) return chain(rule, g, x, y, ctx.attrs);
-        const wgsl = filled(
-          (rule.gradient as string)
-            .replace(/\bb\b/g, rule.saves === "both" ? "b" : "a")
-            .replace(/\bg\b/g, rule.saves === "both" ? "c" : rule.saves ? "b" : "a"),
-          ctx.attrs,
-        );
         const operands = rule.saves === "both" ? [x, y, g] : rule.saves ? [first, g] : [g];
-        return runElementwise(
-          ctx.device,
-          { name: `${name}_backward`, wgsl, compute: "f32", result: g.dtype },
-          operands,
-          g.shape,
-        );
+        return runElementwise(ctx.device, backward(g.dtype, ctx.attrs), operands, g.shape);
       },
     }),
   });

@@ -62,8 +62,8 @@ function cut(params: readonly Tensor[]): Tensor[][] {
 function moveTogether(params: readonly Tensor[]): void {
   const { device } = params[0] as Tensor;
   const bytes = params.reduce((sum, param) => sum + placeBytes(param), 0);
-  const values = new Storage(device, bytes, "flat parameters");
-  const gradients = new Storage(device, bytes, "flat gradients");
+  const values = new Storage(device, bytes, () => "flat parameters");
+  const gradients = new Storage(device, bytes, () => "flat gradients");
   let offset = 0;
   for (const param of params) {
     const { shape, strides } = param;

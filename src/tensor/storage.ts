@@ -23,7 +23,7 @@ export class Storage {
   #refs = 0;
   #spent = 0;
 
-  constructor(device: Device, bytes: number, what?: string) {
+  constructor(device: Device, bytes: number, what: () => string) {
     this.device = device;
     this.bytes = bytes;
     this.#buffer = device.pool.acquire(Math.max(bytes, 16), what);

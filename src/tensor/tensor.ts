@@ -194,8 +194,8 @@ function releaseBody(body: Body): void {
 
 /** A dense tensor with undefined content. */
 export function empty(device: Device, shape: Shape, dtype: Dtype = "f32"): Tensor {
-  const what = device.operation?.name ?? "tensor";
-  const storage = new Storage(device, sizeOf(shape) * bytesOf(dtype), `${what} of shape [${shape}]`);
+  const what = () => `${device.operation?.name ?? "tensor"} of shape [${shape}]`;
+  const storage = new Storage(device, sizeOf(shape) * bytesOf(dtype), what);
   return new Tensor(storage, shape, stridesOf(shape), 0, dtype);
 }
 

@@ -73,7 +73,7 @@ export async function runShader(options: RunShaderOptions): Promise<Record<strin
 
 function uploaded(device: Device, values: HostArray): BufferSlice {
   const size = Math.max(4, Math.ceil(values.byteLength / 4) * 4);
-  const slice = { buffer: device.pool.acquire(size, "runShader"), offset: 0, size };
+  const slice = { buffer: device.pool.acquire(size, () => "runShader"), offset: 0, size };
   device.recorder.upload(slice, values);
   return slice;
 }

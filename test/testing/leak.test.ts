@@ -54,7 +54,9 @@ it("names the tensors that were left, by label, dtype and shape, and the bytes",
 });
 
 it("finds bytes without a tensor, lets the function's error through, and refuses other values", async () => {
-  await expect(assertNoLeak(() => void device.pool.acquire(512))).rejects.toThrow(/512 bytes more .* in no new tensor/);
+  await expect(assertNoLeak(() => void device.pool.acquire(512, () => "a test"))).rejects.toThrow(
+    /512 bytes more .* in no new tensor/,
+  );
   await expect(assertNoLeak(() => Promise.reject(new Error("mine")))).rejects.toThrow("mine");
   await expect(assertNoLeak(3 as never)).rejects.toThrow(/'fn' expected a function, got 3/);
 });
