@@ -42,9 +42,11 @@ function reduceInto(y: Tensor, { x, outer, reduced, inner }: Lines, kind: keyof 
     return;
   }
   const between = empty(device, [outer, parts, inner], y.dtype);
-  // Neighbouring lanes must read neighbouring elements: along `inner`, or, where there is none, along the reduced dim.
+  // A GPU's neighbouring lanes must read neighbouring elements: along `inner`, or, where there is none, along the reduced
+  // dim. A software adapter's lanes each want a stretch of their own, which the processor fetches ahead.
   const most = Math.ceil(reduced / parts);
-  const cut = inner === 1 ? { first: 1, step: parts, most } : { first: most, step: 1, most };
+  const interleaved = inner === 1 && !device.info.isSoftware;
+  const cut = interleaved ? { first: 1, step: parts, most } : { first: most, step: 1, most };
   stage(x, between, { outer, reduced, inner, parts, ...cut, scale: 1 }, kind);
   stage(between, y, { outer, reduced: parts, inner, parts: 1, first: 0, step: 1, most: parts, scale }, kind);
   between.dispose();
