@@ -31,7 +31,7 @@ const pages = [
   {
     what: "core: tensors, operations, autograd, capture",
     code: `import { ${core.join(", ")} } from "gradwell";\npage = [${core.join(", ")}];`,
-    limit: 55_000,
+    limit: 56_500,
   },
   { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 65_500 },
   { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 58_500 },
@@ -45,7 +45,7 @@ export async function weights(): Promise<Weight[]> {
     return { what, gzipped: gzipped(await bundle(`let page;\n${code}\nglobalThis.page = page;`)), limit };
   });
   const whole = gzipped(readFileSync(join(root, "dist/gradwell.min.js")));
-  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 107_500 }];
+  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 108_000 }];
 }
 
 const gzipped = (code: Uint8Array | string): number => gzipSync(code, { level: 9 }).length;

@@ -29,7 +29,7 @@ export type { ParamValue } from "./gpu/shader.ts";
 export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
-export { type Conv2dOptions, conv2d } from "./ops/conv.ts";
+export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv.ts";
 export { einsum } from "./ops/einsum.ts";
 export type { Operand } from "./ops/elementwise-kernel.ts";
 export { gather, indexSelect, scatterAdd } from "./ops/indexing.ts";

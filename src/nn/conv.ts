@@ -1,5 +1,5 @@
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { conv2d } from "../ops/conv.ts";
+import { conv2d, type Padding } from "../ops/conv.ts";
 import { type Pair, pairOf } from "../ops/windows.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault } from "./default-weight.ts";
@@ -11,8 +11,8 @@ import { parameter } from "./parameter.ts";
 export interface Conv2dLayerOptions {
   /** Distance of neighbouring windows. Default 1. */
   stride?: Pair;
-  /** Zeros around the image. Default 0. */
-  padding?: Pair;
+  /** Zeros around the image; `"same"`: so many that the result is as large, for stride 1; `"valid"`: none. Default 0. */
+  padding?: Padding;
   /** Distance of neighbouring taps. Default 1. */
   dilation?: Pair;
   /** Splits channels: each group of outputs sees its own group of inputs. Default 1. */
@@ -24,7 +24,7 @@ export interface Conv2dLayerOptions {
 }
 
 /**
- * Cross-correlation of x (N, inChannels, H, W) with `weight` (outChannels, inChannels / groups, kH, kW), plus `bias`
+ * Cross-correlation of x (N, inChannels, H, W) or (inChannels, H, W) with `weight` (outChannels, inChannels / groups, kH, kW), plus `bias`
  * (outChannels), zero at first. A number stands for both directions, a pair is [vertical, horizontal].
  */
 export class Conv2d extends Module {
@@ -32,7 +32,7 @@ export class Conv2d extends Module {
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
   readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
+  readonly padding: readonly [number, number] | "same" | "valid";
   readonly dilation: readonly [number, number];
   readonly groups: number;
   weight: Tensor;
@@ -47,9 +47,13 @@ export class Conv2d extends Module {
     const kernel = pairOf("Conv2d", "kernelSize", kernelSize, 1);
     const pairs = {
       stride: pairOf("Conv2d", "stride", stride, 1),
-      padding: pairOf("Conv2d", "padding", padding, 0),
+      padding: padding === "same" || padding === "valid" ? padding : pairOf("Conv2d", "padding", padding, 0),
       dilation: pairOf("Conv2d", "dilation", dilation, 1),
     };
+    const isOne = pairs.stride[0] * pairs.stride[1] === 1;
+    check(padding !== "same" || isOne, ArgumentError, () =>
+      expected("Conv2d", "stride", "1 with padding 'same'", stride),
+    );
     checkCount("Conv2d", "groups", groups);
     check(inChannels % groups === 0 && outChannels % groups === 0, ArgumentError, () =>
       expected("Conv2d", "groups", `a divisor of ${inChannels} input and ${outChannels} output channels`, groups),

@@ -5,13 +5,14 @@ import { noGrad } from "../autograd/mode.ts";
 import { defineOp } from "../autograd/op.ts";
 import { atPrecision, PRODUCT } from "../autograd/precision.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
-import { addInPlace } from "../tensor/copy.ts";
+import { addInPlace, contiguous } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
+import { isDepthwise, runDepthwise, runDepthwiseGradWeight, runDepthwiseGradX } from "./depthwise.ts";
 import { isFloat } from "./dtype.ts";
-import { cat } from "./joining.ts";
+import { cat, pad } from "./joining.ts";
 import { matmul } from "./matmul.ts";
 import { narrow, reshape, transpose } from "./movement.ts";
 import { sum } from "./reduce.ts";
@@ -19,13 +20,20 @@ import {
   columnsToImage,
   imageToColumns,
   isWhole,
+  onImages,
   type Pair,
+  pairOf,
   type WindowOptions,
   type Windows,
   windowsOn,
 } from "./windows.ts";
 
-export interface Conv2dOptions extends WindowOptions {
+/** Zeros around the image; `"same"`: so many that y is as large as x, for stride 1; `"valid"`: none. */
+export type Padding = Pair | "same" | "valid";
+
+export interface Conv2dOptions extends Omit<WindowOptions, "padding"> {
+  /** Default 0. */
+  padding?: Padding;
   /** Splits channels: each group of outputs sees its own group of inputs. Default 1. */
   groups?: number;
 }
@@ -86,6 +94,9 @@ const convOp = defineOp<ConvAttrs>({
   bilinear: true,
   forward(ctx, [x, weight]: [Tensor, Tensor], attrs) {
     ctx.save(x, weight);
+    if (isDepthwise(x, weight, attrs.groups)) {
+      return runDepthwise(ctx.temporary(contiguous(x)), ctx.temporary(contiguous(weight)), attrs.windows);
+    }
     return noGrad(() =>
       scope(() => joined(partsOf(x, attrs).map(([first, n]) => convolve(narrow(x, 0, first, n), weight, attrs)))),
     );
@@ -109,6 +120,9 @@ function gradientMatrix(g: Tensor, first: number, n: number, { groups }: ConvAtt
 }
 
 function gradientOfImages(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor, weight: Tensor): Tensor {
+  const { windows, groups } = ctx.attrs;
+  if (isDepthwise(x, weight, groups))
+    return scope(() => runDepthwiseGradX(contiguous(g), contiguous(weight), windows, x.shape));
   const matrix = transpose(weightMatrix(weight, ctx.attrs.groups), 1, 2);
   const parts = partsOf(x, ctx.attrs).map(([first, n]) =>
     scope(() => {
@@ -120,6 +134,9 @@ function gradientOfImages(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor,
 }
 
 function gradientOfWeight(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor, weight: Tensor): Tensor {
+  const { windows, groups } = ctx.attrs;
+  if (isDepthwise(x, weight, groups))
+    return scope(() => runDepthwiseGradWeight(contiguous(g), contiguous(x), windows, weight.shape));
   let total: Tensor | undefined;
   for (const [first, n] of partsOf(x, ctx.attrs)) {
     const part = scope(() => {
@@ -133,8 +150,8 @@ function gradientOfWeight(ctx: BackwardContext<ConvAttrs>, g: Tensor, x: Tensor,
 }
 
 /**
- * Cross-correlation of x (N, C, H, W) with weight (O, C / groups, kH, kW), plus bias (O): y (N, O, outH, outW) with
- * outH = floor((H + 2 padding - dilation (kH - 1) - 1) / stride) + 1.
+ * Cross-correlation of x (N, C, H, W) or (C, H, W) with weight (O, C / groups, kH, kW), plus bias (O): y (N, O, outH, outW)
+ * with outH = floor((H + 2 padding - dilation (kH - 1) - 1) / stride) + 1.
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
   checkKeys("conv2d", options, ["stride", "padding", "dilation", "groups"]);
@@ -144,7 +161,13 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2d
     );
   }
   check(weight.ndim === 4, ShapeError, () => expected("conv2d", "weight", "4 dims (O, C / groups, kH, kW)", weight));
-  const windows = windowsOn("conv2d", x, weight.shape.slice(2) as unknown as Pair, options);
+  return onImages("conv2d", x, (images) => convImages(images, weight, bias, options));
+}
+
+function convImages(images: Tensor, weight: Tensor, bias: Tensor | undefined, options: Conv2dOptions): Tensor {
+  const kernel = weight.shape.slice(2) as unknown as readonly [number, number];
+  const { x, padding } = paddedBy(images, kernel, options);
+  const windows = windowsOn("conv2d", x, kernel, { ...options, padding });
   const groups = checkGroups(x, weight, options.groups ?? 1);
   const y = convOp([x, weight], { windows, groups });
   if (!bias) return y;
@@ -155,6 +178,20 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2d
   return atPrecision(PRODUCT, [y, bias], ([sums, offset]) =>
     add(sums as Tensor, reshape(offset as Tensor, [outputs, 1, 1])),
   );
+}
+
+/** The padding in numbers. Where "same" is odd, x has its last row or column of zeros already, as in PyTorch. */
+function paddedBy(x: Tensor, kernel: readonly [number, number], options: Conv2dOptions): { x: Tensor; padding: Pair } {
+  const { padding = 0, stride = 1, dilation = 1 } = options;
+  if (padding === "valid") return { x, padding: 0 };
+  if (padding !== "same") return { x, padding };
+  const isOne = pairOf("conv2d", "stride", stride, 1).every((one) => one === 1);
+  check(isOne, ArgumentError, () => expected("conv2d", "stride", "1 with padding 'same'", stride));
+  const apart = pairOf("conv2d", "dilation", dilation, 1);
+  const [tall, wide] = [apart[0] * (kernel[0] - 1), apart[1] * (kernel[1] - 1)];
+  const half = [Math.floor(tall / 2), Math.floor(wide / 2)] as const;
+  if (tall % 2 === 0 && wide % 2 === 0) return { x, padding: half };
+  return { x: pad(x, [[0, 0], [0, 0], ...[tall % 2, wide % 2].map((end) => [0, end] as const)]), padding: half };
 }
 
 function checkGroups(x: Tensor, weight: Tensor, groups: number): number {

@@ -9,13 +9,23 @@ import { isFloat } from "./dtype.ts";
 import { gather } from "./indexing.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { imageToColumns, type Pair, type WindowOptions, type Windows, windowsOn } from "./windows.ts";
+import { imageToColumns, onImages, type Pair, type WindowOptions, type Windows, windowsOn } from "./windows.ts";
 
 export type PoolOptions = Omit<WindowOptions, "dilation">;
 
-function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptions): Windows {
+function pooled(
+  op: string,
+  x: Tensor,
+  kernelSize: Pair,
+  options: PoolOptions,
+  pool: (images: Tensor, windows: Windows) => Tensor,
+): Tensor {
   checkKeys(op, options, ["stride", "padding"]);
   check(x instanceof Tensor && isFloat(x.dtype), DtypeError, () => expected(op, "x", "a float tensor", x?.dtype ?? x));
+  return onImages(op, x, (images) => pool(images, poolWindows(op, images, kernelSize, options)));
+}
+
+function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptions): Windows {
   const windows = windowsOn(op, x, kernelSize, { stride: kernelSize, ...options });
   const { kernelHeight, kernelWidth, paddingY, paddingX } = windows;
   check(2 * paddingY <= kernelHeight && 2 * paddingX <= kernelWidth, ArgumentError, () =>
@@ -66,15 +76,22 @@ const spreadOp: Op<Windows, Tensor> = defineOp<Windows>({
   },
 });
 
-/** The largest value of each window of x (N, C, H, W). `stride` is the kernel's size unless given; padding is never chosen. */
+/**
+ * The largest value of each window of x (N, C, H, W) or (C, H, W). `stride` is the kernel's size unless given; padding is
+ * never chosen.
+ */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
-  return maxPoolOp([x], poolWindows("maxPool2d", x, kernelSize, options));
+  return pooled("maxPool2d", x, kernelSize, options, (images, windows) => maxPoolOp([images], windows));
 }
 
-/** The mean of each window of x (N, C, H, W), zeros of the padding included. `stride` is the kernel's size unless given. */
+/**
+ * The mean of each window of x (N, C, H, W) or (C, H, W), zeros of the padding included. `stride` is the kernel's size
+ * unless given.
+ */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
-  const windows = poolWindows("avgPool2d", x, kernelSize, options);
-  const [n, channels, height, width] = x.shape as [number, number, number, number];
-  const columns = imageToColumns([reshape(x, [n * channels, height, width])], windows);
-  return reshape(mean(columns, 1), [n, channels, windows.outHeight, windows.outWidth]);
+  return pooled("avgPool2d", x, kernelSize, options, (images, windows) => {
+    const [n, channels, height, width] = images.shape as [number, number, number, number];
+    const columns = imageToColumns([reshape(images, [n * channels, height, width])], windows);
+    return reshape(mean(columns, 1), [n, channels, windows.outHeight, windows.outWidth]);
+  });
 }

@@ -5,6 +5,7 @@ import { strideGroups } from "../gpu/grid.ts";
 import { col2im, im2col } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { squeeze, unsqueeze } from "./movement.ts";
 
 /** One number for both directions, or [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
@@ -42,9 +43,14 @@ export interface WindowOptions {
   dilation?: Pair;
 }
 
+/** Runs what takes images (N, C, H, W) on one image (C, H, W) as well. */
+export function onImages(op: string, x: Tensor, run: (images: Tensor) => Tensor): Tensor {
+  check(x.ndim === 3 || x.ndim === 4, ShapeError, () => expected(op, "x", "a shape (N, C, H, W) or (C, H, W)", x));
+  return x.ndim === 4 ? run(x) : squeeze(run(unsqueeze(x, 0)), 0);
+}
+
 /** Checks the options and counts the windows on images x (N, C, H, W). */
 export function windowsOn(op: string, x: Tensor, kernelSize: Pair, options: WindowOptions): Windows {
-  check(x.ndim === 4, ShapeError, () => expected(op, "x", "4 dims (N, C, H, W)", x));
   const kernel = pairOf(op, "kernelSize", kernelSize, 1);
   const stride = pairOf(op, "stride", options.stride ?? 1, 1);
   const padding = pairOf(op, "padding", options.padding ?? 0, 0);

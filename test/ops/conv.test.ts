@@ -6,6 +6,7 @@ import {
   maxPool2d,
   mul,
   narrow,
+  nn,
   ones,
   reshape,
   split,
@@ -88,7 +89,10 @@ it("max pooling of ties takes the first, NaN wins, and -inf is a value", async (
 
 it("says what does not fit", () => {
   const [x, weight] = [ones([1, 4, 5, 5]), ones([2, 4, 3, 3])];
-  expect(() => conv2d(ones([4, 5, 5]), weight)).toThrow(/4 dims/);
+  expect(() => conv2d(ones([5, 5]), weight)).toThrow(/\(N, C, H, W\) or \(C, H, W\)/);
+  expect(() => conv2d(x, weight, undefined, { padding: "same", stride: 2 })).toThrow(/stride.*1 with padding 'same'/);
+  expect(() => new nn.Conv2d(4, 2, 3, { padding: "same", stride: 2 })).toThrow(/stride.*1 with padding 'same'/);
+  expect(() => conv2d(x, weight, undefined, { padding: "full" as never })).toThrow(/padding/);
   expect(() => conv2d(x, ones([2, 3, 3, 3]))).toThrow(/4 input channels/);
   expect(() => conv2d(x, weight, undefined, { groups: 3 })).toThrow(/groups/);
   expect(() => conv2d(x, weight, ones([3]))).toThrow(/bias.*\[2\]/);

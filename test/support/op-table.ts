@@ -126,6 +126,19 @@ export const opTable: readonly TableOp[] = [
     [2, 2, 3, 2],
     [2],
   ]),
+  one(
+    "conv2d of each channel",
+    (x, w) => g.conv2d(x, w, undefined, { stride: [1, 2], padding: 1, groups: 2 }),
+    undefined,
+    [
+      [2, 2, 5, 6],
+      [4, 1, 3, 2],
+    ],
+  ),
+  one("conv2d of one image", (x, w) => g.conv2d(x, w, undefined, { padding: "same" }), undefined, [
+    [2, 4, 3],
+    [3, 2, 2, 3],
+  ]),
   one("maxPool2d", (x) => g.square(g.maxPool2d(x, 2, { stride: 1, padding: 1 })), undefined, [[1, 2, 3, 4]]),
   one("avgPool2d", (x) => g.square(g.avgPool2d(x, 2, { stride: 1 })), undefined, [[1, 2, 3, 4]]),
 ];

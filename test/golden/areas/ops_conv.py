@@ -1,5 +1,5 @@
 """Convolutions and pools (NCHW) with the gradients of input, weight and bias, in float64: stride, padding, dilation,
-groups, alone, together and unequal in height and width."""
+groups, alone, together and unequal in height and width; every channel for itself; padding in words; no batch dim."""
 
 from torch.nn import functional as F
 
@@ -20,6 +20,16 @@ CONVOLUTIONS = [
     ((1, 2, 6, 7), (2, 2, 2, 4), {"stride": [2, 1], "padding": [0, 2]}),
     ((1, 2, 6, 7), (2, 2, 3, 1), {"dilation": [2, 1], "padding": [1, 0]}),
     ((1, 2, 4, 4), (3, 2, 4, 4), {}),
+    ((2, 4, 6, 7), (4, 1, 3, 3), {"groups": 4, "padding": 1}),
+    ((2, 3, 7, 9), (6, 1, 3, 3), {"groups": 3, "stride": 2, "padding": 1}),
+    ((1, 4, 9, 8), (4, 1, 2, 4), {"groups": 4, "stride": [1, 3], "padding": [1, 2], "dilation": [2, 1]}),
+    ((1, 2, 5, 5), (10, 1, 3, 3), {"groups": 2}),
+    ((2, 2, 5, 6), (3, 2, 3, 3), {"padding": "same"}),
+    ((1, 2, 5, 6), (2, 2, 2, 4), {"padding": "same"}),
+    ((1, 2, 7, 6), (2, 2, 4, 3), {"padding": "same", "dilation": [2, 1]}),
+    ((1, 3, 5, 5), (3, 1, 2, 2), {"padding": "same", "groups": 3}),
+    ((1, 2, 5, 6), (2, 2, 2, 3), {"padding": "valid", "stride": 2}),
+    ((2, 5, 6), (3, 2, 3, 3), {"padding": 1}),
 ]
 # input, kernel size, options
 POOLS = [
@@ -29,6 +39,7 @@ POOLS = [
     ((1, 2, 5, 5), 3, {"stride": 2, "padding": 1}),
     ((1, 1, 6, 5), [2, 3], {"stride": [1, 2]}),
     ((1, 2, 4, 4), 4, {}),
+    ((2, 5, 7), 2, {}),
 ]
 
 
