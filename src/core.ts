@@ -21,7 +21,8 @@ export { type AutocastOptions, autocast } from "./autograd/precision.ts";
 export { type Captured, type CaptureOptions, capture } from "./capture/capture.ts";
 export * from "./errors.ts";
 export type { DebugLevel } from "./gpu/debug.ts";
-export { currentDevice, type Device, type DeviceFeatures, type DeviceInfo } from "./gpu/device.ts";
+export { currentDevice, type Device } from "./gpu/device.ts";
+export type { DeviceFeatures, DeviceInfo } from "./gpu/info.ts";
 export { type InitOptions, init } from "./gpu/init.ts";
 export type { AdapterLimits } from "./gpu/limits.ts";
 export { type Profile, type ProfileRow, profile } from "./gpu/profiler.ts";
@@ -29,6 +30,7 @@ export type { ParamValue } from "./gpu/shader.ts";
 export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
 export { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./ops/binary.ts";
 export { expand } from "./ops/broadcast.ts";
+export { to } from "./ops/cast.ts";
 export { type Conv2dOptions, conv2d, type Padding } from "./ops/conv.ts";
 export { einsum } from "./ops/einsum.ts";
 export type { Operand } from "./ops/elementwise-kernel.ts";
@@ -82,7 +84,6 @@ export {
   sqrt,
   square,
   tanh,
-  to,
 } from "./ops/unary.ts";
 export type { Pair, WindowOptions } from "./ops/windows.ts";
 export {

@@ -2,31 +2,16 @@ import { check, DeviceLostError, DisposedError, ValidationError } from "../error
 import type { Operation } from "./debug.ts";
 import { FAULT_BYTES, Faults } from "./faults.ts";
 import { folded, workgroupSize } from "./grid.ts";
-import { Kernel, type KernelArgs, type Overrides } from "./kernel.ts";
+import { type DeviceFeatures, type DeviceInfo, featuresOf } from "./info.ts";
+import type { Kernel, KernelArgs, Overrides } from "./kernel.ts";
+import { Kernels } from "./kernels.ts";
 import { BufferPool, type BufferSlice, usage } from "./pool.ts";
 import { Recorder } from "./recorder.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
 import { Tuning } from "./tuning.ts";
 import { type KernelOptions, UserKernel } from "./user-kernel.ts";
-import { shaderError, Verdicts, type Wait, whereIs } from "./verdicts.ts";
+import { Verdicts, type Wait, whereIs } from "./verdicts.ts";
 
-export interface DeviceInfo {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly description: string;
-  readonly isSoftware: boolean;
-  /** Lanes of a subgroup that every dispatch is sure to have; 0 without subgroups. */
-  readonly subgroupSize: number;
-}
-
-export interface DeviceFeatures {
-  readonly f16: boolean;
-  readonly subgroups: boolean;
-  readonly timestamps: boolean;
-}
-
-/** The WebGPU features that gradwell makes use of. */
-export const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
 /** A WebGPU device with what gradwell keeps for it. Made by `init()`. */
 export class Device {
   readonly gpu: GPUDevice;
@@ -49,7 +34,7 @@ export class Device {
   /** What is running, for error messages: set by the op layer. */
   operation: Operation | undefined;
   readonly #rootPool: BufferPool;
-  readonly #kernels = new Map<Shader, Map<string, Kernel>>();
+  readonly #kernels: Kernels;
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
   readonly #verdicts: Verdicts;
@@ -67,17 +52,13 @@ export class Device {
     this.tuning = new Tuning(`${info.vendor} ${info.architecture} ${info.description}`);
     this.limits = gpu.limits;
     this.#ownsGpu = ownsGpu;
-    const has = (name: string) => gpu.features.has(name);
-    this.features = {
-      f16: has(FEATURES.f16),
-      subgroups: has(FEATURES.subgroups),
-      timestamps: has(FEATURES.timestamps),
-    };
+    this.features = featuresOf(gpu);
     this.#rootPool = new BufferPool(gpu);
     this.pool = this.#rootPool;
     this.recorder = new Recorder(gpu, this.#rootPool);
     this.faults = new Faults(this.#rootPool, this.recorder);
     this.#verdicts = new Verdicts(gpu, wait);
+    this.#kernels = new Kernels(this, this.#verdicts);
     this.lost = gpu.lost.then((lost) => {
       this.#lostReason = `${lost.reason}: ${lost.message}`;
       return this.#lostReason;
@@ -165,15 +146,7 @@ export class Device {
 
   /** The kernel of a shader with these overrides, made once. */
   kernelOf(shader: Shader, overrides: Overrides = {}): Kernel {
-    const variants = this.#kernels.get(shader) ?? new Map<string, Kernel>();
-    if (variants.size === 0) this.#kernels.set(shader, variants);
-    let key = "";
-    for (const name in overrides) key += `${name}=${overrides[name]},`;
-    const known = variants.get(key);
-    if (known) return known;
-    const kernel = this.#makeKernel(shader, overrides);
-    variants.set(key, kernel);
-    return kernel;
+    return this.#kernels.of(shader, overrides);
   }
 
   /** Awaits what the GPU must do first. */
@@ -263,24 +236,6 @@ export class Device {
   #kernelFor(shader: Shader, overrides?: Overrides): Kernel {
     const open = shader.workgroupSize[0] === "WORKGROUP" && overrides?.WORKGROUP === undefined;
     return this.kernelOf(shader, open ? { ...overrides, WORKGROUP: workgroupSize(this) } : overrides);
-  }
-
-  #makeKernel(shader: Shader, overrides: Overrides): Kernel {
-    const where = whereIs(this.operation);
-    let module: GPUShaderModule;
-    const kernel = this.#verdicts.check(
-      () => {
-        module = this.gpu.createShaderModule({ label: shader.name, code: shader.code });
-        const made = new Kernel(this.gpu, shader, overrides, module);
-        void made.pipeline;
-        return made;
-      },
-      (message) => shaderError(shader, module, message, where),
-      // What WebGPU says of commands with a broken pipeline only follows from this.
-      true,
-    );
-    this.recorder.debug?.pipeline(kernel, overrides);
-    return kernel;
   }
 
   #failure(cause: unknown): Error {

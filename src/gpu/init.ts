@@ -3,7 +3,8 @@ import { debugEnvironment, requestAdapter } from "#adapter";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { AdapterChoice } from "./adapter.ts";
 import { Debug, type DebugLevel } from "./debug.ts";
-import { Device, type DeviceInfo, FEATURES, setDefaultDevice } from "./device.ts";
+import { Device, setDefaultDevice } from "./device.ts";
+import { FEATURES, infoOf } from "./info.ts";
 
 export interface InitOptions {
   /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
@@ -35,7 +36,7 @@ export async function init(options: InitOptions = {}): Promise<Device> {
   check(Number.isSafeInteger(seed), ArgumentError, () => expected("init", "seed", "a whole number", seed));
   const level = debugLevel(options.debug);
   const device = options.device
-    ? new Device(options.device, describe(options.device.adapterInfo), false)
+    ? new Device(options.device, infoOf(options.device.adapterInfo), false)
     : await open(
         await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }),
       );
@@ -58,7 +59,7 @@ async function open(choice: AdapterChoice): Promise<Device> {
   const { adapter } = choice;
   const requiredFeatures = Object.values(FEATURES).filter((name) => adapter.features.has(name)) as GPUFeatureName[];
   const gpu = await adapter.requestDevice({ label: "gradwell", requiredFeatures, requiredLimits: maximaOf(adapter) });
-  const device = new Device(gpu, describe(adapter.info, choice), true, choice.wait);
+  const device = new Device(gpu, infoOf(adapter.info, choice), true, choice.wait);
   device.onClose(() => void choice.keepAlive);
   return device;
 }
@@ -70,18 +71,4 @@ function maximaOf(adapter: GPUAdapter): Record<string, number> {
     if (typeof value === "number") limits[name] = value;
   }
   return limits;
-}
-
-function describe(info: GPUAdapterInfo | undefined, choice?: AdapterChoice): DeviceInfo {
-  const description = info?.description || choice?.name || "unknown adapter";
-  const isSoftware = choice
-    ? choice.kind !== "gpu"
-    : ((info as { isFallbackAdapter?: boolean } | undefined)?.isFallbackAdapter ?? false);
-  return {
-    vendor: info?.vendor ?? "",
-    architecture: info?.architecture ?? "",
-    description,
-    isSoftware,
-    subgroupSize: info?.subgroupMinSize ?? 0,
-  };
 }

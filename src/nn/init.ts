@@ -4,8 +4,8 @@
  */
 import { noGrad } from "../autograd/mode.ts";
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { to } from "../ops/cast.ts";
 import { isFloat } from "../ops/dtype.ts";
-import { to } from "../ops/unary.ts";
 import { copyInto, fill, upload } from "../tensor/copy.ts";
 import { fillRandom } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";

@@ -2,8 +2,8 @@
 
 import { noGrad } from "../autograd/mode.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, nearest, ShapeError, show } from "../errors.ts";
+import { to } from "../ops/cast.ts";
 import { isFloat } from "../ops/dtype.ts";
-import { to } from "../ops/unary.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";

@@ -10,12 +10,13 @@ import { arange } from "../tensor/create.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { add, div, eq, mul, ne, where } from "./binary.ts";
+import { to } from "./cast.ts";
 import { reshape, unsqueeze } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
 import { runReduce } from "./reduce-kernel.ts";
 import { checkFloat, rowLaunch, twin } from "./rows.ts";
 import { logSoftmax } from "./softmax.ts";
-import { neg, to } from "./unary.ts";
+import { neg } from "./unary.ts";
 
 export type Reduction = "mean" | "sum" | "none";
 

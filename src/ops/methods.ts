@@ -23,6 +23,7 @@ import {
   unsqueeze,
 } from "./movement.ts";
 import "./own-methods.ts";
+import { to } from "./cast.ts";
 import { pow } from "./pow.ts";
 import { argmax, argmin, max, mean, min, prod, sum } from "./reduce.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
@@ -53,7 +54,6 @@ import {
   sqrt,
   square,
   tanh,
-  to,
 } from "./unary.ts";
 
 /** Ops whose first argument becomes `this`. */

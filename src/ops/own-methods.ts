@@ -9,7 +9,7 @@ import { scope } from "../tensor/scope.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { expand } from "./broadcast.ts";
-import { to } from "./unary.ts";
+import { to } from "./cast.ts";
 
 interface Methods {
   /** All values in row-major order, as a typed array of the dtype (bool: Uint8Array; f16: Float32Array). */

@@ -6,10 +6,10 @@ import { normalDim, normalDims, type Shape, sizeOf, stridesOf } from "../tensor/
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { div, eq, mul, where } from "./binary.ts";
 import { expand } from "./broadcast.ts";
+import { to } from "./cast.ts";
 import { isFloat } from "./dtype.ts";
 import { flatten, permute, reshape, unsqueeze } from "./movement.ts";
 import { runArgReduce, runReduce } from "./reduce-kernel.ts";
-import { to } from "./unary.ts";
 
 export type Dim = number | readonly number[];
 export interface ReduceOptions {

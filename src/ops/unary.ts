@@ -1,96 +1,10 @@
 /** Elementwise functions of one tensor: one table of formulas and derivatives. */
-
-import { hooks } from "../autograd/hooks.ts";
-import { isGradEnabled } from "../autograd/mode.ts";
-import { defineOp } from "../autograd/op.ts";
-import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
-import { checkHalf } from "../tensor/half.ts";
-import { DTYPES, type Dtype } from "../tensor/storage.ts";
+import { ArgumentError, check, expected } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
-import { computeType, isFloat } from "./dtype.ts";
-import { runElementwise } from "./elementwise-kernel.ts";
-import type { Expression } from "./elementwise-shader.ts";
-
-interface UnaryRule {
-  /** f(a), with `p` and `q` for the op's own numbers. */
-  readonly wgsl: string;
-  /** f'(a) times the incoming gradient `g`, from a (the input) and b (the output): one kernel for first derivatives. */
-  readonly gradient?: string;
-  /** f' in differentiable operations: for second derivatives. */
-  readonly derivative?: (x: Tensor, y: Tensor, p: number, q: number) => Tensor | number;
-  readonly saves?: "x" | "y" | "both";
-  /** What i32 and u32 inputs (`int`) give, by the same or another formula; without it they are lifted to f32. */
-  readonly whole?: string;
-  readonly result?: Dtype;
-  /** In f32 within autocast: a short way leads out of f16's range. */
-  readonly wide?: boolean;
-}
-
-interface UnaryAttrs {
-  readonly p: number;
-  readonly q: number;
-}
-
-/** Writes the op's own numbers into its formula: distinct values are few (a slope, two limits). */
-const filled = (wgsl: string, { p, q }: UnaryAttrs): string =>
-  wgsl.replace(/\bp\b/g, literal(p)).replace(/\bq\b/g, literal(q));
-const literal = (value: number): string => `f32(${Math.max(-3.4028234e38, Math.min(3.4028234e38, value))})`;
-
-/** The expression for a dtype and the op's own numbers, made once. */
-function remembered(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): typeof make {
-  const known = new Map<string, Expression>();
-  return (dtype, attrs) => {
-    const key = `${dtype},${attrs.p},${attrs.q}`;
-    const expression = known.get(key) ?? make(dtype, attrs);
-    known.set(key, expression);
-    return expression;
-  };
-}
-
-/* @__NO_SIDE_EFFECTS__ */
-function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
-  const forward = remembered((dtype, attrs) => {
-    const whole = !isFloat(dtype) && dtype !== "bool" && rule.whole !== undefined;
-    const compute = whole ? computeType(dtype) : "f32";
-    const result = rule.result ?? (whole || isFloat(dtype) ? dtype : "f32");
-    const wgsl = filled(whole ? (rule.whole as string).replaceAll("int", compute) : rule.wgsl, attrs);
-    return { name, wgsl, compute, result };
-  });
-  const backward = remembered((result, attrs) => {
-    const wgsl = (rule.gradient as string)
-      .replace(/\bb\b/g, rule.saves === "both" ? "b" : "a")
-      .replace(/\bg\b/g, rule.saves === "both" ? "c" : rule.saves ? "b" : "a");
-    return { name: `${name}_backward`, wgsl: filled(wgsl, attrs), compute: "f32", result };
-  });
-  const op = defineOp<UnaryAttrs>({
-    name,
-    ...(rule.wide && { autocast: "f32" }),
-    forward(ctx, [x]: [Tensor], attrs) {
-      const y = runElementwise(ctx.device, forward(x.dtype, attrs), [x], x.shape);
-      if (rule.saves) ctx.save(...(rule.saves === "both" ? [x, y] : [rule.saves === "x" ? x : y]));
-      return y;
-    },
-    ...(rule.gradient && {
-      backward(ctx, g: Tensor) {
-        const first = ctx.saved[0] as Tensor;
-        const [x, y] = rule.saves === "both" ? [first, ctx.saved[1] as Tensor] : [first, first];
-        if (isGradEnabled()) return chain(rule, g, x, y, ctx.attrs);
-        const operands = rule.saves === "both" ? [x, y, g] : rule.saves ? [first, g] : [g];
-        return runElementwise(ctx.device, backward(g.dtype, ctx.attrs), operands, g.shape);
-      },
-    }),
-  });
-  return (x, p = 0, q = 0) => {
-    check(x instanceof Tensor, DtypeError, () => expected(name, "x", "a tensor", x));
-    return op([x], { p, q });
-  };
-}
-
-function chain(rule: UnaryRule, g: Tensor, x: Tensor, y: Tensor, { p, q }: UnaryAttrs): Tensor {
-  const slope = rule.derivative?.(x, y, p, q);
-  return slope === undefined ? mul(g, 0) : mul(g, slope);
-}
+import { to } from "./cast.ts";
+import { defineUnary } from "./define-unary.ts";
+import { isFloat } from "./dtype.ts";
 
 const SQRT1_2PI = 0.3989422804014327;
 const normalDensity = (x: Tensor): Tensor => mul(exp(mul(square(x), -0.5)), SQRT1_2PI);
@@ -266,24 +180,3 @@ function number(op: string, argument: string, value: number): number {
   );
   return value;
 }
-
-/** x in another dtype. Floats lose their fraction in whole numbers; bool is x != 0. Gradients flow between floats. */
-export function to(x: Tensor, dtype: Dtype): Tensor {
-  check(DTYPES.includes(dtype), DtypeError, () => expected("to", "dtype", DTYPES.join(", "), dtype));
-  return dtype === x.dtype ? x : cast([x], { dtype, from: x.dtype });
-}
-
-const cast = defineOp<{ dtype: Dtype; from: Dtype }>({
-  name: "to",
-  forward(ctx, [x]: [Tensor], { dtype }) {
-    if (dtype === "f16") checkHalf("to", ctx.device);
-    const compute = dtype === "bool" || isFloat(dtype) === isFloat(x.dtype) ? computeType(x.dtype) : "f32";
-    // By bits: NaN is true, and a comparison with it may be folded away.
-    const isTrue = isFloat(x.dtype) ? "(bitcast<u32>(a) & 0x7fffffffu) != 0u" : `a != ${compute}(0)`;
-    const wgsl = dtype === "bool" ? isTrue : isFloat(dtype) ? "f32(a)" : `${dtype}(a)`;
-    return runElementwise(ctx.device, { name: "to", wgsl, compute, result: dtype }, [x], x.shape);
-  },
-  backward: (ctx, g: Tensor) => to(g, ctx.attrs.from),
-});
-
-hooks.to = to;

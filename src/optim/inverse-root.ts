@@ -1,8 +1,9 @@
 /** Inverse fourth roots of symmetric positive matrices, by products alone. */
 import { add, div, gt, maximum, mul, sub } from "../ops/binary.ts";
+import { to } from "../ops/cast.ts";
 import { matmul } from "../ops/matmul.ts";
 import { max, sum } from "../ops/reduce.ts";
-import { abs, sqrt, to } from "../ops/unary.ts";
+import { abs, sqrt } from "../ops/unary.ts";
 import { eye } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
