@@ -4,7 +4,7 @@ import type { Device } from "../gpu/device.ts";
 import type { KernelArgs } from "../gpu/kernel.ts";
 import type { ParamWords } from "../gpu/params.ts";
 import { type BufferPool, type GpuBuffer, usage } from "../gpu/pool.ts";
-import type { Dispatch, Tape } from "../gpu/recorder.ts";
+import { type Dispatch, isTiny, type Tape } from "../gpu/recorder.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fuseElementwise } from "./fuse.ts";
 
@@ -38,6 +38,7 @@ export class RecordedTape implements Tape {
   #pipelines: GPUComputePipeline[] = [];
   #groups: GPUBindGroup[] = [];
   #counts = new Uint32Array(0);
+  #tiny = 0;
   #uniform: GPUBuffer | undefined;
   #words: ParamWords | undefined;
 
@@ -99,6 +100,7 @@ export class RecordedTape implements Tape {
       const at = (this.#places.get(entry) as number) * 4;
       (this.#words as ParamWords).u32.set(entry.params, at / 4);
       this.#counts.set(entry.groups, i * 3);
+      if (isTiny(...entry.groups)) this.#tiny++;
       this.#pipelines.push(entry.kernel.pipeline);
       this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform, at));
     });
@@ -126,6 +128,7 @@ export class RecordedTape implements Tape {
     if (recorder.timer) this.#playTimed(encoder);
     else this.#play(encoder);
     recorder.dispatchCount += this.#entries.length;
+    recorder.tinyCount += this.#tiny;
     if (recorder.debug)
       for (const { kernel, slices, groups } of this.#entries) recorder.debug.dispatch(kernel, slices, groups, REPLAY);
     for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;

@@ -8,10 +8,7 @@ const SHORTEST_MS = 0.02;
 const LONGEST_MS = 0.5;
 /** Turns without a sleep, for what is done at once. */
 const PATIENT_TURNS = 3;
-/**
- * Without a sleep for so long per dispatch: between tiny ones a sleeping core must be woken, which takes longer than they
- * do. Large ones, which want the core, go on long after.
- */
+/** Without a sleep for so long per tiny dispatch: between them a sleeping core must be woken, which takes longer than they do. */
 const PATIENT_MS = 0.05;
 
 const cell = new Int32Array(new SharedArrayBuffer(4));
@@ -21,9 +18,9 @@ let turns = 0;
 let patientUntil = 0;
 let sleepMs = SHORTEST_MS;
 
-/** Resolves like `promise`, after `dispatches` that are under way. However many promises are waited for, one loop sleeps. */
-export async function calmly<T>(promise: Promise<T>, dispatches = 0): Promise<T> {
-  patientUntil = Math.max(waiting > 0 ? patientUntil : 0, performance.now() + dispatches * PATIENT_MS);
+/** Resolves like `promise`, with so many tiny dispatches under way. However many promises are waited for, one loop sleeps. */
+export async function calmly<T>(promise: Promise<T>, tiny = 0): Promise<T> {
+  patientUntil = Math.max(waiting > 0 ? patientUntil : 0, performance.now() + tiny * PATIENT_MS);
   turns = 0;
   sleepMs = SHORTEST_MS;
   waiting++;

@@ -39,7 +39,7 @@ export class Device {
   readonly #onClose = new Set<() => void>();
   readonly #verdicts: Verdicts;
   readonly #wait: Wait;
-  /** How many dispatches had been recorded at the last wait. */
+  /** How many tiny dispatches had been recorded at the last wait. */
   #waitedFor = 0;
   #lostReason: string | undefined;
   #closed = false;
@@ -151,10 +151,10 @@ export class Device {
 
   /** Awaits what the GPU must do first. */
   wait<T>(promise: Promise<T>): Promise<T> {
-    const { dispatchCount } = this.recorder;
-    const dispatches = dispatchCount - this.#waitedFor;
-    this.#waitedFor = dispatchCount;
-    return this.#wait(promise, dispatches);
+    const { tinyCount } = this.recorder;
+    const tiny = tinyCount - this.#waitedFor;
+    this.#waitedFor = tinyCount;
+    return this.#wait(promise, tiny);
   }
 
   /** Copies a slice to the host, after everything recorded so far. */

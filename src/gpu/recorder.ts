@@ -47,6 +47,8 @@ export class Recorder {
   /** Number of the submit that commands recorded now will be part of. */
   submitIndex = 1;
   dispatchCount = 0;
+  /** How many of these are tiny: see `isTiny`. */
+  tinyCount = 0;
   submitCount = 0;
   readonly #gpu: GPUDevice;
   readonly #pool: BufferPool;
@@ -80,6 +82,7 @@ export class Recorder {
     pass.dispatchWorkgroups(x, y, z);
     this.tape?.dispatch({ kernel, slices, params: next.u32.slice(0, paramWords), groups: [x, y, z], refresh });
     this.dispatchCount++;
+    if (isTiny(x, y, z)) this.tinyCount++;
     this.#recorded(slices);
   }
 
@@ -160,6 +163,9 @@ export class Recorder {
 }
 
 const PASS = { label: "gradwell" };
+
+/** Whether a dispatch has so few workgroups that it takes less time than waking a core for it. */
+export const isTiny = (x: number, y: number, z: number): boolean => x * y * z <= 4;
 
 function padded(bytes: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);

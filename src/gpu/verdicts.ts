@@ -3,8 +3,8 @@ import { ValidationError } from "../errors.ts";
 import type { Operation } from "./debug.ts";
 import type { Shader } from "./shader.ts";
 
-/** Awaits what the GPU must do first: so many dispatches, as far as is known. */
-export type Wait = <T>(promise: Promise<T>, dispatches?: number) => Promise<T>;
+/** Awaits what the GPU must do first, so many tiny dispatches (see `isTiny`) among it. */
+export type Wait = <T>(promise: Promise<T>, tiny?: number) => Promise<T>;
 
 export class Verdicts {
   readonly #gpu: GPUDevice;

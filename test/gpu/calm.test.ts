@@ -41,7 +41,7 @@ it("sleeps once per turn for all waits together, again and again", async () => {
   expect((performance.now() - start) / turns).toBeLessThan(10);
 });
 
-it("does not sleep before the dispatches under way could be done", async () => {
+it("does not sleep before the tiny dispatches under way could be done", async () => {
   const long = await turnsDuring(calmly(later(1), 1e6));
   expect(long).toBeGreaterThan(WAIT_MS / 0.5 + 50);
   const short = await turnsDuring(calmly(later(1), 10));
