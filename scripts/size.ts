@@ -35,7 +35,7 @@ const pages = [
   },
   { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 65_500 },
   { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 58_500 },
-  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 60_000, bundle: byEsbuild },
+  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 60_500, bundle: byEsbuild },
 ] as const;
 
 /** The sizes of what `npm run build` wrote. */
