@@ -1,6 +1,6 @@
 /** Half precision: what becomes of f16 in operations whose kernels know f32 alone, and the scope that chooses f16 by itself. */
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
 import { checkHalf } from "../tensor/half.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";

@@ -2,7 +2,8 @@
 import { isAutocast, isGradEnabled } from "../autograd/mode.ts";
 import { spendingApart } from "../autograd/spent.ts";
 import { ArgumentError, CaptureError, check, checkKeys, checkNumber, expected } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import type { BufferPool } from "../gpu/pool.ts";
 import { contiguous, copyInto } from "../tensor/copy.ts";
 import { keep, scopeKeeping, tensorsIn } from "../tensor/scope.ts";

@@ -1,6 +1,7 @@
 /** Batches: samples stay on the GPU, and each batch is one gather per field out of them. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { gather_bytes, gather_rows } from "../gpu/shaders.generated.ts";
 import { contiguous, upload } from "../tensor/copy.ts";

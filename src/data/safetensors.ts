@@ -1,6 +1,7 @@
 /** Tensors as a safetensors file, which the Python libraries read and write too. */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
 import { unpackHalf } from "../tensor/half.ts";
 import { encode } from "../tensor/host.ts";

@@ -1,4 +1,4 @@
-import { check, DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
+import { DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
 import type { Operation } from "./debug.ts";
 import { FAULT_BYTES, Faults } from "./faults.ts";
 import { folded, workgroupSize } from "./grid.ts";
@@ -220,7 +220,6 @@ export class Device {
     this.#verdicts.close();
     this.recorder.destroy();
     if (this.#ownsGpu) this.gpu.destroy();
-    if (defaultDevice === this) defaultDevice = undefined;
   }
 
   get closed(): boolean {
@@ -244,17 +243,4 @@ export class Device {
     if (this.#closed) return new DisposedError("the device was closed before the read was done");
     return new DeviceLostError(`a read failed: ${String(cause)}`);
   }
-}
-
-let defaultDevice: Device | undefined;
-
-/** The device that new tensors are made on. */
-export function currentDevice(): Device {
-  check(defaultDevice, DisposedError, () => "no device: call `await init()` first");
-  return defaultDevice as Device;
-}
-
-/** Makes `device` the one that new tensors are made on. */
-export function setDefaultDevice(device: Device): void {
-  defaultDevice = device;
 }

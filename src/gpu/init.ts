@@ -2,8 +2,9 @@
 import { debugEnvironment, requestAdapter } from "#adapter";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { AdapterChoice } from "./adapter.ts";
+import { setDefaultDevice } from "./current.ts";
 import { Debug, type DebugLevel } from "./debug.ts";
-import { Device, setDefaultDevice } from "./device.ts";
+import { Device } from "./device.ts";
 import { FEATURES, infoOf } from "./info.ts";
 
 export interface InitOptions {

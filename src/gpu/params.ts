@@ -7,8 +7,8 @@ import { usage } from "./pool.ts";
 
 /** Bytes of a uniform buffer that places are cut from: what is rewritten, at most, for one place that changed. */
 const PAGE_BYTES = 16 * 1024;
-/** WebGPU's largest uniform binding. */
-const LARGEST_BYTES = 64 * 1024;
+/** The most that the params of one dispatch may take: twice what every adapter must allow. */
+const LARGEST_BYTES = 128 * 1024;
 
 /** Views of one memory, into which params are written. */
 export interface ParamWords {

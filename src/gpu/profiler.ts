@@ -1,5 +1,6 @@
 /** profile(fn): GPU time of every kernel by timestamps around each dispatch, set against what this adapter can do at most. */
-import { currentDevice, type Device } from "./device.ts";
+import { currentDevice } from "./current.ts";
+import type { Device } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
 import { type AdapterLimits, adapterLimits } from "./limits.ts";
 import type { ParamWords } from "./params.ts";

@@ -1,5 +1,5 @@
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { conv2d, type Padding } from "../ops/conv.ts";
+import { conv2d, type Padding, paddingOf } from "../ops/conv.ts";
 import { type Pair, pairOf } from "../ops/windows.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault } from "./default-weight.ts";
@@ -32,7 +32,7 @@ export class Conv2d extends Module {
   readonly outChannels: number;
   readonly kernelSize: readonly [number, number];
   readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number] | "same" | "valid";
+  readonly padding: readonly [number, number] | "same";
   readonly dilation: readonly [number, number];
   readonly groups: number;
   weight: Tensor;
@@ -47,13 +47,9 @@ export class Conv2d extends Module {
     const kernel = pairOf("Conv2d", "kernelSize", kernelSize, 1);
     const pairs = {
       stride: pairOf("Conv2d", "stride", stride, 1),
-      padding: padding === "same" || padding === "valid" ? padding : pairOf("Conv2d", "padding", padding, 0),
+      padding: paddingOf("Conv2d", padding, stride),
       dilation: pairOf("Conv2d", "dilation", dilation, 1),
     };
-    const isOne = pairs.stride[0] * pairs.stride[1] === 1;
-    check(padding !== "same" || isOne, ArgumentError, () =>
-      expected("Conv2d", "stride", "1 with padding 'same'", stride),
-    );
     checkCount("Conv2d", "groups", groups);
     check(inChannels % groups === 0 && outChannels % groups === 0, ArgumentError, () =>
       expected("Conv2d", "groups", `a divisor of ${inChannels} input and ${outChannels} output channels`, groups),

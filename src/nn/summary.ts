@@ -1,7 +1,7 @@
 /** The table that `model.summary(shape)` gives: one run without gradients shows every layer's output shape. */
 import { noGrad } from "../autograd/mode.ts";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
 import { zeros } from "../tensor/create.ts";
 import { scope, tensorsIn } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";

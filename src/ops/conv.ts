@@ -180,13 +180,24 @@ function convImages(images: Tensor, weight: Tensor, bias: Tensor | undefined, op
   );
 }
 
+/** The padding in numbers, checked, but for "same", which is for stride 1. */
+export function paddingOf(op: string, padding: Padding, stride: Pair): readonly [number, number] | "same" {
+  if (padding === "same") {
+    const isOne = pairOf(op, "stride", stride, 1).every((one) => one === 1);
+    check(isOne, ArgumentError, () => expected(op, "stride", "1 with padding 'same'", stride));
+    return padding;
+  }
+  check(typeof padding !== "string" || padding === "valid", ArgumentError, () =>
+    expected(op, "padding", "a whole number >= 0, a pair of them, 'same' or 'valid'", padding),
+  );
+  return pairOf(op, "padding", padding === "valid" ? 0 : padding, 0);
+}
+
 /** The padding in numbers. Where "same" is odd, x has its last row or column of zeros already, as in PyTorch. */
 function paddedBy(x: Tensor, kernel: readonly [number, number], options: Conv2dOptions): { x: Tensor; padding: Pair } {
-  const { padding = 0, stride = 1, dilation = 1 } = options;
-  if (padding === "valid") return { x, padding: 0 };
+  const { stride = 1, dilation = 1 } = options;
+  const padding = paddingOf("conv2d", options.padding ?? 0, stride);
   if (padding !== "same") return { x, padding };
-  const isOne = pairOf("conv2d", "stride", stride, 1).every((one) => one === 1);
-  check(isOne, ArgumentError, () => expected("conv2d", "stride", "1 with padding 'same'", stride));
   const apart = pairOf("conv2d", "dilation", dilation, 1);
   const [tall, wide] = [apart[0] * (kernel[0] - 1), apart[1] * (kernel[1] - 1)];
   const half = [Math.floor(tall / 2), Math.floor(wide / 2)] as const;

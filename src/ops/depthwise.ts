@@ -1,8 +1,7 @@
 /** Depthwise convolution: every channel has filters of its own. As matrices these would have one row, so they go direct. */
 import { strideGroups } from "../gpu/grid.ts";
 import { depthwise, depthwise_grad_weight, depthwise_grad_x } from "../gpu/shaders.generated.ts";
-import type { Shape } from "../tensor/shape.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { type Shape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { runReduce } from "./reduce-kernel.ts";
 import type { Windows } from "./windows.ts";
@@ -14,28 +13,37 @@ const MOST_FILTERS = 4;
 export const isDepthwise = (x: Tensor, weight: Tensor, groups: number): boolean =>
   groups > 1 && x.shape[1] === groups && (weight.shape[0] as number) <= MOST_FILTERS * groups;
 
+/** What the kernels take beside their buffers; `strips` is what their invocations share out. */
+const paramsOf = (strips: number, [images = 0, channels = 1]: Shape, outputs: number, windows: Windows) => ({
+  ...{ strips, images, partImages: images, channels, filters: outputs / channels },
+  ...windows,
+});
+
 /** y (N, O, outH, outW) of dense x (N, C, H, W) and weight (O, 1, kH, kW). */
 export function runDepthwise(x: Tensor, weight: Tensor, windows: Windows): Tensor {
-  const [images, channels] = x.shape as [number, number];
+  const { device } = x;
   const outputs = weight.shape[0] as number;
-  const y = empty(x.device, [images, outputs, windows.outHeight, windows.outWidth]);
-  const strips = images * outputs * windows.outHeight * Math.ceil(windows.outWidth / 4);
-  const params = { strips, images, partImages: 0, channels, filters: outputs / channels, ...windows };
-  const args = { x: x.binding, weight: weight.binding, y: y.binding, ...params };
-  x.device.run(depthwise, args, strideGroups(x.device, strips));
+  const y = empty(device, [x.shape[0] as number, outputs, windows.outHeight, windows.outWidth]);
+  const strips = sizeOf(y.shape.slice(0, 3)) * Math.ceil(windows.outWidth / 4);
+  const params = paramsOf(strips, x.shape, outputs, windows);
+  device.run(
+    depthwise,
+    { x: x.binding, weight: weight.binding, y: y.binding, ...params },
+    strideGroups(device, strips),
+  );
   return y;
 }
 
 /** The gradient of x, of this shape, from dense gradY and weight. */
 export function runDepthwiseGradX(gradY: Tensor, weight: Tensor, windows: Windows, shape: Shape): Tensor {
-  const [images, channels, height, width] = shape as [number, number, number, number];
-  const gradX = empty(gradY.device, shape);
-  const strips = images * channels * height * Math.ceil(width / 4);
-  const params = { strips, images, partImages: 0, channels, filters: (weight.shape[0] as number) / channels };
-  gradY.device.run(
+  const { device } = gradY;
+  const gradX = empty(device, shape);
+  const strips = sizeOf(shape.slice(0, 3)) * Math.ceil(windows.width / 4);
+  const params = paramsOf(strips, shape, weight.shape[0] as number, windows);
+  device.run(
     depthwise_grad_x,
-    { gradY: gradY.binding, weight: weight.binding, gradX: gradX.binding, ...params, ...windows },
-    strideGroups(gradY.device, strips),
+    { gradY: gradY.binding, weight: weight.binding, gradX: gradX.binding, ...params },
+    strideGroups(device, strips),
     { STRIDE_Y: windows.strideY, STRIDE_X: windows.strideX },
   );
   return gradX;
@@ -47,15 +55,14 @@ const INVOCATIONS = { software: 1024, gpu: 65536 };
 /** The gradient of weight, of this shape, from dense gradY and x. */
 export function runDepthwiseGradWeight(gradY: Tensor, x: Tensor, windows: Windows, shape: Shape): Tensor {
   const { device } = x;
-  const [images, channels] = x.shape as [number, number];
-  const wanted = INVOCATIONS[device.info.isSoftware ? "software" : "gpu"] / sizeOf(shape);
-  const partImages = Math.max(1, Math.ceil(images / Math.ceil(wanted)));
-  const parts = Math.max(1, Math.ceil(images / partImages));
-  const sums = empty(device, [parts, ...shape]);
-  const params = { strips: sums.size, images, partImages, channels, filters: (shape[0] as number) / channels };
+  const images = x.shape[0] as number;
+  const wanted = Math.ceil(INVOCATIONS[device.info.isSoftware ? "software" : "gpu"] / sizeOf(shape));
+  const partImages = Math.max(1, Math.ceil(images / wanted));
+  const sums = empty(device, [Math.max(1, Math.ceil(images / partImages)), ...shape]);
+  const params = { ...paramsOf(sums.size, x.shape, shape[0] as number, windows), partImages };
   device.run(
     depthwise_grad_weight,
-    { gradY: gradY.binding, x: x.binding, gradWeight: sums.binding, ...params, ...windows },
+    { gradY: gradY.binding, x: x.binding, gradWeight: sums.binding, ...params },
     strideGroups(device, sums.size),
   );
   const total = runReduce(sums, [0], "sum");

@@ -32,7 +32,7 @@ const NAMES = /* @__PURE__ */ [0, 1, 2, 3].map((i) => ({
 }));
 const OUTPUT = /* @__PURE__ */ outputName(0);
 
-/** The shaders of each expression, by how its operands are read: to look one up by its WGSL takes ten times as long. */
+/** The shaders of each expression, by how its operands are read: to look one up by its WGSL took a tenth of a small operation. */
 const shaders = new WeakMap<Expression, Map<number, ElementwiseShader>>();
 
 /**

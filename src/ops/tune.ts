@@ -1,6 +1,7 @@
 /** tune(fn): times the kernels that can do each product of a program, and keeps the fastest for this adapter. */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { rand } from "../tensor/create.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { runMatmul } from "./matmul-kernels.ts";

@@ -1,6 +1,7 @@
 /** Loss scaling for gradients that f16 would lose: found, kept and adapted on the GPU, without a read. */
 import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { grad_scale_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
 import { copyInto, fill } from "../tensor/copy.ts";

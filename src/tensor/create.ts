@@ -1,6 +1,7 @@
 /** Making tensors: from host data, constants, ranges and random numbers. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { fill, upload } from "./copy.ts";
 import { checkHalf } from "./half.ts";
 import { dtypeOf, encode, flatten, isBig, type NestedNumbers, nestedShape, type TensorData } from "./host.ts";

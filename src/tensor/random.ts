@@ -1,6 +1,7 @@
 /** Counter-based random numbers: a value depends on the seed, the number of the random call and the element's place. */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/grid.ts";
 import { random_fill } from "../gpu/shaders.generated.ts";
 import type { Tensor } from "./tensor.ts";

@@ -1,6 +1,7 @@
 /** assertNoLeak: does a function leave tensors behind? */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import { watch } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { AssertionError } from "./failure.ts";

@@ -1,6 +1,7 @@
 /** runShader: one dispatch of a compute shader on host arrays. */
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { currentDevice, type Device } from "../gpu/device.ts";
+import { currentDevice } from "../gpu/current.ts";
+import type { Device } from "../gpu/device.ts";
 import type { Overrides } from "../gpu/kernel.ts";
 import type { BufferSlice } from "../gpu/pool.ts";
 import type { Binding } from "../gpu/reflect.ts";

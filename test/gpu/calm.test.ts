@@ -1,6 +1,8 @@
 /** Waiting for a software adapter: it sleeps, whatever the number of waits, and tells what became of the promise. */
 import { expect, it } from "vitest";
 import { calmly } from "../../src/gpu/calm.node.ts";
+import { Device } from "../../src/gpu/device.ts";
+import { add, capture, type Tensor, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
@@ -59,4 +61,27 @@ it("is how a device of a software adapter waits", async () => {
   const turns = await turnsDuring(device.wait(later(1)));
   if (device.info.isSoftware) expect(turns).toBeLessThan(WAIT_MS / 0.5 + 50);
   else expect(turns).toBeGreaterThan(WAIT_MS / 0.5 + 50);
+});
+
+it("is told how many tiny dispatches there were since the last wait, eager and replayed", async () => {
+  const told: (number | undefined)[] = [];
+  const own = new Device(device.gpu, device.info, false, (promise, tiny) => {
+    told.push(tiny);
+    return promise;
+  });
+  const [small, large] = [zeros([8], { device: own }), zeros([2 ** 16], { device: own })];
+  const step = capture((x: Tensor) => add(add(x, 1).sum(), 1));
+  step(small);
+  await own.sync();
+  for (let i = 0; i < 3; i++) add(small, 1);
+  add(large, 1);
+  await own.sync();
+  await own.sync();
+  step(small);
+  const before = own.recorder.tinyCount;
+  step(small);
+  expect(own.recorder.tinyCount).toBeGreaterThan(before);
+  expect(told.slice(1)).toEqual([3, 0]);
+  step.dispose();
+  await own.close();
 });

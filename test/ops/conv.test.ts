@@ -44,6 +44,25 @@ it("a batch whose columns do not fit at once gives what its parts give", async (
   expectClose(await byWeight.data(), await byWeights.data(), { rtol: 1e-4, atol: 0.5 }, "gradient of the weight");
 });
 
+it("a convolution of each channel for many images is a dense one with zeros between the channels", async () => {
+  // So many images that an invocation sums several for the weight, the last one fewer.
+  const [n, channels, filters] = [131, 2, 2];
+  const x = tensor(uniform(n * channels * 30, -1, 1, 1), { shape: [n, channels, 5, 6], requiresGrad: true });
+  const own = tensor(uniform(channels * filters * 9, -1, 1, 2), { shape: [channels * filters, 1, 3, 3] }).detach();
+  own.requiresGrad = true;
+  const mask = tensor([1, 0, 1, 0, 0, 1, 0, 1], { shape: [channels * filters, channels, 1, 1] });
+  const gradY = tensor(uniform(n * 4 * 15, -1, 1, 3), { shape: [n, 4, 5, 3] });
+  const options = { stride: [1, 2], padding: 1 } as const;
+  const y = conv2d(x, own, undefined, { ...options, groups: channels });
+  const dense = conv2d(x, mul(own, mask), undefined, options);
+  expectClose(await y.data(), await dense.data(), products, "y");
+  const [byX, byOwn] = grad([y], [x, own], { gradOutputs: [gradY] }) as [Tensor, Tensor];
+  const [denseX, denseOwn] = grad([dense], [x, own], { gradOutputs: [gradY] }) as [Tensor, Tensor];
+  expectClose(await byX.data(), await denseX.data(), products, "gradient of x");
+  // Sums of 2,000 products, added in another order.
+  expectClose(await byOwn.data(), await denseOwn.data(), { rtol: 1e-5, atol: 1e-4 }, "gradient of the weight");
+});
+
 it("takes empty batches", async () => {
   const x = zeros([0, 2, 5, 5], { requiresGrad: true });
   const weight = ones([3, 2, 3, 3], { requiresGrad: true });
@@ -92,7 +111,7 @@ it("says what does not fit", () => {
   expect(() => conv2d(ones([5, 5]), weight)).toThrow(/\(N, C, H, W\) or \(C, H, W\)/);
   expect(() => conv2d(x, weight, undefined, { padding: "same", stride: 2 })).toThrow(/stride.*1 with padding 'same'/);
   expect(() => new nn.Conv2d(4, 2, 3, { padding: "same", stride: 2 })).toThrow(/stride.*1 with padding 'same'/);
-  expect(() => conv2d(x, weight, undefined, { padding: "full" as never })).toThrow(/padding/);
+  expect(() => conv2d(x, weight, undefined, { padding: "full" as never })).toThrow(/padding.*'same' or 'valid'/);
   expect(() => conv2d(x, ones([2, 3, 3, 3]))).toThrow(/4 input channels/);
   expect(() => conv2d(x, weight, undefined, { groups: 3 })).toThrow(/groups/);
   expect(() => conv2d(x, weight, ones([3]))).toThrow(/bias.*\[2\]/);

@@ -1,0 +1,74 @@
+/**
+ * What the library would run on a GPU, run on the adapter that there is: kernels, workgroup sizes and cuts chosen for GPUs
+ * give what the ones for software adapters give.
+ */
+import { afterAll, expect, it } from "vitest";
+import { setDefaultDevice } from "../../src/gpu/current.ts";
+import { Device } from "../../src/gpu/device.ts";
+import { grad, matmul, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
+import { expectClose } from "../support/close.ts";
+import { testDevice } from "../support/device.ts";
+import { opTable } from "../support/op-table.ts";
+import { uniform } from "../support/values.ts";
+
+const device = await testDevice();
+const pretended = new Device(device.gpu, { ...device.info, isSoftware: false }, false, (promise) =>
+  device.wait(promise),
+);
+afterAll(() => pretended.close());
+
+const sizeOf = (shape: readonly number[]) => shape.reduce((size, dim) => size * dim, 1);
+
+/** The values of `fn` and of its gradients on one of the devices. */
+async function valuesOn(
+  on: Device,
+  fn: (...inputs: Tensor[]) => Tensor,
+  shapes: readonly (readonly number[])[],
+  [low, high]: readonly [number, number],
+): Promise<Float32Array[]> {
+  setDefaultDevice(on);
+  try {
+    const inputs = shapes.map((shape, i) =>
+      tensor(uniform(sizeOf(shape), low, high, i + 1), { shape: [...shape], requiresGrad: true }),
+    );
+    const y = fn(...inputs);
+    const gradY = tensor(uniform(y.size, -1, 1, 9), { shape: [...y.shape] });
+    const gradients = y.requiresGrad ? grad([y], inputs, { gradOutputs: [gradY], allowUnused: true }) : [];
+    const all = [y, ...gradients].filter((one): one is Tensor => one !== null && one !== undefined);
+    return await Promise.all(all.map(async (one) => Float32Array.from(await one.data())));
+  } finally {
+    setDefaultDevice(device);
+  }
+}
+
+async function verify(
+  ...args: [Parameters<typeof valuesOn>[1], Parameters<typeof valuesOn>[2], (readonly [number, number])?]
+) {
+  const [fn, shapes, range = [-2, 2] as const] = args;
+  const [software, gpu] = [await valuesOn(device, fn, shapes, range), await valuesOn(pretended, fn, shapes, range)];
+  expect(gpu.length).toBe(software.length);
+  // Sums in another order.
+  gpu.forEach((values, i) => {
+    expectClose(values, software[i] as Float32Array, { rtol: 2e-5, atol: 2e-5 }, i === 0 ? "y" : `gradient ${i - 1}`);
+  });
+}
+
+it.each(opTable)("$name", ({ fn, shapes, range }) => verify(fn, shapes, range));
+
+it.each([
+  ["sum of all", (x: Tensor) => x.sum(), [[70, 1001]]],
+  ["max of all", (x: Tensor) => x.max(), [[70, 1001]]],
+  ["sum along the last dim", (x: Tensor) => x.sum(1), [[5, 7001]]],
+  ["sum along the first dim", (x: Tensor) => x.sum(0), [[7001, 5]]],
+  ["softmax", (x: Tensor) => softmax(x, 1), [[9, 1000]]],
+  ["layer norm", (x: Tensor) => nn.layerNorm(x, [700]), [[9, 700]]],
+  ["batch norm", (x: Tensor) => nn.batchNorm(x, null, null, undefined, undefined, { training: true }), [[300, 7]]],
+  [
+    "matmul",
+    (a: Tensor, b: Tensor) => matmul(a, b),
+    [
+      [70, 300],
+      [300, 65],
+    ],
+  ],
+] as const)("%s", (_, fn, shapes) => verify(fn as Parameters<typeof valuesOn>[1], shapes));
