@@ -37,13 +37,13 @@ module.exports = {
       name: "no-node-in-a-page",
       comment: "the adapter provider for Node, with what it imports, is the only one that knows Node",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/gpu/(adapter|memory|unpack)\\.node\\.ts$" },
+      from: { path: "^src/", pathNot: "^src/gpu/(adapter/(adapter|archive-cache)|persistent-cache)\\.node\\.ts$" },
       to: { dependencyTypes: ["core"] },
     },
     {
       name: "dawn-in-one-file",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/gpu/adapter\\.node\\.ts$" },
+      from: { path: "^src/", pathNot: "^src/gpu/adapter/adapter\\.node\\.ts$" },
       to: { path: "node_modules/webgpu/" },
     },
     {

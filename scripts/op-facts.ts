@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { OpDefinition } from "../src/autograd/definition.ts";
-import { Edge, type Node } from "../src/autograd/node.ts";
+import { Edge, type Node } from "../src/autograd/graph.ts";
+import type { OpDefinition } from "../src/autograd/op-types.ts";
 import * as gradwell from "../src/index.ts";
 import { type Dtype, GradwellError, grad, sum, Tensor, tensor } from "../src/index.ts";
 import { fillArgs } from "../test/support/golden.ts";
@@ -82,7 +82,7 @@ async function factsOf(name: string, cases: readonly Case[]): Promise<OpFacts> {
     backward: recorded.length > 0,
     second: recorded.length > 0 && hasSecond(plain as Case),
     recorded,
-    hasTwin: graph?.some(({ op }: { op: OpDefinition }) => op.composed !== undefined) ?? false,
+    hasTwin: graph?.some(({ op }: { op: OpDefinition }) => op.decomposition !== undefined) ?? false,
     golden: known,
     differences: opTable.some((one) => one.name.split(/[ ,]/)[0] === short),
   };

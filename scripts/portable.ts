@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import { untar } from "../src/gpu/unpack.node.ts";
+import { untar } from "../src/gpu/adapter/archive-cache.node.ts";
 import { bundlePrograms, bundleStart } from "./portable/programs.ts";
 
 const MOST_BYTES = 40e6;

@@ -66,7 +66,7 @@ import { linkedShader, type Shader } from "./shader.ts";
 
 ${chunks.join("")}
 ${constants.join("\n")}
-/** Shared functions as text, for kernels that are put together at run time (ops/elementwise-shader.ts). */
+/** Shared functions as text, for kernels that are put together at run time (kernels/elementwise/shader.ts). */
 export const mathLibrary = /* @__PURE__ */ ${pieces(parts.library, shared)}.join("");
 `;
 }

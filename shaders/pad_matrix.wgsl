@@ -1,4 +1,4 @@
-// Copies matrices into larger ones whose rows are a multiple of four long, zeros around: see ops/matmul-pad.ts.
+// Copies matrices into larger ones whose rows are a multiple of four long, zeros around: see kernels/matmul/pad-operands.ts.
 import package::lib::index::{linear_group, group_count};
 
 struct Params {

@@ -1,7 +1,7 @@
 /** WebGPU for libraries that look for a browser's: `navigator.gpu` on the adapter that gradwell would take. */
 import { availableParallelism } from "node:os";
 import { globals } from "webgpu";
-import { requestAdapter } from "../../src/gpu/adapter.node.ts";
+import { requestAdapter } from "../../src/gpu/adapter/adapter.node.ts";
 
 /** The name of the adapter is known once the library has asked for it. */
 export function installWebGpu(): () => string {

@@ -1,5 +1,5 @@
 /** The cases by name, and what is aimed at for each. */
-import type { AdapterKind } from "../../src/gpu/adapter.ts";
+import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { Work } from "./work.ts";
 
 /** Per kind of adapter; none where nothing is aimed at. */

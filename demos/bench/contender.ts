@@ -1,5 +1,5 @@
 /** What every library under test is asked to do. One module of contenders/ per library, loaded in a process of its own. */
-import type { AdapterKind } from "../../src/gpu/adapter.ts";
+import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { Arrays, Work } from "./work.ts";
 
 export const CONTENDERS = ["gradwell", "tfjs-webgpu", "jax-webgpu", "tfjs-wasm", "jax-wasm"] as const;

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { AdapterKind } from "../../src/gpu/adapter.ts";
+import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import { textTable } from "../support/table.ts";
 import { childPrograms } from "./bundle.ts";
 import { CASES, type Case } from "./cases.ts";

@@ -1,6 +1,6 @@
 /** What the numbers say: ratios, percent of the limits, aims met or missed. */
-import type { AdapterKind } from "../../src/gpu/adapter.ts";
-import type { AdapterLimits } from "../../src/gpu/limits.ts";
+import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
+import type { AdapterLimits } from "../../src/gpu/roofline.ts";
 import { type Case, STEP_AIMS } from "./cases.ts";
 import type { ContenderName } from "./contender.ts";
 import type { Counts } from "./counting.ts";

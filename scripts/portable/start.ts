@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { untar } from "../../src/gpu/unpack.node.ts";
+import { untar } from "../../src/gpu/adapter/archive-cache.node.ts";
 
 const USAGE = `./run.sh                    self-test, then benchmark
 ./run.sh test [areas]       self-test alone; areas such as ops/matmul optim

@@ -1,15 +1,15 @@
 /** Finds the first operation whose result is not finite. */
 import { AnomalyError, ArgumentError, CaptureError, check, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { finite_check } from "../gpu/shaders.generated.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
-import { readData } from "../tensor/read.ts";
+import { readData } from "../tensor/readback.ts";
 import { keep } from "../tensor/scope.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import { hooks } from "./hooks.ts";
-import { noGrad } from "./mode.ts";
-import { addObserver, type Observed } from "./observe.ts";
+import { noGrad } from "./modes.ts";
+import { addObserver, type ObservedOp } from "./op-observer.ts";
+import { primitives } from "./primitives.ts";
 
 /** Flags in one tensor. */
 const PAGE = 1024;
@@ -40,7 +40,7 @@ class Watch {
   /** While it runs operations of its own. */
   #checking = false;
 
-  see(seen: Observed): void {
+  see(seen: ObservedOp): void {
     if (this.#checking) return;
     seen.outputs.forEach((output, i) => {
       // A view has the values of its operation's input.
@@ -68,7 +68,7 @@ class Watch {
   #asWords(output: Tensor): Tensor {
     if (output.dtype === "f32") return contiguous(output);
     this.#checking = true;
-    const x = noGrad(() => hooks.to(output, "f32"));
+    const x = noGrad(() => primitives.to(output, "f32"));
     this.#checking = false;
     return x;
   }
@@ -93,15 +93,15 @@ class Watch {
   }
 }
 
-const nameOf = (tensor: Tensor): string => `${tensor.label ? `'${tensor.label}' ` : ""}[${tensor.shape}]`;
+const describeTensor = (tensor: Tensor): string => `${tensor.label ? `'${tensor.label}' ` : ""}[${tensor.shape}]`;
 
-function describe({ name, direction, inputs, outputs, leaves }: Observed, place: number): string {
+function describe({ name, direction, inputs, outputs, leaves }: ObservedOp, place: number): string {
   const output = outputs[place] as Tensor;
   if (direction === "forward") {
-    const read = inputs.flatMap((input) => (input ? [nameOf(input)] : [])).join(", ");
+    const read = inputs.flatMap((input) => (input ? [describeTensor(input)] : [])).join(", ");
     return `the forward of '${name}' gave a value that is not finite, shape [${output.shape}], from ${read}`;
   }
   const leaf = leaves[place];
-  const whose = leaf ? `: the gradient of ${nameOf(leaf)}` : "";
+  const whose = leaf ? `: the gradient of ${describeTensor(leaf)}` : "";
   return `the backward of '${name}' gave a value that is not finite, shape [${output.shape}], for its input ${place}${whose}`;
 }

@@ -4,9 +4,9 @@ import { addInPlace, contiguous, copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { hooks } from "./hooks.ts";
-import { freeSpent } from "./spent.ts";
-import { unit, Walk } from "./walk.ts";
+import { BackwardEngine, onesScalar } from "./backward-engine.ts";
+import { primitives } from "./primitives.ts";
+import { freeReleased } from "./release-queue.ts";
 
 export interface BackwardOptions {
   /** Keep the graph, to walk it again. Default: what `createGraph` says. */
@@ -36,8 +36,8 @@ export function backward(
   const { createGraph = false, retainGraph = createGraph } = options;
   output.assertLive("backward");
   check(output.requiresGrad, ArgumentError, () => "backward: the tensor does not depend on anything with requiresGrad");
-  freeSpent(output.device);
-  const walk = new Walk({ createGraph, retainGraph });
+  freeReleased(output.device);
+  const walk = new BackwardEngine({ createGraph, retainGraph });
   walk.start(output, startGradient("backward", "gradient", output, isOptions(gradient) ? undefined : gradient));
   walk.run();
   for (const [leaf, sum] of walk.leaves) deposit(leaf, sum, createGraph);
@@ -63,7 +63,7 @@ export function grad(
   for (const input of wanted) {
     check(input?.requiresGrad, ArgumentError, () => expected("grad", "inputs", "tensors with requiresGrad", input));
   }
-  const walk = new Walk({ createGraph, retainGraph, wanted });
+  const walk = new BackwardEngine({ createGraph, retainGraph, wanted });
   for (const [i, top] of tops.entries()) walk.start(top, startGradient("grad", "gradOutputs", top, seeds[i]));
   walk.run();
   return wanted.map((input) => {
@@ -89,7 +89,7 @@ function startGradient(op: string, argument: string, output: Tensor, gradient: T
   check(output.size === 1, ShapeError, () =>
     expected(op, argument, `a gradient for an output of shape [${output.shape}]`, "none"),
   );
-  const one = unit(output.device);
+  const one = onesScalar(output.device);
   if (output.ndim === 0) return one;
   return new Tensor(
     one.storage,
@@ -102,9 +102,9 @@ function startGradient(op: string, argument: string, output: Tensor, gradient: T
 
 /** Puts a finished gradient into `leaf.grad`. */
 function deposit(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
-  leaf.device.recorder.tape?.readsGrad(leaf);
+  leaf.device.recorder.tape?.guardGrad(leaf);
   if (createGraph) {
-    leaf.grad = keep(leaf.grad ? hooks.add(leaf.grad, gradient) : gradient);
+    leaf.grad = keep(leaf.grad ? primitives.add(leaf.grad, gradient) : gradient);
     return;
   }
   if (leaf.grad) {

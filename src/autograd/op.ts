@@ -3,11 +3,11 @@ import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { isFloat } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./definition.ts";
-import { isAutocast, isGradEnabled, withMode } from "./mode.ts";
-import { Node } from "./node.ts";
-import { isObserved, observe } from "./observe.ts";
-import { atPrecision, casts } from "./precision.ts";
+import { needsCast, withComputePrecision } from "./autocast.ts";
+import { Node } from "./graph.ts";
+import { isAutocast, isGradEnabled, withMode } from "./modes.ts";
+import { isObserved, observe } from "./op-observer.ts";
+import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./op-types.ts";
 
 /** A defined operation: called with a list of inputs and attributes, or with the inputs one by one. */
 export interface Op<A extends object, O extends Outputs> {
@@ -39,7 +39,7 @@ export function defineOp<A extends object = Record<string, never>, O extends Out
 class Running implements ForwardContext {
   readonly name: string;
   readonly device: Device;
-  readonly needs: readonly boolean[];
+  readonly needsInputGrad: readonly boolean[];
   readonly inputs: Inputs;
   kept: Tensor[] = [];
   readonly temporaries: Tensor[] = [];
@@ -48,14 +48,14 @@ class Running implements ForwardContext {
     this.name = name;
     this.device = device;
     this.inputs = inputs;
-    this.needs = needs;
+    this.needsInputGrad = needs;
   }
 
   save(...tensors: Tensor[]): void {
     this.kept = tensors;
   }
 
-  temporary(tensor: Tensor): Tensor {
+  disposeAfterForward(tensor: Tensor): Tensor {
     if (!this.inputs.includes(tensor)) this.temporaries.push(tensor);
     return tensor;
   }
@@ -74,10 +74,10 @@ export function runOp<A extends object, O extends Outputs>(
   const device = checkInputs(name, inputs);
   const outer = device.operation;
   let result: O;
-  if (casts(definition, inputs)) {
+  if (needsCast(definition, inputs)) {
     device.operation = { name, shapes: () => shapesOf(inputs) };
     try {
-      result = atPrecision(definition, inputs, (given) => perform(definition, device, given, attrs));
+      result = withComputePrecision(definition, inputs, (given) => perform(definition, device, given, attrs));
     } finally {
       device.operation = outer;
     }

@@ -1,14 +1,14 @@
 /** capture(fn): records what a function does on the GPU and replays it with almost no work on the CPU. */
-import { isAutocast, isGradEnabled } from "../autograd/mode.ts";
-import { spendingApart } from "../autograd/spent.ts";
+import { isAutocast, isGradEnabled } from "../autograd/modes.ts";
+import { withOwnReleaseQueue } from "../autograd/release-queue.ts";
 import { ArgumentError, CaptureError, check, checkKeys, checkNumber, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import type { BufferPool } from "../gpu/buffer-pool.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
-import type { BufferPool } from "../gpu/pool.ts";
 import { contiguous, copyInto } from "../tensor/copy.ts";
 import { keep, scopeKeeping, tensorsIn } from "../tensor/scope.ts";
 import { layout } from "../tensor/storage.ts";
-import { empty, freezing, Tensor } from "../tensor/tensor.ts";
+import { empty, requiresGradEpoch, Tensor } from "../tensor/tensor.ts";
 import { replayChecked } from "./check.ts";
 import { RecordedTape } from "./tape.ts";
 
@@ -57,8 +57,8 @@ export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: 
     const inputs = tensorsIn(args) as Tensor[];
     for (const input of inputs) checkInput(input);
     const key = keyOf(args);
-    const found = recordings.find((one) => one.key === key && one.tape.holds());
-    if (found && found.layoutEpoch === layout.epoch && found.freezingEpoch === freezing.epoch) {
+    const found = recordings.find((one) => one.key === key && one.tape.guardsPass());
+    if (found && found.layoutEpoch === layout.epoch && found.freezingEpoch === requiresGradEpoch.epoch) {
       check(
         !found.device.recorder.tape,
         CaptureError,
@@ -128,12 +128,12 @@ function record(
   const pool = device.pool.child();
   const outer = device.pool;
   const tape = new RecordedTape(device, pool);
-  const [layoutEpoch, freezingEpoch] = [layout.epoch, freezing.epoch];
+  const [layoutEpoch, freezingEpoch] = [layout.epoch, requiresGradEpoch.epoch];
   device.pool = pool;
   try {
     const bound = inputs.map((input) => bind(device, input));
     device.recorder.tape = tape;
-    const result = spendingApart(
+    const result = withOwnReleaseQueue(
       device,
       () =>
         scopeKeeping(
@@ -204,7 +204,7 @@ function makeRoom(recordings: Recording[], most: number): Recording[] {
 
 function free({ tape, pool, bound, result, device }: Recording): false {
   device.recorder.flush();
-  const outputs = (tensorsIn(result) as Tensor[]).filter((one) => !one.disposed && one.storage.buffer.home === pool);
+  const outputs = (tensorsIn(result) as Tensor[]).filter((one) => !one.disposed && one.storage.buffer.pool === pool);
   for (const tensor of [...bound, ...outputs]) {
     tensor.freedBy = "the capture that it belongs to freed its recording";
     tensor.dispose();

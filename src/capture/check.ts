@@ -1,17 +1,17 @@
 /** The debug option of captures: after each replay the same step runs eagerly from the same state, and bits are compared. */
-import { spendingApart } from "../autograd/spent.ts";
+import { withOwnReleaseQueue } from "../autograd/release-queue.ts";
 import { CaptureError } from "../errors.ts";
+import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
-import { defineFault } from "../gpu/faults.ts";
-import { strideGroups } from "../gpu/grid.ts";
-import type { BufferSlice, GpuBuffer } from "../gpu/pool.ts";
+import { defineDeviceAssert } from "../gpu/device-asserts.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { compare_bits } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { scope, tensorsIn } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { RecordedTape } from "./tape.ts";
 
-const differs = defineFault(
+const differs = defineDeviceAssert(
   (place) => `capture: a replay differs from an eager run, first seen at word ${place} of a buffer`,
   CaptureError,
 );
@@ -34,7 +34,7 @@ export function replayChecked(device: Device, tape: RecordedTape, replay: () => 
   });
   for (const [leaf, gradient] of grads) leaf.grad = gradient;
   scope(() => {
-    const repeated = spendingApart(device, eager, tensorsIn);
+    const repeated = withOwnReleaseQueue(device, eager, tensorsIn);
     for (const [i, one] of (tensorsIn(repeated) as Tensor[]).entries()) {
       compare(device, contiguous(one).binding, contiguous(outputs[i] as Tensor).binding, one.size * 4);
     }

@@ -2,34 +2,35 @@
  * Joins elementwise dispatches of a recorded tape: where one reads what an earlier one wrote, both become one kernel,
  * and a value that nothing else reads is never written to memory.
  */
+
+import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
+import type { Dispatch } from "../gpu/command-recorder.ts";
 import type { Device } from "../gpu/device.ts";
-import { workgroupSize } from "../gpu/grid.ts";
-import type { BufferSlice, GpuBuffer } from "../gpu/pool.ts";
-import type { Dispatch } from "../gpu/recorder.ts";
+import { workgroupSize } from "../gpu/launch-policy.ts";
 import {
   type ElementwiseShader,
+  type ElementwiseStage,
   elementwiseShader,
   inputName,
   numberName,
   outputName,
   periodName,
   type Source,
-  type Stage,
-} from "../ops/elementwise-shader.ts";
+} from "../kernels/elementwise/shader.ts";
 
 /** An elementwise dispatch taken apart: its stages, and what each of their operands and outputs is bound to. */
-interface Chain {
+interface FusedElementwise {
   readonly dispatch: Dispatch;
-  readonly stages: readonly Stage[];
+  readonly stages: readonly ElementwiseStage[];
   readonly size: number;
   /** By the names that the shader of these stages gives them. */
   readonly slices: ReadonlyMap<string, BufferSlice>;
   readonly numbers: ReadonlyMap<string, number>;
 }
 
-type Entry = Dispatch | Chain;
+type Entry = Dispatch | FusedElementwise;
 
-const isChain = (entry: Entry | undefined): entry is Chain => entry !== undefined && "stages" in entry;
+const isChain = (entry: Entry | undefined): entry is FusedElementwise => entry !== undefined && "stages" in entry;
 
 /**
  * The tape with chains joined. `isDead` tells whether a buffer's content at the end of the tape is of no interest.
@@ -40,7 +41,7 @@ export function fuseElementwise(
   tape: readonly Dispatch[],
   isDead: (buffer: GpuBuffer) => boolean,
 ): Dispatch[] {
-  const entries: (Entry | undefined)[] = tape.map(takeApart);
+  const entries: (Entry | undefined)[] = tape.map(toChain);
   for (let j = 0; j < entries.length; j++) {
     for (let joined = true; joined; ) {
       joined = false;
@@ -66,7 +67,7 @@ export function fuseElementwise(
     .map((entry) => (isChain(entry) ? toDispatch(device, entry) : entry));
 }
 
-function takeApart(dispatch: Dispatch): Entry {
+function toChain(dispatch: Dispatch): Entry {
   const { shader } = dispatch.kernel;
   if (!("stages" in shader) || dispatch.refresh) return dispatch;
   const { stages } = shader as ElementwiseShader;
@@ -94,7 +95,7 @@ function touches(entry: Entry, writes: boolean): BufferSlice[] {
 
 const sameSlice = (a: BufferSlice, b: BufferSlice): boolean =>
   a.buffer === b.buffer && a.offset === b.offset && a.size === b.size;
-const meets = (a: readonly BufferSlice[], b: readonly BufferSlice[]): boolean =>
+const overlaps = (a: readonly BufferSlice[], b: readonly BufferSlice[]): boolean =>
   a.some((one) => b.some((other) => one.buffer === other.buffer));
 
 /** The entry that wrote just this slice last before j; undefined if something else wrote to its buffer since. */
@@ -114,7 +115,7 @@ function canMove(entries: readonly (Entry | undefined)[], i: number, j: number, 
   const [reads, writes] = [touches(moved, false), touches(moved, true)];
   for (let k = i + 1; k < j; k++) {
     const entry = entries[k];
-    if (entry && (meets(touches(entry, true), [...reads, ...writes]) || meets(touches(entry, false), writes)))
+    if (entry && (overlaps(touches(entry, true), [...reads, ...writes]) || overlaps(touches(entry, false), writes)))
       return false;
   }
   return slice.size > 0;
@@ -125,7 +126,7 @@ function readLater(entries: readonly (Entry | undefined)[], j: number, slice: Bu
   for (let k = j + 1; k < entries.length; k++) {
     const entry = entries[k];
     if (!entry) continue;
-    if (meets(touches(entry, false), [slice])) return true;
+    if (overlaps(touches(entry, false), [slice])) return true;
     if (isChain(entry) && touches(entry, true).some((one) => sameSlice(one, slice))) return false;
   }
   return false;
@@ -138,20 +139,26 @@ function overwrittenLater(entries: readonly (Entry | undefined)[], j: number, sl
 }
 
 /** A product followed by a sum: GPU compilers would contract them to one rounding, and the bits would differ from eager. */
-function contracts(device: Device, producer: Chain, consumer: Chain): boolean {
+function contracts(device: Device, producer: FusedElementwise, consumer: FusedElementwise): boolean {
   if (device.info.isSoftware) return false;
-  const text = (chain: Chain) => chain.stages.map(({ expression }) => expression.wgsl).join();
+  const text = (chain: FusedElementwise) => chain.stages.map(({ expression }) => expression.wgsl).join();
   return text(producer).includes("*") && /[+-]/.test(text(consumer));
 }
 
 /** Both as one chain, or undefined where that is not possible. `slice` is what the consumer reads of the producer. */
-function join(device: Device, producer: Chain, consumer: Chain, slice: BufferSlice, keep: boolean): Chain | undefined {
+function join(
+  device: Device,
+  producer: FusedElementwise,
+  consumer: FusedElementwise,
+  slice: BufferSlice,
+  keep: boolean,
+): FusedElementwise | undefined {
   const shift = producer.stages.length;
   const source = producer.stages.findIndex((_, s) => sameSlice(producer.slices.get(outputName(s)) ?? NOTHING, slice));
   if (producer.size !== consumer.size || source < 0 || contracts(device, producer, consumer)) return undefined;
   const slices = new Map<string, BufferSlice>();
   const numbers = new Map<string, number>([["size", consumer.size]]);
-  const copyParts = (chain: Chain, s: number, to: number, sources: readonly Source[]) => {
+  const copyParts = (chain: FusedElementwise, s: number, to: number, sources: readonly Source[]) => {
     sources.forEach((one, i) => {
       if ("type" in one) slices.set(inputName(to, i), chain.slices.get(inputName(s, i)) as BufferSlice);
       for (const name of [numberName, periodName]) {
@@ -165,7 +172,7 @@ function join(device: Device, producer: Chain, consumer: Chain, slice: BufferSli
   const first = producer.stages.map((stage, s) => ({ ...stage, stored: stage.stored && (keep || s !== source) }));
   let isWhole = true;
   const second = consumer.stages.map(
-    (stage, s): Stage => ({
+    (stage, s): ElementwiseStage => ({
       ...stage,
       sources: stage.sources.map((one, i): Source => {
         if (one.kind === "stage") return { kind: "stage", stage: one.stage + shift };
@@ -188,14 +195,14 @@ function join(device: Device, producer: Chain, consumer: Chain, slice: BufferSli
 const NOTHING = { buffer: undefined, offset: -1, size: -1 } as unknown as BufferSlice;
 
 /** Within the limit of bindings, and with no buffer both read and written. */
-function fits(device: Device, chain: Chain): boolean {
+function fits(device: Device, chain: FusedElementwise): boolean {
   return (
     chain.slices.size <= device.limits.maxStorageBuffersPerShaderStage &&
-    !meets(touches(chain, false), touches(chain, true))
+    !overlaps(touches(chain, false), touches(chain, true))
   );
 }
 
-function toDispatch(device: Device, chain: Chain): Dispatch {
+function toDispatch(device: Device, chain: FusedElementwise): Dispatch {
   const { shader: original } = chain.dispatch.kernel;
   const shader = elementwiseShader(chain.stages);
   if (shader === original) return chain.dispatch;

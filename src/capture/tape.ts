@@ -1,15 +1,15 @@
 /** The commands of one captured run, and the loop that plays them again. */
 import { CaptureError } from "../errors.ts";
+import { type BufferPool, type GpuBuffer, usage } from "../gpu/buffer-pool.ts";
+import { type Dispatch, isSmallDispatch, type Tape } from "../gpu/command-recorder.ts";
+import type { KernelArgs } from "../gpu/compute-kernel.ts";
 import type { Device } from "../gpu/device.ts";
-import type { KernelArgs } from "../gpu/kernel.ts";
-import type { ParamWords } from "../gpu/params.ts";
-import { type BufferPool, type GpuBuffer, usage } from "../gpu/pool.ts";
-import { type Dispatch, isTiny, type Tape } from "../gpu/recorder.ts";
+import type { ParamWords } from "../gpu/uniform-arena.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { fuseElementwise } from "./fuse.ts";
 
 /** Something that host code must do before a replay, in the order of recording. */
-type Prelude =
+type HostStep =
   | { readonly run: () => void; readonly undo: () => void }
   | { readonly entry: Dispatch; readonly refresh: () => KernelArgs };
 
@@ -26,7 +26,7 @@ export class RecordedTape implements Tape {
   readonly #device: Device;
   readonly #pool: BufferPool;
   #entries: Dispatch[] = [];
-  #preludes: Prelude[] = [];
+  #preludes: HostStep[] = [];
   readonly #guards: Guard[] = [];
   readonly #pinned = new Set<GpuBuffer>();
   readonly #gradLeaves = new Set<Tensor>();
@@ -58,31 +58,31 @@ export class RecordedTape implements Tape {
     for (const { buffer } of entry.slices) this.#hold(buffer);
   }
 
-  eachRun(fn: () => void, undo: () => void): void {
+  onReplay(fn: () => void, undo: () => void): void {
     this.#preludes.push({ run: fn, undo });
   }
 
-  guard(value: () => unknown): void {
+  addCaptureGuard(value: () => unknown): void {
     this.#guards.push({ value, recorded: value() });
   }
 
-  setsGrad(leaf: object): void {
+  recordGrad(leaf: object): void {
     this.#gradLeaves.add(leaf as Tensor);
   }
 
-  readsGrad(leaf: object): void {
+  guardGrad(leaf: object): void {
     const tensor = leaf as Tensor;
     if (this.#gradLeaves.has(tensor)) return;
-    this.guard(() => tensor.grad?.storage ?? null);
+    this.addCaptureGuard(() => tensor.grad?.storage ?? null);
     this.#gradLeaves.add(tensor);
   }
 
-  refuse(what: string): void {
+  assertNotCapturing(what: string): void {
     throw new CaptureError(`capture: ${what} cannot be captured; do it outside the captured function`);
   }
 
   /** Whether everything that the recording depended on is as it was. */
-  holds(): boolean {
+  guardsPass(): boolean {
     for (const { value, recorded } of this.#guards) if (value() !== recorded) return false;
     return true;
   }
@@ -90,7 +90,7 @@ export class RecordedTape implements Tape {
   /** Makes what replays need: one uniform buffer with all params, and bind groups over it. */
   finish(): void {
     const { gpu } = this.#device;
-    this.#entries = fuseElementwise(this.#device, this.#entries, (buffer) => buffer.home === this.#pool && buffer.free);
+    this.#entries = fuseElementwise(this.#device, this.#entries, (buffer) => buffer.pool === this.#pool && buffer.free);
     const size = Math.max(16, this.#place());
     this.#uniform = gpu.createBuffer({ label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST });
     const memory = new ArrayBuffer(size);
@@ -100,7 +100,7 @@ export class RecordedTape implements Tape {
       const at = (this.#places.get(entry) as number) * 4;
       (this.#words as ParamWords).u32.set(entry.params, at / 4);
       this.#counts.set(entry.groups, i * 3);
-      if (isTiny(...entry.groups)) this.#tiny++;
+      if (isSmallDispatch(...entry.groups)) this.#tiny++;
       this.#pipelines.push(entry.kernel.pipeline);
       this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform, at));
     });
@@ -128,7 +128,7 @@ export class RecordedTape implements Tape {
     if (recorder.timer) this.#playTimed(encoder);
     else this.#play(encoder);
     recorder.dispatchCount += this.#entries.length;
-    recorder.tinyCount += this.#tiny;
+    recorder.smallDispatchCount += this.#tiny;
     if (recorder.debug)
       for (const { kernel, slices, groups } of this.#entries) recorder.debug.dispatch(kernel, slices, groups, REPLAY);
     for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;
@@ -158,7 +158,7 @@ export class RecordedTape implements Tape {
   }
 
   free(): void {
-    for (const buffer of this.#pinned) buffer.home.unpin(buffer);
+    for (const buffer of this.#pinned) buffer.pool.unpin(buffer);
     this.#pinned.clear();
     this.#uniform?.destroy();
   }
@@ -203,9 +203,9 @@ export class RecordedTape implements Tape {
 
   /** Buffers of others must not be handed on while replays use them. */
   #hold(buffer: GpuBuffer): void {
-    if (buffer.home === this.#pool || this.#pinned.has(buffer)) return;
+    if (buffer.pool === this.#pool || this.#pinned.has(buffer)) return;
     this.#pinned.add(buffer);
-    buffer.home.pin(buffer);
+    buffer.pool.pin(buffer);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Estimates of the Hessian's diagonal by random vectors. */
 import { grad } from "../autograd/backward.ts";
-import { noGrad, withGrad } from "../autograd/mode.ts";
+import { noGrad, withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import { add, mul, sub } from "../ops/binary.ts";
 import { crossEntropyLabels } from "../ops/loss.ts";

@@ -9,7 +9,7 @@ export {
   newtonSketch,
 } from "./newton-sketch.ts";
 export { gaussNewtonProduct, hessianVectorProduct } from "./products.ts";
-export type { Sketch } from "./sketches.ts";
+export type { Sketch } from "./random-sketches.ts";
 export {
   internalCovariateShift,
   type LayerShift,

@@ -1,5 +1,5 @@
 /** Extreme eigenvalues of the Hessian by Lanczos' method: vectors stay on the GPU, only a small matrix is read. */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";
 import { add, div, maximum, mul, sub } from "../ops/binary.ts";
 import { matmul } from "../ops/matmul.ts";
@@ -8,7 +8,7 @@ import { min, sum } from "../ops/reduce.ts";
 import { sqrt, square } from "../ops/unary.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { randn, zeros } from "../tensor/create.ts";
-import { readData, readItem } from "../tensor/read.ts";
+import { readData, readItem } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Hessian } from "./products.ts";

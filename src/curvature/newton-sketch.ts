@@ -1,5 +1,5 @@
 /** Newton's method with a randomly sketched Hessian, for generalised linear models. */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { add, mul, sub } from "../ops/binary.ts";
 import { matmul } from "../ops/matmul.ts";
@@ -8,10 +8,10 @@ import { mean, sum } from "../ops/reduce.ts";
 import { sigmoid, softplus, sqrt, square } from "../ops/unary.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { tensor, zeros } from "../tensor/create.ts";
-import { readData, readItem } from "../tensor/read.ts";
+import { readData, readItem } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { applySketch, type Sketch } from "./sketches.ts";
+import { applySketch, type Sketch } from "./random-sketches.ts";
 import { gram, solveCholesky, solveConjugate } from "./solve.ts";
 import { checkSteps } from "./vectors.ts";
 

@@ -1,6 +1,6 @@
 /** Products of second derivatives with vectors, exact, without ever forming a matrix. */
 import { grad } from "../autograd/backward.ts";
-import { noGrad, withGrad } from "../autograd/mode.ts";
+import { noGrad, withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { mul } from "../ops/binary.ts";
 import { detach } from "../ops/movement.ts";

@@ -3,14 +3,14 @@
  * measures of Santurkar, Tsipras, Ilyas, Madry 2018, "How Does Batch Normalization Help Optimization?".
  */
 import { grad } from "../autograd/backward.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
 import { add, mul, sub } from "../ops/binary.ts";
-import { stack } from "../ops/joining.ts";
+import { stack } from "../ops/cat-split.ts";
 import { clone, reshape } from "../ops/movement.ts";
 import { sqrt } from "../ops/unary.ts";
 import { copyInto } from "../tensor/copy.ts";
-import { readData } from "../tensor/read.ts";
+import { readData } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { assertDeterministic, checkParams, checkVector, dot, evaluate, type LossFn, type Vector } from "./vectors.ts";

@@ -1,12 +1,12 @@
 /** Lists of tensors shaped like the parameters, taken as one vector; and what every function here asks of its arguments. */
-import { noGrad, withGrad } from "../autograd/mode.ts";
+import { noGrad, withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { mul, sub } from "../ops/binary.ts";
-import { cat } from "../ops/joining.ts";
+import { cat } from "../ops/cat-split.ts";
 import { narrow, reshape } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { randint } from "../tensor/create.ts";
-import { readItem } from "../tensor/read.ts";
+import { readItem } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -1,6 +1,6 @@
 /** Checkpoints: a run's model, optimizer, step and random state in one safetensors file. */
 import { ArgumentError, check, checkKeys, DataError, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -1,8 +1,8 @@
 /** Batches: samples stay on the GPU, and each batch is one gather per field out of them. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { gather_bytes, gather_rows } from "../gpu/shaders.generated.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
 import { permutation } from "../tensor/create.ts";
@@ -70,7 +70,7 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
   *[Symbol.iterator](): Generator<Batch<F>, void, undefined> {
     const device = deviceOf(this.#fields);
     device.assertOpen("DataLoader");
-    device.recorder.tape?.refuse("a DataLoader, which chooses its batches on the host");
+    device.recorder.tape?.assertNotCapturing("a DataLoader, which chooses its batches on the host");
     const epoch = new Epoch(device, this.#fields, this.#order(device));
     try {
       for (let i = 0; i < this.length; i++) {

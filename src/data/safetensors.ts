@@ -1,6 +1,6 @@
 /** Tensors as a safetensors file, which the Python libraries read and write too. */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
 import { unpackHalf } from "../tensor/half.ts";

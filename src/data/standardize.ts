@@ -1,5 +1,5 @@
 /** Features of mean 0 and standard deviation 1. */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
 import { div, eq, sub, where } from "../ops/binary.ts";
 import { clone } from "../ops/movement.ts";
@@ -7,7 +7,7 @@ import { max, mean as meanOf, min } from "../ops/reduce.ts";
 import { std as stdOf } from "../ops/statistics.ts";
 import { full } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { normalDims } from "../tensor/shape.ts";
+import { normalizeDims } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 /** The statistics of a data set, and the data set with them taken out. */
@@ -56,7 +56,7 @@ export function standardize(x: Tensor, options: StandardizeOptions | Standardize
 type Statistics = Omit<Standardized, "data">;
 
 function statisticsOf(x: Tensor, dim: number | readonly number[]): Statistics {
-  const dims = normalDims("standardize", dim, x.ndim);
+  const dims = normalizeDims("standardize", dim, x.ndim);
   check(dims.every((d) => x.shape[d] !== 0) && x.ndim > 0, ArgumentError, () =>
     expected("standardize", "x", "at least one sample to take statistics of", x),
   );

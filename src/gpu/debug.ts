@@ -2,8 +2,9 @@
  * What the runtime does, told line by line: 1 each submit with its dispatches and the host's time, 2 also each dispatch
  * with its operation, 3 also the WGSL of each pipeline when it is made.
  */
-import type { Kernel, Overrides } from "./kernel.ts";
-import type { BufferSlice } from "./pool.ts";
+
+import type { BufferSlice } from "./buffer-pool.ts";
+import type { ComputeKernel, OverrideValues } from "./compute-kernel.ts";
 
 /** What is running, as the op layer names it. */
 export interface Operation {
@@ -30,7 +31,7 @@ export class Debug {
   }
 
   dispatch(
-    kernel: Kernel,
+    kernel: ComputeKernel,
     slices: readonly BufferSlice[],
     groups: readonly number[],
     operation: Operation | undefined,
@@ -49,7 +50,7 @@ export class Debug {
     this.#dispatches = 0;
   }
 
-  pipeline({ label, shader }: Kernel, overrides: Overrides): void {
+  pipeline({ label, shader }: ComputeKernel, overrides: OverrideValues): void {
     if (this.#level >= 3) this.#log(`gradwell: pipeline ${label} ${JSON.stringify(overrides)}\n${shader.code}`);
   }
 }

@@ -1,16 +1,16 @@
 import { DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
+import { BufferPool, type BufferSlice, usage } from "./buffer-pool.ts";
+import { CommandRecorder } from "./command-recorder.ts";
+import type { ComputeKernel, KernelArgs, OverrideValues } from "./compute-kernel.ts";
 import type { Operation } from "./debug.ts";
-import { FAULT_BYTES, Faults } from "./faults.ts";
-import { folded, workgroupSize } from "./grid.ts";
-import { type DeviceFeatures, type DeviceInfo, featuresOf } from "./info.ts";
-import type { Kernel, KernelArgs, Overrides } from "./kernel.ts";
-import { Kernels } from "./kernels.ts";
-import { BufferPool, type BufferSlice, usage } from "./pool.ts";
-import { Recorder } from "./recorder.ts";
+import { DeviceAsserts, FAULT_BYTES } from "./device-asserts.ts";
+import { type DeviceFeatures, type DeviceInfo, featuresOf } from "./device-info.ts";
+import { ErrorScopes, formatOperation, type Wait } from "./error-scopes.ts";
+import { foldWorkgroups, workgroupSize } from "./launch-policy.ts";
+import { PipelineCache } from "./pipeline-cache.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
 import { Tuning } from "./tuning.ts";
 import { type KernelOptions, UserKernel } from "./user-kernel.ts";
-import { Verdicts, type Wait, whereIs } from "./verdicts.ts";
 
 /** A WebGPU device with what gradwell keeps for it. Made by `init()`. */
 export class Device {
@@ -18,9 +18,9 @@ export class Device {
   readonly info: DeviceInfo;
   readonly features: DeviceFeatures;
   readonly limits: GPUSupportedLimits;
-  readonly recorder: Recorder;
+  readonly recorder: CommandRecorder;
   /** What kernels found wrong with the values they were given; reads throw it. */
-  readonly faults: Faults;
+  readonly faults: DeviceAsserts;
   /** Where new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
@@ -34,10 +34,10 @@ export class Device {
   /** What is running, for error messages: set by the op layer. */
   operation: Operation | undefined;
   readonly #rootPool: BufferPool;
-  readonly #kernels: Kernels;
+  readonly #kernels: PipelineCache;
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
-  readonly #verdicts: Verdicts;
+  readonly #verdicts: ErrorScopes;
   readonly #wait: Wait;
   /** How many tiny dispatches had been recorded at the last wait. */
   #waitedFor = 0;
@@ -55,10 +55,10 @@ export class Device {
     this.features = featuresOf(gpu);
     this.#rootPool = new BufferPool(gpu);
     this.pool = this.#rootPool;
-    this.recorder = new Recorder(gpu, this.#rootPool);
-    this.faults = new Faults(this.#rootPool, this.recorder);
-    this.#verdicts = new Verdicts(gpu, wait);
-    this.#kernels = new Kernels(this, this.#verdicts);
+    this.recorder = new CommandRecorder(gpu, this.#rootPool);
+    this.faults = new DeviceAsserts(this.#rootPool, this.recorder);
+    this.#verdicts = new ErrorScopes(gpu, wait);
+    this.#kernels = new PipelineCache(this, this.#verdicts);
     this.lost = gpu.lost.then((lost) => {
       this.#lostReason = `${lost.reason}: ${lost.message}`;
       return this.#lostReason;
@@ -94,14 +94,14 @@ export class Device {
    * Runs `fn` now and again at this point of every replay of the capture being recorded: for host counters. `undo` takes
    * one run back, for captures that check themselves.
    */
-  eachRun(fn: () => void, undo: () => void = () => undefined): void {
+  onReplay(fn: () => void, undo: () => void = () => undefined): void {
     fn();
-    this.recorder.tape?.eachRun(fn, undo);
+    this.recorder.tape?.onReplay(fn, undo);
   }
 
   /** Tells a capture being recorded that what `value` gives decides what is recorded. */
-  guard(value: () => unknown): void {
-    this.recorder.tape?.guard(value);
+  addCaptureGuard(value: () => unknown): void {
+    this.recorder.tape?.addCaptureGuard(value);
   }
 
   /** Runs `fn` as if no capture were being recorded: on the device's own pool, and not on the tape. */
@@ -118,13 +118,13 @@ export class Device {
   }
 
   dispatch(
-    kernel: Kernel,
+    kernel: ComputeKernel,
     args: KernelArgs,
     groups: number | readonly [number, number, number],
     refresh?: () => KernelArgs,
   ): void {
     this.assertOpen(kernel.label);
-    const [x, y, z] = typeof groups === "number" ? folded(groups) : groups;
+    const [x, y, z] = typeof groups === "number" ? foldWorkgroups(groups) : groups;
     if (x * y * z === 0) return;
     this.recorder.debug?.dispatch(kernel, kernel.slices(args), [x, y, z], this.operation);
     if (this.validation) this.#validated(kernel, () => this.recorder.dispatch(kernel, args, x, y, z, refresh));
@@ -132,8 +132,8 @@ export class Device {
   }
 
   /** Submits one dispatch alone, so that what WebGPU finds wrong with it can be told with its operation and shapes. */
-  #validated(kernel: Kernel, record: () => void): void {
-    const where = whereIs(this.operation);
+  #validated(kernel: ComputeKernel, record: () => void): void {
+    const where = formatOperation(this.operation);
     this.recorder.flush();
     this.#verdicts.check(
       () => {
@@ -145,22 +145,22 @@ export class Device {
   }
 
   /** The kernel of a shader with these overrides, made once. */
-  kernelOf(shader: Shader, overrides: Overrides = {}): Kernel {
+  kernelOf(shader: Shader, overrides: OverrideValues = {}): ComputeKernel {
     return this.#kernels.of(shader, overrides);
   }
 
   /** Awaits what the GPU must do first. */
   wait<T>(promise: Promise<T>): Promise<T> {
-    const { tinyCount } = this.recorder;
-    const tiny = tinyCount - this.#waitedFor;
-    this.#waitedFor = tinyCount;
+    const { smallDispatchCount } = this.recorder;
+    const tiny = smallDispatchCount - this.#waitedFor;
+    this.#waitedFor = smallDispatchCount;
     return this.#wait(promise, tiny);
   }
 
   /** Copies a slice to the host, after everything recorded so far. */
   async read(slice: BufferSlice): Promise<ArrayBuffer> {
     this.assertOpen("read");
-    this.recorder.tape?.refuse("a read of a tensor's values");
+    this.recorder.tape?.assertNotCapturing("a read of a tensor's values");
     if (slice.size === 0) return new ArrayBuffer(0);
     const size = Math.ceil(slice.size / 4) * 4;
     const wanted = { label: "readback", size: size + FAULT_BYTES, usage: usage.MAP_READ | usage.COPY_DST };
@@ -186,7 +186,7 @@ export class Device {
   /** Resolves when the GPU has done everything recorded so far. Throws what WebGPU found wrong with it. */
   async sync(): Promise<void> {
     this.assertOpen("sync");
-    this.recorder.tape?.refuse("device.sync()");
+    this.recorder.tape?.assertNotCapturing("device.sync()");
     this.recorder.flush();
     await this.wait(this.gpu.queue.onSubmittedWorkDone());
     if (this.#lostReason) throw this.#failure(undefined);
@@ -232,7 +232,7 @@ export class Device {
   }
 
   /** A kernel of ours: its workgroup size, where it is open and not given, is what suits this adapter. */
-  #kernelFor(shader: Shader, overrides?: Overrides): Kernel {
+  #kernelFor(shader: Shader, overrides?: OverrideValues): ComputeKernel {
     const open = shader.workgroupSize[0] === "WORKGROUP" && overrides?.WORKGROUP === undefined;
     return this.kernelOf(shader, open ? { ...overrides, WORKGROUP: workgroupSize(this) } : overrides);
   }

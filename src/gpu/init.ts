@@ -1,11 +1,11 @@
 /** init(): from an adapter to a device with all that it can give. */
 import { debugEnvironment, requestAdapter } from "#adapter";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import type { AdapterChoice } from "./adapter.ts";
-import { setDefaultDevice } from "./current.ts";
+import type { AdapterChoice } from "./adapter/adapter.ts";
 import { Debug, type DebugLevel } from "./debug.ts";
+import { setDefaultDevice } from "./default-device.ts";
 import { Device } from "./device.ts";
-import { FEATURES, infoOf } from "./info.ts";
+import { FEATURES, infoOf } from "./device-info.ts";
 
 export interface InitOptions {
   /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
@@ -44,7 +44,7 @@ export async function init(options: InitOptions = {}): Promise<Device> {
   device.random.seed = seed;
   device.validation = options.validation ?? false;
   if (level > 0) device.recorder.debug = new Debug(level, debugEnvironment.log);
-  if (options.tuning ?? true) await device.tuning.recall();
+  if (options.tuning ?? true) await device.tuning.load();
   setDefaultDevice(device);
   return device;
 }

@@ -1,11 +1,12 @@
 /** profile(fn): GPU time of every kernel by timestamps around each dispatch, set against what this adapter can do at most. */
-import { currentDevice } from "./current.ts";
+
+import { type BufferSlice, usage } from "./buffer-pool.ts";
+import type { PassTimer } from "./command-recorder.ts";
+import type { ComputeKernel } from "./compute-kernel.ts";
+import { currentDevice } from "./default-device.ts";
 import type { Device } from "./device.ts";
-import type { Kernel } from "./kernel.ts";
-import { type AdapterLimits, adapterLimits } from "./limits.ts";
-import type { ParamWords } from "./params.ts";
-import { type BufferSlice, usage } from "./pool.ts";
-import type { PassTimer } from "./recorder.ts";
+import { type AdapterLimits, adapterLimits } from "./roofline.ts";
+import type { ParamWords } from "./uniform-arena.ts";
 
 export interface ProfileRow {
   readonly kernel: string;
@@ -45,7 +46,7 @@ class Timer implements PassTimer {
     this.#device = device;
   }
 
-  pass(kernel: Kernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor {
+  pass(kernel: ComputeKernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor {
     this.samples.push({ kernel: kernel.label, flops: flopsOf(kernel, words, at), bytes: bytesOf(kernel, slices) });
     const first = (this.samples.length - 1) * 2;
     if (!this.#device.features.timestamps) return { label: kernel.label };
@@ -80,7 +81,7 @@ class Timer implements PassTimer {
 }
 
 /** Every bound buffer once; a gather reads of its source only what it writes. */
-function bytesOf(kernel: Kernel, slices: readonly BufferSlice[]): number {
+function bytesOf(kernel: ComputeKernel, slices: readonly BufferSlice[]): number {
   const { name, bindings } = kernel.shader;
   const written = slices.filter((_, i) => bindings[i]?.access === "read_write");
   const counted = name.startsWith("gather") ? [...written, ...written] : slices;
@@ -88,7 +89,7 @@ function bytesOf(kernel: Kernel, slices: readonly BufferSlice[]): number {
 }
 
 /** Products are known by their params M, N and K. */
-function flopsOf(kernel: Kernel, words: ParamWords, at: number): number {
+function flopsOf(kernel: ComputeKernel, words: ParamWords, at: number): number {
   const value = (name: string) => {
     const param = kernel.shader.params.find((one) => one.name === name);
     return param ? (words.u32[at + param.offset / 4] as number) : undefined;

@@ -1,6 +1,6 @@
 /** What is known of a shader without compiling it: its code, and the names, places and types of what it binds. */
 
-import type { BufferSlice } from "./pool.ts";
+import type { BufferSlice } from "./buffer-pool.ts";
 import { type Binding, type Override, type Param, type Reflection, reflect } from "./reflect.ts";
 
 /** A compute shader with binding names B, param names P and override names O: a misspelt name does not compile. */

@@ -1,5 +1,5 @@
 /** Which of several kernels is fastest for a shape on one adapter, as tune() measured it. */
-import { recall, remember } from "#adapter";
+import { load, save } from "#adapter";
 import { VERSION } from "./version.ts";
 
 /** A kernel by its name in the table of its family, and into how many parts it cuts the sum. */
@@ -26,15 +26,15 @@ export class Tuning {
   }
 
   /** Takes what earlier runs measured on this adapter with this version. */
-  async recall(): Promise<void> {
-    const text = await recall(this.#adapter).catch(() => undefined);
+  async load(): Promise<void> {
+    const text = await load(this.#adapter).catch(() => undefined);
     for (const [shape, choice] of Object.entries(parsed(text))) this.choices.set(shape, choice);
   }
 
   /** Keeps the choices for later runs; false where nothing can be written. */
-  remember(): Promise<boolean> {
+  save(): Promise<boolean> {
     const text = JSON.stringify(Object.fromEntries(this.choices));
-    return remember(this.#adapter, text).then(
+    return save(this.#adapter, text).then(
       () => true,
       () => false,
     );

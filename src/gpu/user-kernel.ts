@@ -1,7 +1,7 @@
 /** Kernels of the program's own: plain WGSL in, something to run on tensors out. */
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import type { Kernel, KernelArgs, Overrides } from "./kernel.ts";
-import type { BufferSlice } from "./pool.ts";
+import type { BufferSlice } from "./buffer-pool.ts";
+import type { ComputeKernel, KernelArgs, OverrideValues } from "./compute-kernel.ts";
 import { type Binding, reflect } from "./reflect.ts";
 import type { ParamValue, Shader } from "./shader.ts";
 
@@ -11,7 +11,7 @@ export interface KernelOptions {
   /** The kernel's name in messages and profiles. Default `"kernel"`. */
   name?: string;
   /** Values for the shader's `override` constants. */
-  overrides?: Overrides;
+  overrides?: OverrideValues;
 }
 
 /** What a tensor is to this file, which knows nothing of tensors. */
@@ -30,15 +30,15 @@ export type Workgroups = number | readonly number[];
 
 /** The part of a device that runs kernels. */
 interface Runner {
-  kernelOf(shader: Shader, overrides?: Overrides): Kernel;
-  dispatch(kernel: Kernel, args: KernelArgs, groups: number | readonly [number, number, number]): void;
+  kernelOf(shader: Shader, overrides?: OverrideValues): ComputeKernel;
+  dispatch(kernel: ComputeKernel, args: KernelArgs, groups: number | readonly [number, number, number]): void;
 }
 
 /** A kernel made by `device.kernel`. Nothing is compiled before its first run. */
 export class UserKernel {
   readonly shader: Shader;
   readonly #runner: Runner;
-  readonly #overrides: Overrides;
+  readonly #overrides: OverrideValues;
 
   constructor(runner: Runner, options: KernelOptions) {
     checkKeys("device.kernel", options, ["wgsl", "name", "overrides"]);

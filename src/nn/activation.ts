@@ -1,11 +1,11 @@
 /** Activations as layers. */
 
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
-import type { Activation } from "../ops/matmul-kernels.ts";
+import type { Activation } from "../kernels/matmul/run.ts";
 import { softmax } from "../ops/softmax.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Follower } from "./default-weight.ts";
+import type { NextActivation } from "./default-weight.ts";
 import { Module } from "./module.ts";
 
 /** An elementwise function that a linear layer before it can compute on its way. */
@@ -18,7 +18,7 @@ export abstract class ActivationLayer extends Module {
   abstract override forward(x: Tensor): Tensor;
 
   /** What a weight before this layer is drawn for. */
-  get follower(): Follower {
+  get follower(): NextActivation {
     return this.slope === undefined ? undefined : { slope: this.slope };
   }
 }

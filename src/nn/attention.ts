@@ -1,13 +1,13 @@
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { attentionWeights } from "../ops/attention.ts";
 import { add, logicalAnd, where } from "../ops/binary.ts";
-import { isFloat } from "../ops/dtype.ts";
 import { linear } from "../ops/linear.ts";
 import { matmul } from "../ops/matmul.ts";
 import { contiguous, permute, reshape, squeeze, unsqueeze } from "../ops/movement.ts";
-import { pieces, unbind } from "../ops/pieces.ts";
 import { mean } from "../ops/reduce.ts";
-import { tie } from "../ops/tie.ts";
+import { sameLifetime } from "../ops/same-lifetime.ts";
+import { splitViews, unbind } from "../ops/split.ts";
 import { logicalNot } from "../ops/unary.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -119,7 +119,7 @@ export class MultiheadAttention extends Module {
     const { keyPaddingMask: mask } = call;
     const [q, k, v] = [query, key, value].map((one) => lifted.get(one) as Tensor) as [Tensor, Tensor, Tensor];
     const [y, weights] = this.#attend(q, k, v, mask ? { ...call, keyPaddingMask: unsqueeze(mask, 0) } : call);
-    return weights ? tie(squeeze(y, at), squeeze(weights, 0)) : [squeeze(y, at), null];
+    return weights ? sameLifetime(squeeze(y, at), squeeze(weights, 0)) : [squeeze(y, at), null];
   }
 
   #attend(query: Tensor, key: Tensor, value: Tensor, call: MultiheadAttentionCall): [Tensor, Tensor | null] {
@@ -131,7 +131,7 @@ export class MultiheadAttention extends Module {
     const heads = permute(matmul(weights, v), this.batchFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]);
     const y = this.outProj.forward(reshape(heads, query.shape));
     if (!needWeights) return [y, null];
-    return tie(y, averageAttnWeights ? mean(weights, 1) : weights);
+    return sameLifetime(y, averageAttnWeights ? mean(weights, 1) : weights);
   }
 
   /** Queries, keys and values as (N, numHeads, L, headDim). What is one tensor is projected in one product. */
@@ -140,8 +140,8 @@ export class MultiheadAttention extends Module {
     if (weight && query === key && key === value) return this.#heads(query, weight, bias) as [Tensor, Tensor, Tensor];
     const shared = weight !== null && key === value;
     const blocks = [1, ...(shared ? [2] : [1, 1])].map((block) => block * embedDim);
-    const weights = weight ? pieces(weight, blocks, 0) : [this.qProjWeight, this.kProjWeight, this.vProjWeight];
-    const biases = bias ? pieces(bias, blocks, 0) : [];
+    const weights = weight ? splitViews(weight, blocks, 0) : [this.qProjWeight, this.kProjWeight, this.vProjWeight];
+    const biases = bias ? splitViews(bias, blocks, 0) : [];
     const inputs = [query, key, ...(shared ? [] : [value])];
     return inputs.flatMap((x, i) => this.#heads(x, weights[i] as Tensor, biases[i] ?? null)) as [
       Tensor,

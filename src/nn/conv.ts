@@ -1,6 +1,6 @@
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import { conv2d, type Padding, paddingOf } from "../ops/conv.ts";
-import { type Pair, pairOf } from "../ops/windows.ts";
+import { type Pair, pairOf } from "../ops/sliding-window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault } from "./default-weight.ts";
 import { type Initializer, zeros } from "./init.ts";

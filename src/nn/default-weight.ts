@@ -1,36 +1,36 @@
 /** The default initialisation of a layer's weight by the activation that follows it. */
 import { type Tensor, view } from "../tensor/tensor.ts";
-import { originOf, remember } from "./drawn.ts";
 import { heNormal, xavierUniform } from "./init.ts";
+import { originOf, recordOrigin } from "./init-provenance.ts";
 
 /** What follows a weight: the slope below 0 of an activation of the ReLU family, or another thing. */
-export type Follower = { readonly slope: number } | undefined;
+export type NextActivation = { readonly slope: number } | undefined;
 
 const drawn = new WeakMap<Tensor, { slope: number | undefined; writes: number }>();
 
 /** He normal before the ReLU family, Xavier uniform otherwise. `final`: what follows is known, and no `adaptDefault` changes it. */
-export function drawDefault(weight: Tensor, follower: Follower, final = false): void {
+export function drawDefault(weight: Tensor, follower: NextActivation, final = false): void {
   const slope = follower?.slope;
   const draw = slope === undefined ? xavierUniform() : heNormal({ nonlinearity: "leakyRelu", a: slope });
   draw(weight);
-  if (!final) drawn.set(weight, { slope, writes: weight.storage.writes });
+  if (!final) drawn.set(weight, { slope, writes: weight.storage.version });
 }
 
 /** Draws again when the weight turns out to be followed by something else. Values that came from elsewhere stay. */
-export function adaptDefault(weight: Tensor, follower: Follower): void {
+export function adaptDefault(weight: Tensor, follower: NextActivation): void {
   const made = drawn.get(weight);
-  const isUntouched = made?.writes === weight.storage.writes && !weight.storage.flat;
+  const isUntouched = made?.writes === weight.storage.version && !weight.storage.flat;
   if (made && isUntouched && made.slope !== follower?.slope) drawDefault(weight, follower);
 }
 
 /** Draws each of `blocks` equal blocks of rows as the matrix of its own that it is: a gate's, or one of several projections. */
-export function drawBlocks(weight: Tensor, blocks: number, follower?: Follower): void {
+export function drawBlocks(weight: Tensor, blocks: number, follower?: NextActivation): void {
   const [rows, columns] = [(weight.shape[0] as number) / blocks, weight.shape[1] as number];
   for (let i = 0; i < blocks; i++) {
     const block = view(weight, [rows, columns], weight.strides, weight.offset + i * rows * columns);
     drawDefault(block, follower, true);
     const origin = originOf(block);
-    if (origin) remember(weight, origin);
+    if (origin) recordOrigin(weight, origin);
     block.dispose();
   }
 }

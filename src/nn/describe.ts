@@ -1,11 +1,11 @@
 /** The standard deviations of a model's weights beside those that they were drawn with. */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { std } from "../ops/statistics.ts";
-import { readItem } from "../tensor/read.ts";
+import { readItem } from "../tensor/readback.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { originOf } from "./drawn.ts";
+import { originOf } from "./init-provenance.ts";
 
 /** One weight of a model. */
 export interface WeightRow {

@@ -13,7 +13,7 @@ export class Dropout extends Module {
     this.p = p;
   }
 
-  override get isPassedOver(): boolean {
+  override get isInitTransparent(): boolean {
     return true;
   }
 

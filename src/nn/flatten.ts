@@ -17,7 +17,7 @@ export class Flatten extends Module {
     this.endDim = endDim;
   }
 
-  override get isPassedOver(): boolean {
+  override get isInitTransparent(): boolean {
     return true;
   }
 

@@ -1,17 +1,18 @@
 /** The namespace `nn`: modules, layers, losses and, as `nn.init`, initializers. */
 
+export type { Activation } from "../kernels/matmul/run.ts";
 export type { Reduction } from "../ops/loss.ts";
-export type { Activation } from "../ops/matmul-kernels.ts";
 export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activation.ts";
 export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./attention.ts";
-export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batchnorm.ts";
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from "./batch-norm.ts";
 export { Conv2d, type Conv2dLayerOptions } from "./conv.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";
+export type { Named } from "./forward-trace.ts";
 export * from "./functional.ts";
 export * as init from "./init.ts";
-export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from "./layernorm.ts";
+export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from "./layer-norm.ts";
 export { Linear, type LinearLayerOptions } from "./linear.ts";
 export * from "./losses.ts";
 export { Module } from "./module.ts";
@@ -22,4 +23,3 @@ export { Sequential } from "./sequential.ts";
 export type { LoadOptions, LoadResult, StateDict } from "./state-dict.ts";
 export { type Distribution, type LayerStatistics, layerStatistics } from "./statistics.ts";
 export type { SummaryOptions } from "./summary.ts";
-export type { Named } from "./trace.ts";

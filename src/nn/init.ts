@@ -2,20 +2,20 @@
  * Initializers: each function returns `(tensor) => void`, which fills a tensor in place, outside every graph. Random ones
  * draw from the device's seeded counter: the same seed gives the same bits.
  */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { to } from "../ops/cast.ts";
-import { isFloat } from "../ops/dtype.ts";
 import { copyInto, fill, upload } from "../tensor/copy.ts";
 import { fillRandom } from "../tensor/random.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
-import { remember } from "./drawn.ts";
-import { calculateGain, fans, type Nonlinearity } from "./fans.ts";
-import { orthonormal } from "./orthonormal.ts";
+import { calculateGain, fans, type Nonlinearity } from "./fan-in-out.ts";
+import { recordOrigin } from "./init-provenance.ts";
+import { orthonormal } from "./random-orthogonal.ts";
 
 export { describe, type WeightRow } from "./describe.ts";
-export { calculateGain, type Fans, fans, type Nonlinearity } from "./fans.ts";
+export { calculateGain, type Fans, fans, type Nonlinearity } from "./fan-in-out.ts";
 
 /** Fills a tensor in place. */
 export type Initializer = (tensor: Tensor) => void;
@@ -35,7 +35,7 @@ function initializer(name: string, drawFor: (shape: Shape, tensor: Tensor) => Dr
     check(isFloat(tensor.dtype), DtypeError, () => expected(name, "tensor", "a float tensor", tensor.dtype));
     const { std, write } = drawFor(tensor.shape, tensor);
     if (tensor.size > 0) writeThrough(tensor, write);
-    remember(tensor, { initializer: name, std });
+    recordOrigin(tensor, { initializer: name, std });
   };
 }
 

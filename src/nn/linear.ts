@@ -1,8 +1,8 @@
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import type { Activation } from "../kernels/matmul/run.ts";
 import { linear } from "../ops/linear.ts";
-import type { Activation } from "../ops/matmul-kernels.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { drawDefault, type Follower } from "./default-weight.ts";
+import { drawDefault, type NextActivation } from "./default-weight.ts";
 import { type Initializer, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 import { checkCount, checkFlag } from "./options.ts";
@@ -67,7 +67,7 @@ export class Linear extends Module {
   }
 }
 
-function followerOf(activation: Activation): Follower {
+function followerOf(activation: Activation): NextActivation {
   const slope = SLOPES[activation];
   return slope === undefined ? undefined : { slope };
 }

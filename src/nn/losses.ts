@@ -1,8 +1,9 @@
 /** Losses: `(prediction, target, options)`, reduced to a scalar by `reduction` "mean" (default) or "sum", or not by "none". */
-import { atPrecision, WIDE } from "../autograd/precision.ts";
+import { AUTOCAST_F32, withComputePrecision } from "../autograd/autocast.ts";
 import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
+import { checkFloat } from "../kernels/rows.ts";
 import { add, le, mul, sub, where } from "../ops/binary.ts";
-import { isFloat } from "../ops/dtype.ts";
 import {
   checkLabels,
   checkReduction,
@@ -12,7 +13,6 @@ import {
   type Reduction,
   reduceLoss,
 } from "../ops/loss.ts";
-import { checkFloat } from "../ops/rows.ts";
 import { abs, softplus, square } from "../ops/unary.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -49,7 +49,7 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   check(sameShape(logits.shape, target.shape), ShapeError, () =>
     expected("crossEntropy", "target", `probabilities of shape [${logits.shape}], or i32 labels`, target),
   );
-  return atPrecision(WIDE, [logits, target, weight], ([x, share, perClass]) =>
+  return withComputePrecision(AUTOCAST_F32, [logits, target, weight], ([x, share, perClass]) =>
     probabilityLoss(x as Tensor, share as Tensor, perClass, attrs),
   );
 }
@@ -61,7 +61,9 @@ export function nllLoss(x: Tensor, target: Tensor, options: LabelLossOptions = {
   checkTensors("nllLoss", { x, target });
   checkLabels("nllLoss", [x, target, weight], reduction);
   const attrs = { reduction, ignoreIndex, labelSmoothing: 0 };
-  return atPrecision(WIDE, [x, weight], ([wider, perClass]) => labelLoss(wider as Tensor, target, perClass, attrs));
+  return withComputePrecision(AUTOCAST_F32, [x, weight], ([wider, perClass]) =>
+    labelLoss(wider as Tensor, target, perClass, attrs),
+  );
 }
 
 function checkTensors(op: string, tensors: Record<string, Tensor>): void {
@@ -82,7 +84,8 @@ const compared = (
   target: Tensor,
   reduction: Reduction,
   losses: (x: Tensor, target: Tensor) => Tensor,
-): Tensor => atPrecision(WIDE, [x, target], ([a, b]) => reduceLoss(losses(a as Tensor, b as Tensor), reduction));
+): Tensor =>
+  withComputePrecision(AUTOCAST_F32, [x, target], ([a, b]) => reduceLoss(losses(a as Tensor, b as Tensor), reduction));
 
 /** `(x - target)^2`. */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {

@@ -3,9 +3,9 @@ import { ArgumentError, check, expected } from "../errors.ts";
 import { keep, scopeKeeping, tensorsIn } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { type Named, trace } from "./forward-trace.ts";
 import { type LoadOptions, type LoadResult, load, type StateDict } from "./state-dict.ts";
 import { type SummaryOptions, summarize } from "./summary.ts";
-import { type Named, trace } from "./trace.ts";
 
 /** Paths that were given as labels: a path from further up replaces them, a label of the user's stays. */
 const labels = new WeakMap<Tensor, string>();
@@ -31,7 +31,7 @@ export class Module {
   }
 
   /** Whether the layer leaves the scale of what passes to be decided by the next one; Sequential draws weights by it. */
-  get isPassedOver(): boolean {
+  get isInitTransparent(): boolean {
     return false;
   }
 
@@ -209,7 +209,7 @@ function scoped(module: Module, forward: Forward): Forward {
   const wrapped: Forward = (...inputs) => {
     // A replay is only right for the modes it was recorded in.
     const [first] = tensorsIn(inputs);
-    if (first instanceof Tensor) first.device.guard(() => module.training);
+    if (first instanceof Tensor) first.device.addCaptureGuard(() => module.training);
     const output = scopeKeeping(
       () => forward.apply(module, inputs),
       () => valuesOf(module),

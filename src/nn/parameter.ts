@@ -1,5 +1,5 @@
 /** Making what a layer owns: no scope frees it. */
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import { fill } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";

@@ -1,7 +1,7 @@
 /** Pooling layers over windows of images x (N, C, H, W). */
 import { checkKeys } from "../errors.ts";
 import { avgPool2d, maxPool2d } from "../ops/pool.ts";
-import { type Pair, pairOf } from "../ops/windows.ts";
+import { type Pair, pairOf } from "../ops/sliding-window.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 
@@ -35,7 +35,7 @@ export class MaxPool2d extends Pool {
     super("MaxPool2d", kernelSize, options);
   }
 
-  override get isPassedOver(): boolean {
+  override get isInitTransparent(): boolean {
     return true;
   }
 

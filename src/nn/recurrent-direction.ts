@@ -1,11 +1,11 @@
 /** One layer of a recurrent network in one direction: its input projected at once, then the steps. */
 import { add } from "../ops/binary.ts";
-import { cat } from "../ops/joining.ts";
+import { cat } from "../ops/cat-split.ts";
 import { layerNorm } from "../ops/layer-norm.ts";
 import { linear } from "../ops/linear.ts";
-import { pieces } from "../ops/pieces.ts";
-import { recurrence } from "../ops/recurrence.ts";
-import { type Cell, type State, type Step, unroll } from "../ops/unroll.ts";
+import { recurrence } from "../ops/rnn.ts";
+import { type Cell, type State, type Step, unroll } from "../ops/rnn-steps.ts";
+import { splitViews } from "../ops/split.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The weights of one layer and direction. Norms are there with layer norm only; the biases are then the norms' own. */
@@ -62,8 +62,8 @@ const normed = (x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor =>
 /** Layer norm over groups of the last dim, each by itself. */
 function normedGroups(x: Tensor, weight: Tensor, bias: Tensor | undefined, groups: readonly number[]): Tensor {
   if (groups.length === 1) return normed(x, weight, bias);
-  const [weights, biases] = [pieces(weight, groups, 0), bias && pieces(bias, groups, 0)];
-  const parts = pieces(x, groups, x.ndim - 1);
+  const [weights, biases] = [splitViews(weight, groups, 0), bias && splitViews(bias, groups, 0)];
+  const parts = splitViews(x, groups, x.ndim - 1);
   return cat(
     parts.map((part, i) => normed(part, weights[i] as Tensor, biases?.[i])),
     -1,

@@ -1,12 +1,12 @@
 /** What the recurrent layers share: options, weights by PyTorch's names, layers and directions over a sequence. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
+import { cat, stack } from "../ops/cat-split.ts";
 import { dropout } from "../ops/dropout.ts";
-import { isFloat } from "../ops/dtype.ts";
-import { cat, stack } from "../ops/joining.ts";
 import { squeeze, transpose, unsqueeze } from "../ops/movement.ts";
-import { unbind } from "../ops/pieces.ts";
-import { tie } from "../ops/tie.ts";
-import { type Cell, GATES } from "../ops/unroll.ts";
+import { type Cell, GATES } from "../ops/rnn-steps.ts";
+import { sameLifetime } from "../ops/same-lifetime.ts";
+import { unbind } from "../ops/split.ts";
 import { zeros } from "../tensor/create.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -121,7 +121,7 @@ export abstract class Recurrent extends Module {
       const state = stack(ends.map((end) => end[i] as Tensor));
       return alone ? squeeze(state, 1) : state;
     });
-    const [output, ...last] = tie(alone ? squeeze(y, 1) : this.batchFirst ? transpose(y, 0, 1) : y, ...states);
+    const [output, ...last] = sameLifetime(alone ? squeeze(y, 1) : this.batchFirst ? transpose(y, 0, 1) : y, ...states);
     return [output, last];
   }
 

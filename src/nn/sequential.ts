@@ -1,10 +1,10 @@
 import { ArgumentError, check, expected } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ActivationLayer, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
-import { adaptDefault, type Follower } from "./default-weight.ts";
+import { adaptDefault, type NextActivation } from "./default-weight.ts";
+import { trace } from "./forward-trace.ts";
 import { Linear } from "./linear.ts";
 import { isPlain, Module } from "./module.ts";
-import { trace } from "./trace.ts";
 
 /**
  * Layers one after the other; paths count them: `0.weight`. Default weights are drawn for the activation that follows,
@@ -54,8 +54,8 @@ export class Sequential extends Module {
 const leavesOf = (sequence: Sequential): Module[] =>
   sequence.layers.flatMap((layer) => (layer instanceof Sequential ? leavesOf(layer) : [layer]));
 
-function followerIn(leaves: readonly Module[], i: number): Follower {
-  const next = leaves.slice(i + 1).find((leaf) => !leaf.isPassedOver);
+function followerIn(leaves: readonly Module[], i: number): NextActivation {
+  const next = leaves.slice(i + 1).find((leaf) => !leaf.isInitTransparent);
   return next instanceof ActivationLayer ? next.follower : undefined;
 }
 

@@ -1,9 +1,9 @@
 /** Loading a state dict: every name, shape and dtype is checked before the first value is copied. */
 
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, nearest, ShapeError, show } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { to } from "../ops/cast.ts";
-import { isFloat } from "../ops/dtype.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";

@@ -1,22 +1,22 @@
 /** What flows through a model: mean, spread and histogram of every layer's values and of the loss's gradient in them. */
 import { grad } from "../autograd/backward.ts";
-import { noGrad, withGrad } from "../autograd/mode.ts";
-import { type Edge, linkedAlias } from "../autograd/node.ts";
+import { aliasWithGraph, type Edge } from "../autograd/graph.ts";
+import { noGrad, withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";
 import { div, eq, maximum, mul, sub } from "../ops/binary.ts";
 import { to } from "../ops/cast.ts";
+import { cat, stack } from "../ops/cat-split.ts";
 import { scatterAdd } from "../ops/indexing.ts";
-import { cat, stack } from "../ops/joining.ts";
 import { detach, reshape } from "../ops/movement.ts";
 import { max, mean, min } from "../ops/reduce.ts";
 import { std } from "../ops/statistics.ts";
 import { clamp } from "../ops/unary.ts";
 import { onesLike, zeros } from "../tensor/create.ts";
-import { readData } from "../tensor/read.ts";
+import { readData } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { trace } from "./forward-trace.ts";
 import type { Module } from "./module.ts";
-import { trace } from "./trace.ts";
 
 export interface Distribution {
   readonly mean: number;
@@ -94,7 +94,7 @@ function watched(model: Module, lossFn: () => Tensor): { loss: Tensor; seen: See
     const path = paths.get(module);
     const isInnermost = path !== undefined && (module as Module).namedChildren().length === 0;
     if (!isInnermost || !(output instanceof Tensor) || output.dtype !== "f32" || output.size === 0) return;
-    seen.push({ name: path, output: linkedAlias(output, output.node as Edge | undefined) });
+    seen.push({ name: path, output: aliasWithGraph(output, output.node as Edge | undefined) });
   };
   try {
     const loss = withGrad(true, lossFn);

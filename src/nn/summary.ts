@@ -1,13 +1,13 @@
 /** The table that `model.summary(shape)` gives: one run without gradients shows every layer's output shape. */
-import { noGrad } from "../autograd/mode.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import { zeros } from "../tensor/create.ts";
 import { scope, tensorsIn } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type Named, trace } from "./trace.ts";
+import { type Named, trace } from "./forward-trace.ts";
 
 export interface SummaryOptions {
   /** Of the input; `"i32"` for a model that begins with an embedding. Default `"f32"`. */

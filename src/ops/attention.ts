@@ -1,15 +1,15 @@
 /** Scaled dot-product attention. Vaswani et al. 2017. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { ones } from "../tensor/create.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, logicalAnd, mul, where } from "./binary.ts";
 import { dropout as drop } from "./dropout.ts";
-import { isFloat } from "./dtype.ts";
 import { matmul } from "./matmul.ts";
 import { transpose } from "./movement.ts";
 import { softmax } from "./softmax.ts";
-import { tril } from "./triangle.ts";
+import { tril } from "./tril-triu.ts";
 
 export interface AttentionOptions {
   /** Broadcasts to (..., L, S). bool: true where attention is allowed; floats: added to the scores. */

@@ -1,7 +1,8 @@
 /** Batch norm over (N, C, ...): every channel is normalised over the batch, or by running statistics. */
-import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
+
+import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { WIDE } from "../autograd/precision.ts";
+import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import {
   batch_norm_apply,
@@ -15,14 +16,14 @@ import {
   batch_norm_stats,
   batch_norm_stats_vec4,
 } from "../gpu/shaders.generated.ts";
+import { gradientPair } from "../kernels/norm/affine-gradients.ts";
+import { channelLaunch, checkEps, checkFloat, vectorized } from "../kernels/rows.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
-import { gradientPair } from "./gradient-pair.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { channelLaunch, checkEps, checkFloat, twin } from "./rows.ts";
 import { rsqrt, square } from "./unary.ts";
 
 export interface BatchNormAttrs {
@@ -47,7 +48,7 @@ function layoutOf(x: Tensor) {
   const [batch = 0, channels = 0, ...rest] = x.shape;
   const inner = sizeOf(rest);
   const planes = inner !== 1;
-  const { width } = twin(planes ? inner : channels, 1, 4);
+  const { width } = vectorized(planes ? inner : channels, 1, 4);
   const counted = planes ? { batch, channels, inner: inner / width } : { batch, channels: channels / width, inner };
   const { groups, lanes, slices, sliceBatch } = channelLaunch(x.device, counted, planes);
   const params = { ...counted, sliceBatch };
@@ -100,7 +101,7 @@ function statistics(ctx: ForwardContext, [x, weight, bias]: Inputs, attrs: Batch
   const { channels, size, sliceSize, slices, params, groups, lanes, vec4 } = layoutOf(x);
   const BATCH = usesBatch(attrs);
   const TRACK = tracks(attrs);
-  const spare = (shape: Shape) => ctx.temporary(empty(device, shape));
+  const spare = (shape: Shape) => ctx.disposeAfterForward(empty(device, shape));
   const parts = BATCH ? spare([slices, 2, channels]) : x;
   if (BATCH) {
     const shader = vec4 ? batch_norm_stats_vec4 : batch_norm_stats;
@@ -126,13 +127,13 @@ function statistics(ctx: ForwardContext, [x, weight, bias]: Inputs, attrs: Batch
 
 function forward(ctx: ForwardContext, inputs: Inputs, attrs: BatchNormAttrs): Tensor {
   checkBatchNorm(inputs, attrs);
-  const dense = inputs.map((input) => input && ctx.temporary(contiguous(input))) as unknown as Inputs;
+  const dense = inputs.map((input) => input && ctx.disposeAfterForward(contiguous(input))) as unknown as Inputs;
   const [x] = dense;
   const y = empty(ctx.device, x.shape);
   const stats = statistics(ctx, dense, attrs);
   const { params, groups, lanes, vec4 } = layoutOf(x);
   const COUNT = tracks(attrs) && attrs.numBatchesTracked !== undefined;
-  const batches = COUNT ? (attrs.numBatchesTracked as Tensor) : ctx.temporary(empty(ctx.device, [1], "i32"));
+  const batches = COUNT ? (attrs.numBatchesTracked as Tensor) : ctx.disposeAfterForward(empty(ctx.device, [1], "i32"));
   ctx.device.run(
     vec4 ? batch_norm_apply_vec4 : batch_norm_apply,
     { x: x.binding, stats: stats.binding, y: y.binding, batches: batches.binding, ...params },
@@ -154,7 +155,7 @@ function backward(ctx: BackwardContext<BatchNormAttrs>, g: Tensor): (Tensor | un
   const corrections = empty(device, [2, channels]);
   const { weight, bias, ...places } = gradientPair(ctx, channels);
   // Constant statistics and parameters need no sums.
-  if (BATCH || ctx.needs[1] || ctx.needs[2]) {
+  if (BATCH || ctx.needsInputGrad[1] || ctx.needsInputGrad[2]) {
     const shader = vec4 ? batch_norm_backward_sums_vec4 : batch_norm_backward_sums;
     device.run(shader, { ...shared, parts: parts.binding, ...params }, groups, lanes);
     device.run(
@@ -172,7 +173,7 @@ function backward(ctx: BackwardContext<BatchNormAttrs>, g: Tensor): (Tensor | un
       { WORKGROUP: 64 },
     );
   }
-  if (!ctx.needs[0]) return [undefined, weight, bias];
+  if (!ctx.needsInputGrad[0]) return [undefined, weight, bias];
   const gradX = empty(device, x.shape);
   device.run(
     vec4 ? batch_norm_backward_vec4 : batch_norm_backward,
@@ -202,4 +203,10 @@ function composed([x, weight, bias]: Inputs, attrs: BatchNormAttrs): Tensor {
  * `y = (x - mean) / sqrt(var + eps) * weight + bias` per channel of x (N, C, ...); weight, bias (C). In training mean and
  * biased variance are the batch's, and the running ones move towards them (the variance unbiased). Ioffe and Szegedy 2015.
  */
-export const batchNorm = defineOp<BatchNormAttrs>({ name: OP, ...WIDE, forward, backward, composed });
+export const batchNorm = defineOp<BatchNormAttrs>({
+  name: OP,
+  ...AUTOCAST_F32,
+  forward,
+  backward,
+  decomposition: composed,
+});

@@ -1,16 +1,16 @@
 /** Elementwise operations of two or three operands, with NumPy's broadcasting. Numbers stand for scalar tensors. */
 
-import type { BackwardContext } from "../autograd/definition.ts";
-import { hooks } from "../autograd/hooks.ts";
 import { defineOp } from "../autograd/op.ts";
+import type { BackwardContext } from "../autograd/op-types.ts";
+import { primitives } from "../autograd/primitives.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
+import { type Operand, runElementwise } from "../kernels/elementwise/run.ts";
+import type { Expression } from "../kernels/elementwise/shader.ts";
+import { computeType, isFloat, promote } from "../kernels/promotion.ts";
 import { broadcastShapes, type Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./broadcast.ts";
-import { computeType, isFloat, promote } from "./dtype.ts";
-import { type Operand, runElementwise } from "./elementwise-kernel.ts";
-import type { Expression } from "./elementwise-shader.ts";
 
 interface Operands {
   /** Numbers among the operands: they are no inputs of the graph. */
@@ -86,7 +86,10 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
         const saved = new Map((rule.saves ?? []).map((letter, i) => [letter, ctx.saved[i] as Tensor]));
         const operand = (i: 0 | 1) => ctx.attrs.numbers[i] ?? (saved.get(i === 0 ? "a" : "b") as Tensor);
         const rules = rule.gradients as NonNullable<BinaryRule["gradients"]>;
-        return toOwnShapes(rules(g, operand(0), operand(1), saved.get("y") as Tensor, ctx.needs), ctx.attrs.shapes);
+        return toOwnShapes(
+          rules(g, operand(0), operand(1), saved.get("y") as Tensor, ctx.needsInputGrad),
+          ctx.attrs.shapes,
+        );
       },
     }),
   });
@@ -184,11 +187,11 @@ const select = defineOp<Operands & { shape: Shape }>({
   backward(ctx, g: Tensor) {
     const condition = ctx.saved[0] as Tensor;
     const gradients = [
-      ctx.needs[1] ? where(condition, g, 0) : undefined,
-      ctx.needs[2] ? where(condition, 0, g) : undefined,
+      ctx.needsInputGrad[1] ? where(condition, g, 0) : undefined,
+      ctx.needsInputGrad[2] ? where(condition, 0, g) : undefined,
     ];
     return [undefined, ...toOwnShapes(gradients, ctx.attrs.shapes)];
   },
 });
 
-hooks.add = add;
+primitives.add = add;

@@ -1,9 +1,9 @@
 /** Broadcasting and its adjoint: `expand` repeats dims without copying, `sumTo` sums them away again. */
 import { defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
+import { runReduce } from "../kernels/reduce.ts";
 import { broadcastStrides, checkShape, type Shape, sameShape, stridesOf } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
-import { runReduce } from "./reduce-kernel.ts";
 
 interface Resize {
   /** The shape before and after. */
@@ -36,7 +36,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
 
 const sumToOp = defineOp<Resize>({
   name: "sumTo",
-  computes: "f32",
+  computeDtype: "f32",
   forward(_, [x]: [Tensor], { small, large }) {
     const lead = large.length - small.length;
     const dims = large.flatMap((_dim, i) => (i < lead || small[i - lead] !== large[i] ? [i] : []));

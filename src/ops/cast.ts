@@ -1,12 +1,13 @@
 /** Tensors in another dtype. */
-import { hooks } from "../autograd/hooks.ts";
+
 import { defineOp } from "../autograd/op.ts";
+import { primitives } from "../autograd/primitives.ts";
 import { check, DtypeError, expected } from "../errors.ts";
+import { runElementwise } from "../kernels/elementwise/run.ts";
+import { computeType, isFloat } from "../kernels/promotion.ts";
 import { checkHalf } from "../tensor/half.ts";
 import { DTYPES, type Dtype } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { computeType, isFloat } from "./dtype.ts";
-import { runElementwise } from "./elementwise-kernel.ts";
 
 /** x in another dtype. Floats lose their fraction in whole numbers; bool is x != 0. Gradients flow between floats. */
 export function to(x: Tensor, dtype: Dtype): Tensor {
@@ -27,4 +28,4 @@ const cast = defineOp<{ dtype: Dtype; from: Dtype }>({
   backward: (ctx, g: Tensor) => to(g, ctx.attrs.from),
 });
 
-hooks.to = to;
+primitives.to = to;

@@ -1,18 +1,18 @@
 /** Two-dimensional convolution (cross-correlation) as matrix products over columns of windows. */
 
-import type { BackwardContext } from "../autograd/definition.ts";
-import { noGrad } from "../autograd/mode.ts";
+import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
+import { noGrad } from "../autograd/modes.ts";
 import { defineOp } from "../autograd/op.ts";
-import { atPrecision, PRODUCT } from "../autograd/precision.ts";
+import type { BackwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isDepthwise, runDepthwise, runDepthwiseGradWeight, runDepthwiseGradX } from "../kernels/conv/depthwise.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { addInPlace, contiguous } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
-import { isDepthwise, runDepthwise, runDepthwiseGradWeight, runDepthwiseGradX } from "./depthwise.ts";
-import { isFloat } from "./dtype.ts";
-import { cat, pad } from "./joining.ts";
+import { cat, pad } from "./cat-split.ts";
 import { matmul } from "./matmul.ts";
 import { narrow, reshape, transpose } from "./movement.ts";
 import { sum } from "./reduce.ts";
@@ -26,7 +26,7 @@ import {
   type WindowOptions,
   type Windows,
   windowsOn,
-} from "./windows.ts";
+} from "./sliding-window.ts";
 
 /** Zeros around the image; `"same"`: so many that y is as large as x, for stride 1; `"valid"`: none. */
 export type Padding = Pair | "same" | "valid";
@@ -90,12 +90,16 @@ function partsOf(x: Tensor, { windows }: ConvAttrs): [number, number][] {
 
 const convOp = defineOp<ConvAttrs>({
   name: "conv2d",
-  ...PRODUCT,
+  ...AUTOCAST_MATMUL,
   bilinear: true,
   forward(ctx, [x, weight]: [Tensor, Tensor], attrs) {
     ctx.save(x, weight);
     if (isDepthwise(x, weight, attrs.groups)) {
-      return runDepthwise(ctx.temporary(contiguous(x)), ctx.temporary(contiguous(weight)), attrs.windows);
+      return runDepthwise(
+        ctx.disposeAfterForward(contiguous(x)),
+        ctx.disposeAfterForward(contiguous(weight)),
+        attrs.windows,
+      );
     }
     return noGrad(() =>
       scope(() => joined(partsOf(x, attrs).map(([first, n]) => convolve(narrow(x, 0, first, n), weight, attrs)))),
@@ -104,11 +108,11 @@ const convOp = defineOp<ConvAttrs>({
   backward(ctx, g: Tensor) {
     const [x, weight] = ctx.saved as [Tensor, Tensor];
     return [
-      ctx.needs[0] ? gradientOfImages(ctx, g, x, weight) : undefined,
-      ctx.needs[1] ? gradientOfWeight(ctx, g, x, weight) : undefined,
+      ctx.needsInputGrad[0] ? gradientOfImages(ctx, g, x, weight) : undefined,
+      ctx.needsInputGrad[1] ? gradientOfWeight(ctx, g, x, weight) : undefined,
     ];
   },
-  composed: ([x, weight]: [Tensor, Tensor], attrs) => convolve(x, weight, attrs),
+  decomposition: ([x, weight]: [Tensor, Tensor], attrs) => convolve(x, weight, attrs),
 });
 
 const joined = (parts: readonly Tensor[]): Tensor => (parts.length === 1 ? (parts[0] as Tensor) : cat(parts, 0));
@@ -175,7 +179,7 @@ function convImages(images: Tensor, weight: Tensor, bias: Tensor | undefined, op
   check(bias.ndim === 1 && bias.size === outputs, ShapeError, () =>
     expected("conv2d", "bias", `shape [${outputs}]`, bias),
   );
-  return atPrecision(PRODUCT, [y, bias], ([sums, offset]) =>
+  return withComputePrecision(AUTOCAST_MATMUL, [y, bias], ([sums, offset]) =>
     add(sums as Tensor, reshape(offset as Tensor, [outputs, 1, 1])),
   );
 }

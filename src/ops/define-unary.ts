@@ -1,13 +1,13 @@
 /** How an elementwise function of one tensor is made of its formula and derivative. */
-import { isGradEnabled } from "../autograd/mode.ts";
+import { isGradEnabled } from "../autograd/modes.ts";
 import { defineOp } from "../autograd/op.ts";
 import { check, DtypeError, expected } from "../errors.ts";
+import { runElementwise } from "../kernels/elementwise/run.ts";
+import type { Expression } from "../kernels/elementwise/shader.ts";
+import { computeType, isFloat } from "../kernels/promotion.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mul } from "./binary.ts";
-import { computeType, isFloat } from "./dtype.ts";
-import { runElementwise } from "./elementwise-kernel.ts";
-import type { Expression } from "./elementwise-shader.ts";
 
 export interface UnaryRule {
   /** f(a), with `p` and `q` for the op's own numbers. */
@@ -18,7 +18,7 @@ export interface UnaryRule {
   readonly derivative?: (x: Tensor, y: Tensor, p: number, q: number) => Tensor | number;
   readonly saves?: "x" | "y" | "both";
   /** What i32 and u32 inputs (`int`) give, by the same or another formula; without it they are lifted to f32. */
-  readonly whole?: string;
+  readonly integer?: string;
   readonly result?: Dtype;
   /** In f32 within autocast: a short way leads out of f16's range. */
   readonly wide?: boolean;
@@ -49,10 +49,10 @@ function remembered(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): type
 /* @__NO_SIDE_EFFECTS__ */
 export function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
   const forward = remembered((dtype, attrs) => {
-    const whole = !isFloat(dtype) && dtype !== "bool" && rule.whole !== undefined;
+    const whole = !isFloat(dtype) && dtype !== "bool" && rule.integer !== undefined;
     const compute = whole ? computeType(dtype) : "f32";
     const result = rule.result ?? (whole || isFloat(dtype) ? dtype : "f32");
-    const wgsl = filled(whole ? (rule.whole as string).replaceAll("int", compute) : rule.wgsl, attrs);
+    const wgsl = filled(whole ? (rule.integer as string).replaceAll("int", compute) : rule.wgsl, attrs);
     return { name, wgsl, compute, result };
   });
   const backward = remembered((result, attrs) => {

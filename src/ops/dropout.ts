@@ -1,12 +1,12 @@
 /** Dropout: the mask is never stored but drawn again in backward, from the same random call. */
 import { defineOp, type Op } from "../autograd/op.ts";
 import { check, checkNumber, DtypeError, expected } from "../errors.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { dropout as dropoutShader } from "../gpu/shaders.generated.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { nextRandomCall, type RandomCall } from "../tensor/random.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
-import { isFloat } from "./dtype.ts";
 
 interface DropoutAttrs {
   readonly p: number;
@@ -16,7 +16,7 @@ interface DropoutAttrs {
 
 const dropoutOp: Op<DropoutAttrs, Tensor> = defineOp<DropoutAttrs>({
   name: "dropout",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [x]: [Tensor], { p, call }) {
     const y = empty(ctx.device, x.shape);
     const dense = contiguous(x);

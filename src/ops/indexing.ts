@@ -1,22 +1,22 @@
 /** Reading and adding at places given by a tensor. Sums run in a fixed order: the same bits every time. */
 
-import type { ForwardContext } from "../autograd/definition.ts";
-import { isGradEnabled } from "../autograd/mode.ts";
+import { isGradEnabled } from "../autograd/modes.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
+import type { ForwardContext } from "../autograd/op-types.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { gather as gatherShader } from "../gpu/shaders.generated.ts";
+import { addElements, addRows, innerSize } from "../kernels/indexing/scatter-sorted.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { bitsOf, contiguous, fill } from "../tensor/copy.ts";
-import { normalDim, sameShape } from "../tensor/shape.ts";
+import { normalizeDim, sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
-import { isFloat } from "./dtype.ts";
-import { pad } from "./joining.ts";
+import { pad } from "./cat-split.ts";
 import { narrow, reshape } from "./movement.ts";
-import { addElements, addRows, innerSize } from "./places.ts";
 
 /** What an adjoint must know: the dim, its size in the tensor that was read, and where a leaf's gradient may go. */
-interface Places {
+interface Indices {
   readonly dim: number;
   readonly length: number;
   readonly into?: Tensor | undefined;
@@ -33,7 +33,11 @@ function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, s
   ctx.device.run(
     gatherShader,
     {
-      ...{ x: ctx.temporary(contiguous(x)).binding, index: ctx.temporary(contiguous(index)).binding, y: y.binding },
+      ...{
+        x: ctx.disposeAfterForward(contiguous(x)).binding,
+        index: ctx.disposeAfterForward(contiguous(index)).binding,
+        y: y.binding,
+      },
       ...{ size: y.size, count: y.shape[dim] as number, length, inner: innerSize(x.shape, dim) },
       outside: bitsOf(missing, "f32"),
     },
@@ -43,20 +47,20 @@ function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, s
   return y;
 }
 
-const gatherOp: Op<Places, Tensor> = defineOp<Places>({
+const gatherOp: Op<Indices, Tensor> = defineOp<Indices>({
   name: "gather",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
     ctx.save(index);
     return runGather(ctx, x, index, dim, false);
   },
-  backward: (ctx, g: Tensor) => placedOp([g, ctx.saved[0]], ctx.attrs),
+  backward: (ctx, g: Tensor) => scatterAddOp([g, ctx.saved[0]], ctx.attrs),
 });
 
 /** Zeros with `src` added at places along `dim`, every element's own. */
-const placedOp: Op<Places, Tensor> = defineOp<Places>({
+const scatterAddOp: Op<Indices, Tensor> = defineOp<Indices>({
   name: "scatterAdd",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [src, index]: [Tensor, Tensor], { dim, length }) {
     ctx.save(index);
     const y = empty(ctx.device, src.shape.with(dim, length), src.dtype);
@@ -67,9 +71,9 @@ const placedOp: Op<Places, Tensor> = defineOp<Places>({
   backward: (ctx, g: Tensor) => gatherOp([g, ctx.saved[0]], ctx.attrs),
 });
 
-const selectOp: Op<Places, Tensor> = defineOp<Places>({
+const selectOp: Op<Indices, Tensor> = defineOp<Indices>({
   name: "indexSelect",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
     ctx.save(index);
     return runGather(ctx, x, index, dim, true);
@@ -81,9 +85,9 @@ const selectOp: Op<Places, Tensor> = defineOp<Places>({
 });
 
 /** Zeros with the rows of `src` added at one list of places: sorted once, then every row sums its own. */
-const indexAddOp: Op<Places, Tensor> = defineOp<Places>({
+const indexAddOp: Op<Indices, Tensor> = defineOp<Indices>({
   name: "indexAdd",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [src, index]: [Tensor, Tensor], { dim, length, into }) {
     ctx.save(index);
     const y = into ?? empty(ctx.device, src.shape.with(dim, length));
@@ -103,7 +107,7 @@ function checkIndex(op: string, index: Tensor): void {
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   checkIndex("indexSelect", index);
   check(index.ndim <= 1, ShapeError, () => expected("indexSelect", "index", "at most 1 dim", index));
-  const at = normalDim("indexSelect", dim, x.ndim);
+  const at = normalizeDim("indexSelect", dim, x.ndim);
   if (x.ndim === 0) return reshape(indexSelect(reshape(x, [1]), 0, index), []);
   return selectOp([x, index], { dim: at, length: x.shape[at] as number });
 }
@@ -123,7 +127,7 @@ function cutTo(op: string, argument: string, x: Tensor, index: Tensor, dim: numb
 /** y[i][j][k] = x[i][index[i][j][k]][k] for dim 1, and likewise for others. A place outside gives NaN (0 in whole numbers). */
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
   checkIndex("gather", index);
-  const at = normalDim("gather", dim, x.ndim);
+  const at = normalizeDim("gather", dim, x.ndim);
   if (x.ndim === 0) return reshape(gather(reshape(x, [1]), 0, reshape(index, [index.size])), index.shape);
   return gatherOp([cutTo("gather", "x", x, index, at), index], { dim: at, length: x.shape[at] as number });
 }
@@ -134,7 +138,7 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): 
   check(src.dtype === x.dtype || (isFloat(src.dtype) && isFloat(x.dtype)), DtypeError, () =>
     expected("scatterAdd", "src", `dtype ${x.dtype}`, src.dtype),
   );
-  const at = normalDim("scatterAdd", dim, x.ndim);
+  const at = normalizeDim("scatterAdd", dim, x.ndim);
   if (x.ndim === 0) {
     const line = (one: Tensor) => reshape(one, [one.size]);
     return reshape(scatterAdd(line(x), 0, line(index), line(src)), []);
@@ -142,7 +146,7 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): 
   cutTo("scatterAdd", "x", x, index, at);
   let values = cutTo("scatterAdd", "src", src, index, at);
   if (values.shape[at] !== index.shape[at]) values = narrow(values, at, 0, index.shape[at] as number);
-  const placed = placedOp([values, index], { dim: at, length: x.shape[at] as number });
+  const placed = scatterAddOp([values, index], { dim: at, length: x.shape[at] as number });
   if (sameShape(placed.shape, x.shape)) return add(x, placed);
   return add(
     x,

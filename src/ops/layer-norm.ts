@@ -1,7 +1,8 @@
 /** Layer norm, RMS norm and group norm: each row is normalised by itself. */
-import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
+
+import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { WIDE } from "../autograd/precision.ts";
+import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
 import { check, expected, ShapeError } from "../errors.ts";
 import {
   column_parts,
@@ -12,14 +13,14 @@ import {
   layer_norm_backward_vec4,
   layer_norm_vec4,
 } from "../gpu/shaders.generated.ts";
+import { gradientPair } from "../kernels/norm/affine-gradients.ts";
+import { checkEps, checkFloat, columnLanes, rowLaunch, sliceRows, vectorized } from "../kernels/rows.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { checkShape, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
-import { gradientPair } from "./gradient-pair.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { checkEps, checkFloat, columnLanes, rowLaunch, sliceRows, twin } from "./rows.ts";
 import { rsqrt, square } from "./unary.ts";
 
 export interface RowNormAttrs {
@@ -62,12 +63,14 @@ function checkRowNorm(kind: RowNorm, [x, weight, bias]: NormInputs, attrs: RowNo
 
 function forward(kind: RowNorm, ctx: ForwardContext, inputs: NormInputs, attrs: RowNormAttrs): Tensor {
   checkRowNorm(kind, inputs, attrs);
-  const [x, weight, bias] = inputs.map((input) => input && ctx.temporary(contiguous(input))) as unknown as NormInputs;
+  const [x, weight, bias] = inputs.map(
+    (input) => input && ctx.disposeAfterForward(contiguous(input)),
+  ) as unknown as NormInputs;
   const cols = sizeOf(dimsOf(attrs));
   const rows = cols === 0 ? 0 : x.size / cols;
   const y = empty(ctx.device, x.shape);
-  const stats = ctx.temporary(empty(ctx.device, [rows, 2]));
-  const { shader, width } = twin(cols, layer_norm, layer_norm_vec4);
+  const stats = ctx.disposeAfterForward(empty(ctx.device, [rows, 2]));
+  const { shader, width } = vectorized(cols, layer_norm, layer_norm_vec4);
   const { groups, lanes } = rowLaunch(ctx.device, rows, cols / width);
   ctx.device.run(
     shader,
@@ -89,24 +92,24 @@ function backward(kind: RowNorm, ctx: BackwardContext<RowNormAttrs>, g: Tensor):
   const cols = sizeOf(dimsOf(ctx.attrs));
   const rows = cols === 0 ? 0 : x.size / cols;
   const HAS_WEIGHT = weight !== undefined;
-  const { width } = twin(cols, 1, 4);
+  const { width } = vectorized(cols, 1, 4);
   const shared = { x: x.binding, weight: (weight ?? x).binding, gradY: gradY.binding, rows, cols: cols / width };
   const means = empty(device, [rows, 4]);
   const { groups, lanes } = rowLaunch(device, rows, cols / width);
   device.run(
-    twin(cols, layer_norm_backward_rows, layer_norm_backward_rows_vec4).shader,
+    vectorized(cols, layer_norm_backward_rows, layer_norm_backward_rows_vec4).shader,
     { ...shared, stats: stats.binding, means: means.binding },
     groups,
     { ...lanes, HAS_WEIGHT, RMS: kind.RMS },
   );
-  const GRAD_X = ctx.needs[0] === true;
-  const GRAD_PARAMS = ctx.needs[1] === true || ctx.needs[2] === true;
+  const GRAD_X = ctx.needsInputGrad[0] === true;
+  const GRAD_PARAMS = ctx.needsInputGrad[1] === true || ctx.needsInputGrad[2] === true;
   const { slices, sliceRows: most } = sliceRows(device, rows, cols / width);
   const gradX = empty(device, GRAD_X ? x.shape : [1]);
   const parts = empty(device, GRAD_PARAMS ? [slices, 2, cols] : [1]);
   const WORKGROUP = columnLanes(device);
   device.run(
-    twin(cols, layer_norm_backward, layer_norm_backward_vec4).shader,
+    vectorized(cols, layer_norm_backward, layer_norm_backward_vec4).shader,
     { ...shared, means: means.binding, gradX: gradX.binding, parts: parts.binding, sliceRows: most },
     [Math.ceil(cols / width / WORKGROUP), slices, 1],
     { WORKGROUP, HAS_WEIGHT, GRAD_X, GRAD_PARAMS },
@@ -137,10 +140,10 @@ function composed(kind: RowNorm, [x, weight, bias]: NormInputs, attrs: RowNormAt
 const defineRowNorm = /* @__NO_SIDE_EFFECTS__ */ (kind: RowNorm) =>
   defineOp<RowNormAttrs>({
     name: kind.name,
-    ...WIDE,
+    ...AUTOCAST_F32,
     forward: (ctx, inputs: NormInputs, attrs) => forward(kind, ctx, inputs, attrs),
     backward: (ctx, gradY: Tensor) => backward(kind, ctx, gradY),
-    composed: (inputs: NormInputs, attrs) => composed(kind, inputs, attrs),
+    decomposition: (inputs: NormInputs, attrs) => composed(kind, inputs, attrs),
   });
 
 /** `y = (x - mean) / sqrt(var + eps) * weight + bias` over the last dims. Ba, Kiros, Hinton 2016. weight, bias like those dims. */

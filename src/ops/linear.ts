@@ -1,15 +1,16 @@
 /** The affine layer y = act(x W^T + b), fused forward and backward. */
-import type { BackwardContext } from "../autograd/definition.ts";
+
+import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { PRODUCT } from "../autograd/precision.ts";
+import type { BackwardContext } from "../autograd/op-types.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { type Activation, runMatmul } from "../kernels/matmul/run.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, gt, mul, sub, where } from "./binary.ts";
-import { isFloat } from "./dtype.ts";
 import { matmul } from "./matmul.ts";
-import { type Activation, runMatmul } from "./matmul-kernels.ts";
 import { reshape, t } from "./movement.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, square, tanh } from "./unary.ts";
 
@@ -40,14 +41,14 @@ interface LinearAttrs {
 
 const linearOp = defineOp<LinearAttrs>({
   name: "linear",
-  ...PRODUCT,
+  ...AUTOCAST_MATMUL,
   bilinear: true,
   forward(ctx, [x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
     const [M, K] = x.shape as [number, number];
     const N = weight.shape[0] as number;
     const y = empty(ctx.device, [M, N]);
-    const [input, matrix] = [ctx.temporary(contiguous(x)), ctx.temporary(contiguous(weight))];
-    const offset = bias && ctx.temporary(contiguous(bias));
+    const [input, matrix] = [ctx.disposeAfterForward(contiguous(x)), ctx.disposeAfterForward(contiguous(weight))];
+    const offset = bias && ctx.disposeAfterForward(contiguous(bias));
     runMatmul(ctx.device, {
       a: input.binding,
       b: matrix.binding,
@@ -67,11 +68,11 @@ const linearOp = defineOp<LinearAttrs>({
     const [x, weight, y] = ctx.saved.map((one) => contiguous(one)) as [Tensor, Tensor, Tensor?];
     const [M, K] = x.shape as [number, number];
     const N = weight.shape[0] as number;
-    const g = ctx.finished ? contiguous(gradY) : derivative(gradY, y, ctx.attrs);
+    const g = ctx.activationGradApplied ? contiguous(gradY) : derivative(gradY, y, ctx.attrs);
     const weightGrads = weightGradients(ctx, g, x, M, N, K);
-    return [ctx.needs[0] ? inputGradient(ctx, g, x, weight, M, N, K) : undefined, ...weightGrads];
+    return [ctx.needsInputGrad[0] ? inputGradient(ctx, g, x, weight, M, N, K) : undefined, ...weightGrads];
   },
-  composed([x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
+  decomposition([x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
     const z = matmul(x, t(weight));
     return apply[activation](bias ? add(z, bias) : z, slope);
   },
@@ -103,9 +104,9 @@ function weightGradients(
   N: number,
   K: number,
 ): (Tensor | undefined)[] {
-  if (!ctx.needs[1] && !ctx.needs[2]) return [undefined, undefined];
+  if (!ctx.needsInputGrad[1] && !ctx.needsInputGrad[2]) return [undefined, undefined];
   const weightGrad = ctx.gradSlot(1) ?? empty(ctx.device, [N, K]);
-  const biasGrad = ctx.needs[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
+  const biasGrad = ctx.needsInputGrad[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
   runMatmul(ctx.device, {
     a: g.binding,
     b: x.binding,
@@ -130,14 +131,14 @@ function inputGradient(
   K: number,
 ): Tensor {
   const gradX = empty(ctx.device, [M, K]);
-  const producer = ctx.soleProducer(0);
+  const producer = ctx.onlyConsumerOf(0);
   const before = producer?.op === linearOp.definition ? (producer.attrs as LinearAttrs) : undefined;
   const fused =
     before && before.activation !== "none"
       ? { derivative: before.activation, slope: before.slope, saved: x.binding }
       : {};
   runMatmul(ctx.device, { a: g.binding, b: weight.binding, c: gradX.binding, M, N: K, K: N, ...fused });
-  if (producer && before) producer.finished = true;
+  if (producer && before) producer.activationGradApplied = true;
   return gradX;
 }
 

@@ -1,10 +1,13 @@
 /** Cross entropy of logits, fused with its gradient; and what it is in plain operations. */
-import type { BackwardContext, ForwardContext } from "../autograd/definition.ts";
+
+import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { WIDE } from "../autograd/precision.ts";
+import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
-import { defineFault } from "../gpu/faults.ts";
+import { defineDeviceAssert } from "../gpu/device-asserts.ts";
 import { cross_entropy, cross_entropy_vec4, label_weight } from "../gpu/shaders.generated.ts";
+import { runReduce } from "../kernels/reduce.ts";
+import { checkFloat, rowLaunch, vectorized } from "../kernels/rows.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
 import { arange } from "../tensor/create.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
@@ -13,8 +16,6 @@ import { add, div, eq, mul, ne, where } from "./binary.ts";
 import { to } from "./cast.ts";
 import { reshape, unsqueeze } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
-import { runReduce } from "./reduce-kernel.ts";
-import { checkFloat, rowLaunch, twin } from "./rows.ts";
 import { logSoftmax } from "./softmax.ts";
 import { neg } from "./unary.ts";
 
@@ -29,7 +30,7 @@ export interface CrossEntropyAttrs {
 type Inputs = readonly [logits: Tensor, target: Tensor, weight?: Tensor];
 
 const OP = "crossEntropy";
-const NO_CLASS = defineFault(
+const NO_CLASS = defineDeviceAssert(
   (row, label) => `${OP}: argument 'target' has label ${label} in row ${row}, which is no class`,
 );
 
@@ -79,9 +80,12 @@ function forward(ctx: ForwardContext, inputs: Inputs, attrs: CrossEntropyAttrs):
   checkLabels(OP, inputs, reduction);
   checkNumber(OP, "labelSmoothing", labelSmoothing, 0, 1);
   const dim = classDim(inputs[0]);
-  const logits = ctx.temporary(contiguous(ctx.temporary(toEnd(inputs[0], dim))));
-  const [target, weight] = inputs.slice(1).map((one) => one && ctx.temporary(contiguous(one))) as [Tensor, Tensor?];
-  const gradLogits = ctx.temporary(empty(ctx.device, ctx.needs[0] ? logits.shape : [1]));
+  const logits = ctx.disposeAfterForward(contiguous(ctx.disposeAfterForward(toEnd(inputs[0], dim))));
+  const [target, weight] = inputs.slice(1).map((one) => one && ctx.disposeAfterForward(contiguous(one))) as [
+    Tensor,
+    Tensor?,
+  ];
+  const gradLogits = ctx.disposeAfterForward(empty(ctx.device, ctx.needsInputGrad[0] ? logits.shape : [1]));
   ctx.save(gradLogits);
   return run(ctx, { logits, target, weight, gradLogits }, attrs);
 }
@@ -101,12 +105,12 @@ function run(ctx: ForwardContext, { logits, target, weight, gradLogits }: Operan
   const rows = target.size;
   const reduced = reduction !== "none";
   if (reduced && logits.size === 0) return nothing(ctx, reduction);
-  const { shader, width } = twin(classes, cross_entropy, cross_entropy_vec4);
+  const { shader, width } = vectorized(classes, cross_entropy, cross_entropy_vec4);
   const WHOLE = reduced && logits.size <= WHOLE_LOGITS && (device.info.isSoftware || classes <= WHOLE_CLASSES);
   const MEAN = reduction === "mean";
   const HAS_WEIGHT = weight !== undefined;
   const one = { labels: target.binding, weight: (weight ?? logits).binding };
-  const labelWeight = MEAN && !WHOLE ? ctx.temporary(empty(device, [1])) : target;
+  const labelWeight = MEAN && !WHOLE ? ctx.disposeAfterForward(empty(device, [1])) : target;
   if (MEAN && !WHOLE) {
     const args = { ...one, sum: labelWeight.binding, rows, classes, ignoreIndex };
     device.run(label_weight, args, 1, { HAS_WEIGHT, WORKGROUP: device.info.isSoftware ? 8 : 256 });
@@ -123,12 +127,12 @@ function run(ctx: ForwardContext, { logits, target, weight, gradLogits }: Operan
     WHOLE ? 1 : groups,
     {
       ...(WHOLE ? { WORKGROUP: device.info.isSoftware ? 8 : 256, ROW_LANES: 1 } : lanes),
-      ...{ HAS_WEIGHT, SMOOTH: labelSmoothing > 0, MEAN, GRAD: ctx.needs[0] === true, WHOLE },
+      ...{ HAS_WEIGHT, SMOOTH: labelSmoothing > 0, MEAN, GRAD: ctx.needsInputGrad[0] === true, WHOLE },
     },
   );
   if (WHOLE || !reduced) return losses;
   return runReduce(
-    ctx.temporary(losses),
+    ctx.disposeAfterForward(losses),
     target.shape.map((_, i) => i),
     "sum",
   );
@@ -151,10 +155,10 @@ function backward(ctx: BackwardContext<CrossEntropyAttrs>, gradY: Tensor): (Tens
 /** Cross entropy of logits (C), (N, C) or (N, C, ...) and labels (), (N) or (N, ...); the class weights take no gradient. */
 export const crossEntropyLabels = defineOp<CrossEntropyAttrs>({
   name: OP,
-  ...WIDE,
+  ...AUTOCAST_F32,
   forward,
   backward,
-  composed([x, target, weight]: Inputs, attrs) {
+  decomposition([x, target, weight]: Inputs, attrs) {
     return labelLoss(logSoftmax(x, classDim(x)), target, weight, attrs);
   },
 });

@@ -1,14 +1,15 @@
 /** Matrix products: batched, broadcasting, transposed operands read as they lie. */
+
+import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { atPrecision, PRODUCT } from "../autograd/precision.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { runMatmul } from "../kernels/matmul/run.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { broadcastShapes, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, mul } from "./binary.ts";
 import { expand } from "./broadcast.ts";
-import { isFloat } from "./dtype.ts";
-import { runMatmul } from "./matmul-kernels.ts";
 import { reshape, squeeze, transpose, unsqueeze } from "./movement.ts";
 import { sum } from "./reduce.ts";
 
@@ -25,9 +26,9 @@ export interface MatrixOperand {
 export function matrixOperand(x: Tensor): MatrixOperand {
   const [rows, cols] = [x.shape[x.ndim - 2] as number, x.shape[x.ndim - 1] as number];
   const swapped = [...x.shape.slice(0, -2), cols, rows];
-  const turned = x.strides.map((_, i) => x.strides[i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i] as number);
-  const isTurned = !x.isContiguous && lies(swapped, turned) && x.offset % 64 === 0;
-  if (isTurned) return { tensor: x, transposed: true, release: () => undefined };
+  const transposedStrides = x.strides.map((_, i) => x.strides[i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i] as number);
+  const isTransposed = !x.isContiguous && lies(swapped, transposedStrides) && x.offset % 64 === 0;
+  if (isTransposed) return { tensor: x, transposed: true, release: () => undefined };
   const dense = contiguous(x);
   return { tensor: dense, transposed: false, release: () => dense !== x && dense.dispose() };
 }
@@ -44,7 +45,7 @@ function lies(shape: Shape, strides: Shape): boolean {
 /** a (batch, M, K) times b (batch, K, N); one of them may have batch 1. */
 const productOp = defineOp<object>({
   name: "matmul",
-  ...PRODUCT,
+  ...AUTOCAST_MATMUL,
   bilinear: true,
   forward(ctx, [a, b]: [Tensor, Tensor]) {
     ctx.save(a, b);
@@ -72,8 +73,8 @@ const productOp = defineOp<object>({
   backward(ctx, g: Tensor) {
     const [a, b] = ctx.saved as [Tensor, Tensor];
     return [
-      ctx.needs[0] ? sumBatch(product(g, transpose(b, 1, 2)), a) : undefined,
-      ctx.needs[1] ? sumBatch(product(transpose(a, 1, 2), g), b) : undefined,
+      ctx.needsInputGrad[0] ? sumBatch(product(g, transpose(b, 1, 2)), a) : undefined,
+      ctx.needsInputGrad[1] ? sumBatch(product(transpose(a, 1, 2), g), b) : undefined,
     ];
   },
 });
@@ -147,7 +148,7 @@ export function addmm(
   check(sameShape(broadcastShapes("addmm", input.shape, product.shape), product.shape), ShapeError, () =>
     expected("addmm", "input", `a shape that broadcasts to [${product.shape}]`, input),
   );
-  return atPrecision(PRODUCT, [input, product], ([offset, sum]) =>
+  return withComputePrecision(AUTOCAST_MATMUL, [input, product], ([offset, sum]) =>
     add(scaled(offset as Tensor, beta), scaled(sum as Tensor, alpha)),
   );
 }

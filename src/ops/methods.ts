@@ -1,11 +1,12 @@
 /** The operations as methods of Tensor, in one list: each is a function with the tensor as its first argument. */
+
+import type { Operand } from "../kernels/elementwise/run.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./binary.ts";
 import { expand } from "./broadcast.ts";
+import { cat, chunk, pad, split, stack } from "./cat-split.ts";
 import { einsum } from "./einsum.ts";
-import type { Operand } from "./elementwise-kernel.ts";
 import { gather, indexSelect, scatterAdd } from "./indexing.ts";
-import { cat, chunk, pad, split, stack } from "./joining.ts";
 import { addmm, matmul } from "./matmul.ts";
 import {
   clone,
@@ -22,13 +23,13 @@ import {
   transpose,
   unsqueeze,
 } from "./movement.ts";
-import "./own-methods.ts";
+import "./tensor-methods.ts";
 import { to } from "./cast.ts";
 import { pow } from "./pow.ts";
 import { argmax, argmin, max, mean, min, prod, sum } from "./reduce.ts";
 import { logSoftmax, softmax } from "./softmax.ts";
 import { cumsum, logsumexp, norm, std, variance } from "./statistics.ts";
-import { tril, triu } from "./triangle.ts";
+import { tril, triu } from "./tril-triu.ts";
 import {
   abs,
   clamp,

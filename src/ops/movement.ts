@@ -1,10 +1,18 @@
 /** Views and rearrangements: reshape, permute, slice and friends copy nothing. */
 
-import { hooks } from "../autograd/hooks.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
+import { primitives } from "../autograd/primitives.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { copyInto, contiguous as dense, fill } from "../tensor/copy.ts";
-import { inferShape, isDense, normalDim, normalDims, type Shape, stridesOf, viewStrides } from "../tensor/shape.ts";
+import {
+  inferShape,
+  isDense,
+  normalizeDim,
+  normalizeDims,
+  type Shape,
+  stridesOf,
+  viewStrides,
+} from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 
 interface From {
@@ -49,7 +57,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 /** Joins the dims from `start` to `end` (inclusive) into one. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   if (x.ndim === 0) return reshape(x, [1]);
-  const [first, last] = [normalDim("flatten", start, x.ndim, "start"), normalDim("flatten", end, x.ndim, "end")];
+  const [first, last] = [normalizeDim("flatten", start, x.ndim, "start"), normalizeDim("flatten", end, x.ndim, "end")];
   check(first <= last, ArgumentError, () => expected("flatten", "start, end", "start <= end", [start, end]));
   const joined = x.shape.slice(first, last + 1).reduce((a, b) => a * b, 1);
   return reshape(x, [...x.shape.slice(0, first), joined, ...x.shape.slice(last + 1)]);
@@ -76,14 +84,14 @@ export function permute(x: Tensor, dims: readonly number[]): Tensor {
   check(Array.isArray(dims) && dims.length === x.ndim, ArgumentError, () =>
     expected("permute", "dims", `all ${x.ndim} dims`, dims),
   );
-  const order = dims.map((dim) => normalDim("permute", dim, x.ndim, "dims"));
+  const order = dims.map((dim) => normalizeDim("permute", dim, x.ndim, "dims"));
   check(new Set(order).size === order.length, ArgumentError, () => expected("permute", "dims", "every dim once", dims));
   return permuteOp(x, { dims: order });
 }
 
 /** Swaps two dims. */
 export function transpose(x: Tensor, d0: number, d1: number): Tensor {
-  const [a, b] = [normalDim("transpose", d0, x.ndim, "d0"), normalDim("transpose", d1, x.ndim, "d1")];
+  const [a, b] = [normalizeDim("transpose", d0, x.ndim, "d0"), normalizeDim("transpose", d1, x.ndim, "d1")];
   return permute(
     x,
     x.shape.map((_, i) => (i === a ? b : i === b ? a : i)),
@@ -98,7 +106,7 @@ export function t(x: Tensor): Tensor {
 
 /** Drops `dim` if it has size 1; without `dim`, all such dims. */
 export function squeeze(x: Tensor, dim?: number): Tensor {
-  const at = dim === undefined ? undefined : normalDim("squeeze", dim, x.ndim);
+  const at = dim === undefined ? undefined : normalizeDim("squeeze", dim, x.ndim);
   return reshape(
     x,
     x.shape.filter((size, i) => size !== 1 || (at !== undefined && i !== at)),
@@ -107,7 +115,7 @@ export function squeeze(x: Tensor, dim?: number): Tensor {
 
 /** A new dim of size 1 at `dim`. */
 export function unsqueeze(x: Tensor, dim: number): Tensor {
-  const at = normalDim("unsqueeze", dim, x.ndim + 1);
+  const at = normalizeDim("unsqueeze", dim, x.ndim + 1);
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
 }
 
@@ -129,11 +137,11 @@ const sliceOp: (x: Tensor, attrs: Slice) => Tensor = defineView<Slice>(
       x.offset + start * stride,
     );
   },
-  (g, attrs) => embed([g], { ...attrs, shape: attrs.from }),
+  (g, attrs) => sliceBackward([g], { ...attrs, shape: attrs.from }),
 );
 
 /** The adjoint of a slice: the gradient in its place, zeros elsewhere. */
-const embed: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { shape: Shape }>({
+const sliceBackward: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { shape: Shape }>({
   name: "embed",
   forward(ctx, [g]: [Tensor], { dim, start, step, shape }) {
     const whole = empty(ctx.device, shape, g.dtype);
@@ -154,7 +162,7 @@ const embed: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { shape: Sh
 /** `length` places of a dim from `start` on. */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
   check(x.ndim > 0, ShapeError, () => expected("narrow", "x", "at least 1 dim", x));
-  const at = normalDim("narrow", dim, x.ndim);
+  const at = normalizeDim("narrow", dim, x.ndim);
   const size = x.shape[at] as number;
   const first = start < 0 ? start + size : start;
   check(
@@ -168,7 +176,7 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 /** Places start, start + step, ... below `end` of a dim, clipped as in Python: negative ones count from the end. */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
   check(x.ndim > 0, ShapeError, () => expected("slice", "x", "at least 1 dim", x));
-  const at = normalDim("slice", dim, x.ndim);
+  const at = normalizeDim("slice", dim, x.ndim);
   const size = x.shape[at] as number;
   check(Number.isInteger(start) && Number.isInteger(end ?? 0), ArgumentError, () =>
     expected("slice", "start, end", "whole numbers", [start, end]),
@@ -182,7 +190,7 @@ export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1)
 
 /** Dims in reverse order of their elements. */
 export function flip(x: Tensor, dim: number | readonly number[]): Tensor {
-  const dims = normalDims("flip", [dim].flat(), x.ndim);
+  const dims = normalizeDims("flip", [dim].flat(), x.ndim);
   return flipOp(x, { dims });
 }
 const flipOp = defineView<{ dims: number[] }>(
@@ -220,4 +228,4 @@ const identityOp = defineView<object>(
   (x) => view(x, x.shape, x.strides, x.offset),
   (g) => g,
 );
-hooks.identity = (x) => identityOp(x, {});
+primitives.identity = (x) => identityOp(x, {});

@@ -1,15 +1,15 @@
 /** Pooling over windows of images. */
 import { defineOp, type Op } from "../autograd/op.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
-import { isFloat } from "./dtype.ts";
 import { gather } from "./indexing.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { imageToColumns, onImages, type Pair, type WindowOptions, type Windows, windowsOn } from "./windows.ts";
+import { imageToColumns, onImages, type Pair, type WindowOptions, type Windows, windowsOn } from "./sliding-window.ts";
 
 export type PoolOptions = Omit<WindowOptions, "dilation">;
 
@@ -36,11 +36,11 @@ function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptio
 
 const maxPoolOp = defineOp<Windows>({
   name: "maxPool2d",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [x]: [Tensor], windows) {
     const shape = [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth];
-    const [y, places] = [empty(ctx.device, shape), ctx.temporary(empty(ctx.device, shape, "u32"))];
-    const input = ctx.temporary(contiguous(x));
+    const [y, places] = [empty(ctx.device, shape), ctx.disposeAfterForward(empty(ctx.device, shape, "u32"))];
+    const input = ctx.disposeAfterForward(contiguous(x));
     const { dilationY: _, dilationX: __, ...params } = windows;
     ctx.device.run(
       max_pool,
@@ -56,10 +56,10 @@ const maxPoolOp = defineOp<Windows>({
 /** The gradient of max pooling: linear in g, its adjoint reads at the places that were chosen. */
 const spreadOp: Op<Windows, Tensor> = defineOp<Windows>({
   name: "maxPool2d_backward",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [g, places]: [Tensor, Tensor], windows) {
     const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
-    const gradY = ctx.temporary(contiguous(g));
+    const gradY = ctx.disposeAfterForward(contiguous(g));
     const { dilationY: _, dilationX: __, ...params } = windows;
     ctx.device.run(
       max_pool_backward,

@@ -1,9 +1,9 @@
 /** Powers: x to the power of a number or a tensor. */
 import { check, DtypeError, expected } from "../errors.ts";
+import type { Operand } from "../kernels/elementwise/run.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { defineBinary, eq, ge, logicalAnd, mul, sub, where } from "./binary.ts";
-import { isFloat } from "./dtype.ts";
-import type { Operand } from "./elementwise-kernel.ts";
 import { log, reciprocal, sqrt, square } from "./unary.ts";
 
 const power = defineBinary("pow", {

@@ -1,15 +1,15 @@
+import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { WIDE } from "../autograd/precision.ts";
 import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
+import { runArgReduce, runReduce } from "../kernels/reduce.ts";
 import { arange, eye } from "../tensor/create.ts";
-import { normalDim, normalDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
+import { normalizeDim, normalizeDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { div, eq, mul, where } from "./binary.ts";
 import { expand } from "./broadcast.ts";
 import { to } from "./cast.ts";
-import { isFloat } from "./dtype.ts";
 import { flatten, permute, reshape, unsqueeze } from "./movement.ts";
-import { runArgReduce, runReduce } from "./reduce-kernel.ts";
 
 export type Dim = number | readonly number[];
 export interface ReduceOptions {
@@ -45,7 +45,7 @@ export function finish(y: Tensor, x: Tensor, dims: readonly number[], keepdim = 
 
 const sumOp = defineOp<ReduceAttrs & { shape: Shape }>({
   name: "sum",
-  ...WIDE,
+  ...AUTOCAST_F32,
   forward: (_, [x]: [Tensor], { dims, scale }) => keepDims(x, runReduce(x, dims, "sum", scale), dims),
   backward: (ctx, g: Tensor) => expand(ctx.attrs.scale === 1 ? g : mul(g, ctx.attrs.scale), ctx.attrs.shape),
 });
@@ -58,7 +58,7 @@ function reduceSum(
   scale: (count: number) => number,
 ): Tensor {
   checkKeys(op, options, ["keepdim"]);
-  const dims = normalDims(op, dim, x.ndim);
+  const dims = normalizeDims(op, dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
   return finish(sumOp([x], { dims, scale: scale(count), shape: x.shape }), x, dims, options.keepdim);
 }
@@ -70,7 +70,7 @@ export const sum = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor =
 /** Arithmetic mean; NaN for none. */
 export function mean(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   check(isFloat(x.dtype), DtypeError, () => expected("mean", "x", "a float tensor", x.dtype));
-  const dims = normalDims("mean", dim, x.ndim);
+  const dims = normalizeDims("mean", dim, x.ndim);
   if (dims.some((d) => x.shape[d] === 0))
     return mul(
       reduceSum("mean", x, dim, options, () => 1),
@@ -81,7 +81,7 @@ export function mean(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor 
 
 const prodOp = defineOp<ReduceAttrs>({
   name: "prod",
-  ...WIDE,
+  ...AUTOCAST_F32,
   forward(ctx, [x]: [Tensor], { dims }) {
     const y = keepDims(x, runReduce(x, dims, "prod"), dims);
     ctx.save(x);
@@ -118,7 +118,7 @@ function productsOfOthers(x: Tensor, dims: readonly number[]): Tensor {
 /** Product of elements. */
 export function prod(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   checkKeys("prod", options, ["keepdim"]);
-  const dims = normalDims("prod", dim, x.ndim);
+  const dims = normalizeDims("prod", dim, x.ndim);
   return finish(prodOp([x], { dims, scale: 1 }), x, dims, options.keepdim);
 }
 
@@ -130,7 +130,7 @@ interface ExtremeAttrs {
 /** Over several dims (or all) equal extremes share the gradient, as PyTorch's amax. */
 const extremeOp = defineOp<ExtremeAttrs>({
   name: "extreme",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [x]: [Tensor], { dims, largest }) {
     const y = keepDims(x, runReduce(x, dims, largest ? "max" : "min"), dims);
     ctx.save(x, y);
@@ -146,7 +146,7 @@ const extremeOp = defineOp<ExtremeAttrs>({
 /** Along one dim the first extreme takes the gradient, as PyTorch's max(dim). */
 const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
   name: "extremeAlong",
-  computes: "f32",
+  computeDtype: "f32",
   forward(ctx, [x]: [Tensor], { dim, largest }) {
     const y = keepDims(x, runReduce(x, [dim], largest ? "max" : "min"), [dim]);
     ctx.save(x);
@@ -172,7 +172,7 @@ const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
 
 function extreme(op: string, x: Tensor, dim: Dim | undefined, options: ReduceOptions, largest: boolean): Tensor {
   checkKeys(op, options, ["keepdim"]);
-  const dims = normalDims(op, dim, x.ndim);
+  const dims = normalizeDims(op, dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
   check(
     count > 0 || x.size > 0,
@@ -201,14 +201,14 @@ export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Te
 
 const argOp = defineOp<{ dim: number; largest: boolean }>({
   name: "argmax",
-  computes: "f32",
+  computeDtype: "f32",
   forward: (_, [x]: [Tensor], { dim, largest }) => runArgReduce(x, dim, largest),
 });
 
 function arg(op: string, x: Tensor, dim: number | undefined, options: ReduceOptions, largest: boolean): Tensor {
   checkKeys(op, options, ["keepdim"]);
   const lines = dim === undefined || x.ndim === 0 ? reshape(x, [x.size]) : x;
-  const at = dim === undefined || x.ndim === 0 ? 0 : normalDim(op, dim, x.ndim);
+  const at = dim === undefined || x.ndim === 0 ? 0 : normalizeDim(op, dim, x.ndim);
   check(
     (lines.shape[at] as number) > 0,
     ShapeError,

@@ -1,17 +1,18 @@
 /** Softmax and its logarithm along one dim. */
+
+import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { WIDE } from "../autograd/precision.ts";
 import {
   softmax_backward,
   softmax_backward_vec4,
   softmax_vec4,
   softmax as softmaxShader,
 } from "../gpu/shaders.generated.ts";
+import { checkFloat, rowLaunch, vectorized } from "../kernels/rows.ts";
 import { contiguous } from "../tensor/copy.ts";
-import { normalDim } from "../tensor/shape.ts";
+import { normalizeDim } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { sub } from "./binary.ts";
-import { checkFloat, rowLaunch, twin } from "./rows.ts";
 import { logsumexp } from "./statistics.ts";
 import { exp } from "./unary.ts";
 
@@ -34,7 +35,7 @@ function swapped(x: Tensor, dim: number): Tensor {
 function rowsOf(x: Tensor) {
   const length = x.shape[x.ndim - 1] ?? 1;
   const rows = length === 0 ? 0 : x.size / length;
-  const { width } = twin(length, 1, 4);
+  const { width } = vectorized(length, 1, 4);
   return { ...rowLaunch(x.device, rows, length / width), params: { rows, cols: length / width }, length };
 }
 
@@ -42,12 +43,12 @@ function rowsOf(x: Tensor) {
 function defineSoftmax(name: string, LOG: boolean) {
   const op = defineOp<Attrs>({
     name,
-    ...WIDE,
+    ...AUTOCAST_F32,
     forward(ctx, [x]: [Tensor], { dim }) {
-      const rows = ctx.temporary(contiguous(ctx.temporary(swapped(x, dim))));
-      const y = ctx.temporary(empty(ctx.device, rows.shape));
+      const rows = ctx.disposeAfterForward(contiguous(ctx.disposeAfterForward(swapped(x, dim))));
+      const y = ctx.disposeAfterForward(empty(ctx.device, rows.shape));
       const { groups, lanes, params, length } = rowsOf(rows);
-      const { shader } = twin(length, softmaxShader, softmax_vec4);
+      const { shader } = vectorized(length, softmaxShader, softmax_vec4);
       ctx.device.run(shader, { x: rows.binding, y: y.binding, ...params }, groups, { ...lanes, LOG });
       ctx.save(y);
       return swapped(y, dim);
@@ -57,19 +58,19 @@ function defineSoftmax(name: string, LOG: boolean) {
       const gradY = contiguous(swapped(g, ctx.attrs.dim));
       const gradX = empty(ctx.device, y.shape);
       const { groups, lanes, params, length } = rowsOf(y);
-      const { shader } = twin(length, softmax_backward, softmax_backward_vec4);
+      const { shader } = vectorized(length, softmax_backward, softmax_backward_vec4);
       const bindings = { y: y.binding, gradY: gradY.binding, gradX: gradX.binding };
       ctx.device.run(shader, { ...bindings, ...params }, groups, { ...lanes, LOG });
       return swapped(gradX, ctx.attrs.dim);
     },
-    composed([x]: [Tensor], { dim }) {
+    decomposition([x]: [Tensor], { dim }) {
       const y = sub(x, logsumexp(x, dim, { keepdim: true }));
       return LOG ? y : exp(y);
     },
   });
   return (x: Tensor, dim: number): Tensor => {
     checkFloat(name, "x", x);
-    return op([x], { dim: normalDim(name, dim, x.ndim) });
+    return op([x], { dim: normalizeDim(name, dim, x.ndim) });
   };
 }
 

@@ -1,16 +1,17 @@
 /** What is made of reductions: variance, norm, logsumexp, running sums. */
-import { isGradEnabled, noGrad } from "../autograd/mode.ts";
+
+import { AUTOCAST_F32, withComputePrecision } from "../autograd/autocast.ts";
+import { isGradEnabled, noGrad } from "../autograd/modes.ts";
 import { defineOp } from "../autograd/op.ts";
-import { atPrecision, WIDE } from "../autograd/precision.ts";
 import { check, checkKeys, DtypeError, expected } from "../errors.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { cumsum as cumsumShader } from "../gpu/shaders.generated.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
-import { normalDim, normalDims, sizeOf } from "../tensor/shape.ts";
+import { normalizeDim, normalizeDims, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, div, mul, sub, where } from "./binary.ts";
-import { isFloat } from "./dtype.ts";
 import { flip } from "./movement.ts";
 import { type Dim, finish, max, mean, type ReduceOptions, sum } from "./reduce.ts";
 import { exp, isfinite, log, sqrt, square } from "./unary.ts";
@@ -25,7 +26,7 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
   checkKeys("var", options, ["keepdim", "correction"]);
   check(isFloat(x.dtype), DtypeError, () => expected("var", "x", "a float tensor", x.dtype));
   const { keepdim = false, correction = 1 } = options;
-  const dims = normalDims("var", dim, x.ndim);
+  const dims = normalizeDims("var", dim, x.ndim);
   const count = sizeOf(dims.map((d) => x.shape[d] as number));
   return wide(x, (wider) => {
     const centred = sub(wider, mean(wider, dims, { keepdim: true }));
@@ -35,7 +36,7 @@ export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): T
 
 /** A function of operations, computed in f32. */
 const wide = (x: Tensor, run: (x: Tensor) => Tensor): Tensor =>
-  scope(() => atPrecision(WIDE, [x], ([wider]) => run(wider as Tensor)));
+  scope(() => withComputePrecision(AUTOCAST_F32, [x], ([wider]) => run(wider as Tensor)));
 
 /** Standard deviation: the root of `var`; its gradient is 0 where all values are equal. */
 export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor =>
@@ -47,7 +48,7 @@ export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor
 
 const normOp = defineOp<{ dims: readonly number[] }>({
   name: "norm",
-  ...WIDE,
+  ...AUTOCAST_F32,
   forward(ctx, [x]: [Tensor], { dims }) {
     const y = noGrad(() => scope(() => sqrt(sum(square(x), dims, { keepdim: true }))));
     ctx.save(x, y);
@@ -63,14 +64,14 @@ const normOp = defineOp<{ dims: readonly number[] }>({
 export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   checkKeys("norm", options, ["keepdim"]);
   check(isFloat(x.dtype), DtypeError, () => expected("norm", "x", "a float tensor", x.dtype));
-  const dims = normalDims("norm", dim, x.ndim);
+  const dims = normalizeDims("norm", dim, x.ndim);
   return finish(normOp([x], { dims }), x, dims, options.keepdim);
 }
 
 /** log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
 export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   checkKeys("logsumexp", options, ["keepdim"]);
-  const dims = normalDims("logsumexp", dim, x.ndim);
+  const dims = normalizeDims("logsumexp", dim, x.ndim);
   if (dims.some((d) => x.shape[d] === 0)) return log(sum(exp(x), dims, options));
   return wide(x, (wider) => {
     const top = detachedMax(wider, dims);
@@ -89,7 +90,7 @@ function detachedMax(x: Tensor, dims: readonly number[]): Tensor {
 
 const cumsumOp = defineOp<{ dim: number }>({
   name: "cumsum",
-  ...WIDE,
+  ...AUTOCAST_F32,
   forward(ctx, [x]: [Tensor], { dim }) {
     const y = empty(ctx.device, x.shape, x.dtype === "bool" ? "i32" : x.dtype);
     const inner = sizeOf(x.shape.slice(dim + 1));
@@ -97,7 +98,7 @@ const cumsumOp = defineOp<{ dim: number }>({
     const lines = length === 0 ? 0 : x.size / length;
     ctx.device.run(
       cumsumShader,
-      { x: ctx.temporary(contiguous(x)).binding, y: y.binding, lines, length, inner },
+      { x: ctx.disposeAfterForward(contiguous(x)).binding, y: y.binding, lines, length, inner },
       strideGroups(ctx.device, lines),
       { INTEGER: !isFloat(x.dtype) },
     );
@@ -108,6 +109,6 @@ const cumsumOp = defineOp<{ dim: number }>({
 
 /** Running sums along `dim`; of bools an i32. */
 export function cumsum(x: Tensor, dim: number): Tensor {
-  const at = normalDim("cumsum", dim, x.ndim);
+  const at = normalizeDim("cumsum", dim, x.ndim);
   return x.ndim === 0 ? mul(x, 1) : cumsumOp([x], { dim: at });
 }

@@ -1,25 +1,25 @@
 /** Elementwise functions of one tensor: one table of formulas and derivatives. */
 import { ArgumentError, check, expected } from "../errors.ts";
+import { isFloat } from "../kernels/promotion.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
 import { to } from "./cast.ts";
 import { defineUnary } from "./define-unary.ts";
-import { isFloat } from "./dtype.ts";
 
 const SQRT1_2PI = 0.3989422804014327;
 const normalDensity = (x: Tensor): Tensor => mul(exp(mul(square(x), -0.5)), SQRT1_2PI);
 
-export const neg = defineUnary("neg", { wgsl: "-a", whole: "0 - a", gradient: "-g", derivative: () => -1 });
+export const neg = defineUnary("neg", { wgsl: "-a", integer: "0 - a", gradient: "-g", derivative: () => -1 });
 export const abs = defineUnary("abs", {
   wgsl: "abs(a)",
-  whole: "abs(a)",
+  integer: "abs(a)",
   saves: "x",
   gradient: "sign(a) * g",
   derivative: (x) => sign(x),
 });
 export const sign = defineUnary("sign", {
   wgsl: "sign(a) + nan_of(a)",
-  whole: "clamp(a, int(-1.0), int(1.0))",
+  integer: "clamp(a, int(-1.0), int(1.0))",
   gradient: "0.0 * g",
 });
 export const exp = defineUnary("exp", {
@@ -58,7 +58,7 @@ export const rsqrt = defineUnary("rsqrt", {
 });
 export const square = defineUnary("square", {
   wgsl: "a * a",
-  whole: "a * a",
+  integer: "a * a",
   saves: "x",
   gradient: "2.0 * a * g",
   derivative: (x) => mul(x, 2),
@@ -92,7 +92,7 @@ export const erf = defineUnary("erf", {
 /** max(x, 0); its derivative at 0 is 0. */
 export const relu = defineUnary("relu", {
   wgsl: "relu(a)",
-  whole: "max(a, 0)",
+  integer: "max(a, 0)",
   saves: "y",
   gradient: "relu_grad_y(b) * g",
   derivative: (_, y) => gt(y, 0),
@@ -148,13 +148,13 @@ export const tanh = defineUnary("tanh", {
 });
 const clampTo = defineUnary("clamp", {
   wgsl: "clamp(a, p, q) + nan_of(a)",
-  whole: "clamp(a, int(p), int(q))",
+  integer: "clamp(a, int(p), int(q))",
   saves: "x",
   gradient: "select(0.0, g, a >= p && a <= q)",
   derivative: (x, _, p, q) => logicalAnd(ge(x, p), le(x, q)),
 });
 /** bool: neither infinite nor NaN. */
-export const isfinite = defineUnary("isfinite", { wgsl: "is_finite(a)", whole: "true", result: "bool" });
+export const isfinite = defineUnary("isfinite", { wgsl: "is_finite(a)", integer: "true", result: "bool" });
 
 /** bool: x == 0. */
 export const logicalNot = (x: Tensor): Tensor => eq(x, 0);

@@ -1,7 +1,7 @@
 import { checkNumber } from "../errors.ts";
 import { adagrad } from "../gpu/shaders.generated.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface AdaGradOptions extends BaseOptions {
   /** Default 0. */
@@ -12,18 +12,18 @@ export interface AdaGradOptions extends BaseOptions {
   eps: number;
 }
 
-const rule: Rule<AdaGradOptions> = {
+const rule: OptimizerSpec<AdaGradOptions> = {
   name: "AdaGrad",
   shader: adagrad,
   defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 },
-  moments: [{ name: "sum", binding: "sum", initial: ({ initialAccumulatorValue }) => initialAccumulatorValue }],
+  stateBuffers: [{ name: "sum", binding: "sum", initial: ({ initialAccumulatorValue }) => initialAccumulatorValue }],
   check({ lrDecay, initialAccumulatorValue, eps }) {
     checkNumber("AdaGrad", "lrDecay", lrDecay, 0);
     checkNumber("AdaGrad", "initialAccumulatorValue", initialAccumulatorValue, 0);
     checkNumber("AdaGrad", "eps", eps, 0);
   },
   overrides: () => ({}),
-  row: ({ lrDecay, weightDecay, eps }, lr, t) => [lr / (1 + (t - 1) * lrDecay), weightDecay, eps, lrDecay],
+  kernelConstants: ({ lrDecay, weightDecay, eps }, lr, t) => [lr / (1 + (t - 1) * lrDecay), weightDecay, eps, lrDecay],
 };
 
 /** `g += weightDecay p`, `s += g^2`, `p -= lr / (1 + (t - 1) lrDecay) g / (sqrt(s) + eps)`. Duchi, Hazan, Singer 2011. */

@@ -2,7 +2,7 @@ import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { adam } from "../gpu/shaders.generated.ts";
 import { checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface AdamOptions extends BaseOptions {
   /** How much of the first and second moment is kept. Default [0.9, 0.999]. */
@@ -15,12 +15,12 @@ export interface AdamOptions extends BaseOptions {
 
 /** The two optimizers differ in where the decay goes: into the gradient, or onto the parameter. */
 /* @__NO_SIDE_EFFECTS__ */
-function adamRule(name: string, weightDecay: number, decoupled: boolean): Rule<AdamOptions> {
+function adamRule(name: string, weightDecay: number, decoupled: boolean): OptimizerSpec<AdamOptions> {
   return {
     name,
     shader: adam,
     defaults: { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay, amsgrad: false },
-    moments: [
+    stateBuffers: [
       { name: "exp_avg", binding: "expAvg" },
       { name: "exp_avg_sq", binding: "expAvgSq" },
       { name: "max_exp_avg_sq", binding: "maxExpAvgSq", used: ({ amsgrad }) => amsgrad },
@@ -37,7 +37,7 @@ function adamRule(name: string, weightDecay: number, decoupled: boolean): Rule<A
       checkFlag(name, "amsgrad", amsgrad);
     },
     overrides: ({ amsgrad }) => ({ AMSGRAD: amsgrad }),
-    row({ betas: [beta1, beta2], eps, weightDecay: decay }, lr, t) {
+    kernelConstants({ betas: [beta1, beta2], eps, weightDecay: decay }, lr, t) {
       const l2 = decoupled ? 0 : decay;
       const factor = decoupled ? 1 - lr * decay : 1;
       return [1 - beta1, 1 - beta2, l2, factor, lr / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), eps];

@@ -1,13 +1,13 @@
 /** Gradient clipping on the GPU: nothing is read back, and gradients in flat storage take one dispatch together. */
-import { spend } from "../autograd/spent.ts";
+import { releaseLater } from "../autograd/release-queue.ts";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { grad_clip, grad_norm, grad_norm_total } from "../gpu/shaders.generated.ts";
 import { fill } from "../tensor/copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import { internal } from "./flat.ts";
+import { pieceWorkgroup } from "./chunk-table.ts";
+import { internal } from "./flat-params.ts";
 import { gradientsOf, type Run, runsOf } from "./gradients.ts";
-import { pieceWorkgroup } from "./table.ts";
 
 export interface ClipNormOptions {
   /** p of the norm: 1, 2 (default), Infinity (the largest magnitude) or any positive number. */
@@ -43,7 +43,7 @@ export function clipGradNorm(
   grads.finish();
   factor.dispose();
   // Nobody frees it: like a loss it can be read for a good while.
-  spend(norm);
+  releaseLater(norm);
   return norm;
 }
 

@@ -3,9 +3,9 @@ import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { diagonal_newton } from "../gpu/shaders.generated.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { averageRate, moveAverage } from "./average.ts";
+import { averageRate, moveAverage } from "./moving-average.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 import type { OptimizerState } from "./state.ts";
 
 interface GroupOptions extends BaseOptions {
@@ -28,11 +28,11 @@ export interface DiagonalNewtonOptions extends GroupOptions {
 
 const NAME = "DiagonalNewton";
 
-const rule: Rule<GroupOptions> = {
+const rule: OptimizerSpec<GroupOptions> = {
   name: NAME,
   shader: diagonal_newton,
   defaults: { lr: 1e-2, betas: [0.9, 0.99], damping: 1e-3, clip: 1, weightDecay: 0 },
-  moments: [
+  stateBuffers: [
     { name: "exp_avg", binding: "expAvg" },
     { name: "hessian_diagonal", binding: "curvature" },
   ],
@@ -48,7 +48,7 @@ const rule: Rule<GroupOptions> = {
     checkNumber(NAME, "clip", clip, 0);
   },
   overrides: () => ({}),
-  row: ({ betas: [beta1], damping, clip, weightDecay }, lr, t) => [
+  kernelConstants: ({ betas: [beta1], damping, clip, weightDecay }, lr, t) => [
     1 - beta1,
     damping,
     clip,
@@ -98,7 +98,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
   override step(lossFn?: () => Tensor): void {
     const device = this.held()[0]?.param.device;
     const isDue = () => lossFn !== undefined && this.stepCount % this.#every === 0;
-    device?.guard(isDue);
+    device?.addCaptureGuard(isDue);
     if (lossFn && isDue()) this.updateCurvature(lossFn);
     check(
       this.#updates > 0,
@@ -114,7 +114,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
     const params = held.map(({ param }) => param);
     const op = `${NAME}.updateCurvature`;
     const { device } = params[0] as Tensor;
-    device.eachRun(
+    device.onReplay(
       () => {
         this.#updates++;
       },

@@ -1,6 +1,6 @@
 /** Loss scaling for gradients that f16 would lose: found, kept and adapted on the GPU, without a read. */
 import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { grad_scale_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
@@ -8,12 +8,12 @@ import { copyInto, fill } from "../tensor/copy.ts";
 import { full } from "../tensor/create.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
-import { internal } from "./flat.ts";
+import { internal } from "./flat-params.ts";
 import { divideGradients } from "./gradients.ts";
 import { checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { SkipFlag } from "./skips.ts";
-import { MOST_OPTIMIZERS, Turns } from "./turns.ts";
+import { MAX_OPTIMIZERS, ScalerState } from "./scaler-state.ts";
+import type { SkipFlag } from "./skipped-steps.ts";
 
 export interface GradScalerOptions {
   /** Default 65536. */
@@ -71,7 +71,7 @@ export class GradScaler {
   readonly #scale: Tensor;
   readonly #growthTracker: Tensor;
   readonly #flags: Tensor;
-  readonly #turns: Turns;
+  readonly #turns: ScalerState;
 
   constructor(options: GradScalerOptions = {}) {
     checkKeys(OP, options, ["initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"]);
@@ -84,11 +84,11 @@ export class GradScaler {
     this.growthInterval = growthInterval;
     checkFactors(this);
     this.#device = currentDevice();
-    this.#device.recorder.tape?.refuse(`making a ${OP}`);
-    this.#turns = new Turns(this.#device);
+    this.#device.recorder.tape?.assertNotCapturing(`making a ${OP}`);
+    this.#turns = new ScalerState(this.#device);
     this.#scale = this.#keep([], "f32", initScale);
     this.#growthTracker = this.#keep([], "i32", 0);
-    this.#flags = this.#keep([MOST_OPTIMIZERS], "u32", 0);
+    this.#flags = this.#keep([MAX_OPTIMIZERS], "u32", 0);
   }
 
   /** The loss times the scale. */
@@ -151,7 +151,7 @@ export class GradScaler {
   /** Copies of all state; empty when not enabled. */
   stateDict(): GradScalerState | Record<string, never> {
     if (!this.enabled) return {};
-    this.#device.recorder.tape?.refuse("stateDict()");
+    this.#device.recorder.tape?.assertNotCapturing("stateDict()");
     return {
       scale: this.#copy(this.#scale),
       growthFactor: this.growthFactor,
@@ -164,7 +164,7 @@ export class GradScaler {
   /** Continues from a state dict of this library or of PyTorch (snake_case, numbers). Nothing when not enabled. */
   loadStateDict(state: object): void {
     if (!this.enabled) return;
-    this.#device.recorder.tape?.refuse("loadStateDict()");
+    this.#device.recorder.tape?.assertNotCapturing("loadStateDict()");
     const op = `${OP}.loadStateDict`;
     const given = state as Record<string, unknown>;
     const [scale, tracker] = [given.scale, given.growthTracker ?? given._growth_tracker ?? 0];
@@ -191,7 +191,7 @@ export class GradScaler {
     const args = () => {
       checkFactors(this);
       const { growthFactor, backoffFactor, growthInterval } = this;
-      return { ...bindings, optimizers: MOST_OPTIMIZERS, growthFactor, backoffFactor, growthInterval };
+      return { ...bindings, optimizers: MAX_OPTIMIZERS, growthFactor, backoffFactor, growthInterval };
     };
     this.#device.runDynamic(grad_scale_update, args, 1);
   }

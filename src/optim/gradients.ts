@@ -1,12 +1,12 @@
 /** The gradients of a list of parameters, wherever they lie, as pieces that few dispatches go through. */
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
+import type { BufferSlice } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
-import type { BufferSlice } from "../gpu/pool.ts";
 import { grad_unscale } from "../gpu/shaders.generated.ts";
 import { contiguous, copyInto } from "../tensor/copy.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { SkipFlag } from "./skips.ts";
-import { eachPiece, makeTable, pieceGroups, pieceWorkgroup, TableCache } from "./table.ts";
+import { eachPiece, makeTable, pieceGroups, pieceWorkgroup, TableCache } from "./chunk-table.ts";
+import type { SkipFlag } from "./skipped-steps.ts";
 
 export interface Gradients {
   readonly params: readonly Tensor[];
@@ -26,7 +26,7 @@ export function gradientsOf(op: string, input: Tensor | Iterable<Tensor>): Gradi
   check(params.length > 0, ArgumentError, () => expected(op, "params", "at least one tensor", params));
   for (const param of params) {
     check(param instanceof Tensor, ArgumentError, () => expected(op, "params", "only tensors", param));
-    param.device.recorder.tape?.readsGrad(param);
+    param.device.recorder.tape?.guardGrad(param);
     param.grad?.assertLive(op);
     check((param.grad?.dtype ?? "f32") === "f32", DtypeError, () =>
       expected(op, "grad", "dtype f32", param.grad?.dtype),

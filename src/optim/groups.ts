@@ -1,11 +1,18 @@
 /** Parameter groups: what a user may pass as an optimizer's first argument, checked and completed. */
 import { ArgumentError, check, checkKeys, checkNumber, expected, show } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { BaseOptions, GroupInput, LearningRate, ParamGroup, ParamsInput, Rule } from "./rule.ts";
+import type {
+  BaseOptions,
+  GroupInput,
+  LearningRate,
+  OptimizerSpec,
+  ParamGroup,
+  ParamsInput,
+} from "./optimizer-spec.ts";
 
 /** The groups of an optimizer with every option filled in. Throws before anything is dispatched. */
 export function makeGroups<O extends BaseOptions>(
-  rule: Rule<O>,
+  rule: OptimizerSpec<O>,
   input: ParamsInput<O>,
   options: Partial<O>,
 ): ParamGroup<O>[] {
@@ -34,7 +41,7 @@ export function makeGroups<O extends BaseOptions>(
 }
 
 /** Throws for options outside their domain. */
-export function checkGroup<O extends BaseOptions>(rule: Rule<O>, group: O): void {
+export function checkGroup<O extends BaseOptions>(rule: OptimizerSpec<O>, group: O): void {
   const { lr, weightDecay } = group;
   if (typeof lr !== "function") checkRate(rule.name, lr);
   checkNumber(rule.name, "weightDecay", weightDecay, 0);
@@ -60,7 +67,8 @@ export function checkFlag(op: string, argument: string, value: unknown): void {
 }
 
 /** How messages call a parameter. */
-export const nameOf = (param: Tensor, index: number): string => (param.label ? `'${param.label}'` : `number ${index}`);
+export const parameterName = (param: Tensor, index: number): string =>
+  param.label ? `'${param.label}'` : `number ${index}`;
 
 function listGroups<O>(op: string, input: ParamsInput<O>): GroupInput<O>[] {
   const isIterable =
@@ -94,7 +102,7 @@ function checkParams(op: string, params: readonly Tensor[]): void {
   const device = params[0]?.device;
   const memory = new Map<object, string>();
   params.forEach((param, i) => {
-    const name = nameOf(param, i);
+    const name = parameterName(param, i);
     param.assertLive(op);
     check(
       param.node === undefined,

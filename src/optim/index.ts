@@ -7,8 +7,8 @@ export { GradScaler, type GradScalerOptions, type GradScalerState } from "./grad
 export { decayGroups, type Parametrized } from "./groups.ts";
 export { Muon, type MuonOptions } from "./muon.ts";
 export { Optimizer } from "./optimizer.ts";
+export type { BaseOptions, GroupInput, LearningRate, ParamGroup, ParamsInput } from "./optimizer-spec.ts";
 export { RMSProp, type RMSPropOptions } from "./rmsprop.ts";
-export type { BaseOptions, GroupInput, LearningRate, ParamGroup, ParamsInput } from "./rule.ts";
 export * as schedule from "./schedule.ts";
 export { SGD, type SGDOptions } from "./sgd.ts";
 export { Shampoo, type ShampooOptions } from "./shampoo.ts";

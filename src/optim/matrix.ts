@@ -1,5 +1,5 @@
 /** What Muon and Shampoo share: matrices move along a direction that operations compute, everything else by AdamW. */
-import { noGrad, withMode } from "../autograd/mode.ts";
+import { noGrad, withMode } from "../autograd/modes.ts";
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { matrix_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
@@ -7,8 +7,8 @@ import { reshape } from "../ops/movement.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { checkFlag } from "./groups.ts";
-import { type Held, Optimizer } from "./optimizer.ts";
-import type { BaseOptions, GroupInput, ParamsInput, Rule } from "./rule.ts";
+import { type HeldParameter, Optimizer } from "./optimizer.ts";
+import type { BaseOptions, GroupInput, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface MatrixOptions extends BaseOptions {
   /** How much of the average that the direction is made of is kept. Default 0.95. */
@@ -26,7 +26,7 @@ export interface MatrixOptions extends BaseOptions {
   adamEps: number;
 }
 
-type Defaults<O> = Omit<Rule<O & BaseOptions>["defaults"], never>;
+type Defaults<O> = Omit<OptimizerSpec<O & BaseOptions>["defaults"], never>;
 
 export const matrixDefaults = { matrix: true, betas: [0.9, 0.999], adamEps: 1e-8 } as const;
 
@@ -35,14 +35,14 @@ export function matrixRule<O extends MatrixOptions>(
   name: string,
   defaults: Defaults<O>,
   checkOwn: (options: O) => void,
-): Rule<O> {
+): OptimizerSpec<O> {
   const isMatrix = ({ matrix }: O) => matrix;
   const isOther = ({ matrix }: O) => !matrix;
   return {
     name,
     shader: matrix_update,
     defaults,
-    moments: [
+    stateBuffers: [
       { name: "direction", binding: "direction", used: isMatrix },
       // Of a matrix: what the direction is averaged in.
       { name: "exp_avg", binding: "expAvg" },
@@ -62,7 +62,7 @@ export function matrixRule<O extends MatrixOptions>(
       checkOwn(options);
     },
     overrides: ({ matrix }) => ({ MATRIX: matrix }),
-    row: ({ betas: [beta1, beta2], adamEps, weightDecay }, lr, t) => [
+    kernelConstants: ({ betas: [beta1, beta2], adamEps, weightDecay }, lr, t) => [
       1 - beta1,
       1 - beta2,
       1 / Math.sqrt(1 - beta2 ** t),
@@ -99,7 +99,7 @@ function parts<O extends MatrixOptions>(group: GroupInput<O>): GroupInput<O>[] {
 }
 
 export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer<O> {
-  constructor(rule: Rule<O>, params: ParamsInput<O>, options: Partial<O>) {
+  constructor(rule: OptimizerSpec<O>, params: ParamsInput<O>, options: Partial<O>) {
     super(rule, splitGroups(params), options);
     for (const { param, options: group } of this.held()) {
       check(!group.matrix || param.ndim >= 2, ArgumentError, () =>
@@ -114,13 +114,13 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
     for (const held of this.held({ withGradient: true })) {
       if (!held.options.matrix) continue;
       const { momentum, adjustLr } = held.options;
-      held.param.device.guard(() => `${momentum} ${adjustLr}`);
+      held.param.device.addCaptureGuard(() => `${momentum} ${adjustLr}`);
       scope(() => noGrad(() => withMode("autocast", false, () => this.#direct(held))));
     }
     super.step();
   }
 
-  #direct(held: Held<O>): void {
+  #direct(held: HeldParameter<O>): void {
     const gradient = asMatrix(held.param.grad as Tensor);
     const [rows, columns] = gradient.shape as [number, number];
     const direction = mul(this.direction(held, gradient), this.scaleOf(held.options, rows, columns));
@@ -129,7 +129,7 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
 
   protected beforeStep(): void {}
   /** The direction (rows, columns) of a parameter's step, before its scale. */
-  protected abstract direction(held: Held<O>, gradient: Tensor): Tensor;
+  protected abstract direction(held: HeldParameter<O>, gradient: Tensor): Tensor;
   protected abstract scaleOf(options: O, rows: number, columns: number): number;
 }
 

@@ -7,8 +7,8 @@ import { sqrt, square } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkFlag } from "./groups.ts";
 import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
-import type { Held } from "./optimizer.ts";
-import type { ParamsInput } from "./rule.ts";
+import type { HeldParameter } from "./optimizer.ts";
+import type { ParamsInput } from "./optimizer-spec.ts";
 
 export interface MuonOptions extends MatrixOptions {
   /** Looks ahead by the momentum. Default true. */
@@ -39,9 +39,9 @@ export class Muon extends MatrixOptimizer<MuonOptions> {
     super(rule, params, options);
   }
 
-  protected direction({ moment, options, param }: Held<MuonOptions>, gradient: Tensor): Tensor {
+  protected direction({ moment, options, param }: HeldParameter<MuonOptions>, gradient: Tensor): Tensor {
     const { momentum, nesterov, nsSteps } = options;
-    param.device.guard(() => `${nesterov} ${nsSteps}`);
+    param.device.addCaptureGuard(() => `${nesterov} ${nsSteps}`);
     const average = asMatrix(moment("exp_avg"));
     const next = add(mul(average, momentum), mul(gradient, 1 - momentum));
     this.write(average, next);

@@ -5,17 +5,17 @@ import { copyInto } from "../tensor/copy.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { layout } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { flatten } from "./flat.ts";
-import { checkGroup, makeGroups, nameOf, rateAt } from "./groups.ts";
-import { kindOf, makeSlots, momentOf, type Slot } from "./moments.ts";
-import { makePlan, type Plan, planKey, rowsHold, writeRows } from "./plan.ts";
-import type { BaseOptions, ParamGroup, ParamsInput, Rule } from "./rule.ts";
-import { type SkipFlag, Skips } from "./skips.ts";
+import { TableCache } from "./chunk-table.ts";
+import { flattenParams } from "./flat-params.ts";
+import { checkGroup, makeGroups, parameterName, rateAt } from "./groups.ts";
+import type { BaseOptions, OptimizerSpec, ParamGroup, ParamsInput } from "./optimizer-spec.ts";
+import { type SkipFlag, SkippedSteps } from "./skipped-steps.ts";
 import { applyState, type OptimizerState, type Parts, readState } from "./state.ts";
-import { TableCache } from "./table.ts";
+import { kindOf, makeSlots, momentOf, type Slot } from "./state-buffers.ts";
+import { makePlan, type Plan, planKey, rowsHold, writeRows } from "./step-plan.ts";
 
 /** A parameter as a subclass sees it that computes a part of its step by operations. */
-export interface Held<O> {
+export interface HeldParameter<O> {
   readonly param: Tensor;
   readonly options: ParamGroup<O>;
   /** The moment of that name in the parameter's shape: a new view, for the caller to dispose. */
@@ -30,28 +30,28 @@ export abstract class Optimizer<O extends BaseOptions> {
   /** The groups with all their options, which may be changed at any time: the next step goes by them, captured or not. */
   readonly paramGroups: readonly ParamGroup<O>[];
   readonly #device: Device;
-  readonly #rule: Rule<O>;
+  readonly #rule: OptimizerSpec<O>;
   readonly #kinds: readonly string[];
   readonly #slots: readonly Slot[];
   readonly #plans = new TableCache<Plan>();
   readonly #rates: number[];
-  readonly #skips: Skips;
+  readonly #skips: SkippedSteps;
   #stepCount = 0;
   #layoutEpoch: number;
   #disposed = false;
 
-  constructor(rule: Rule<O>, params: ParamsInput<O>, options: Partial<O>) {
+  constructor(rule: OptimizerSpec<O>, params: ParamsInput<O>, options: Partial<O>) {
     this.#rule = rule;
     this.paramGroups = makeGroups(rule, params, options);
     const all = this.paramGroups.flatMap((group) => group.params);
     this.#device = (all[0] as Tensor).device;
     this.#device.assertOpen(rule.name);
-    this.#device.recorder.tape?.refuse(`making an optimizer (${rule.name})`);
-    flatten(rule.name, all, (param) => nameOf(param, all.indexOf(param)));
+    this.#device.recorder.tape?.assertNotCapturing(`making an optimizer (${rule.name})`);
+    flattenParams(rule.name, all, (param) => parameterName(param, all.indexOf(param)));
     this.#kinds = this.paramGroups.map((group) => kindOf(rule, group));
     this.#slots = makeSlots(rule, this.paramGroups);
     this.#rates = this.paramGroups.map(() => 0);
-    this.#skips = new Skips(this.#device, this.#slots.length);
+    this.#skips = new SkippedSteps(this.#device, this.#slots.length);
     this.#layoutEpoch = layout.epoch;
   }
 
@@ -63,12 +63,12 @@ export abstract class Optimizer<O extends BaseOptions> {
   /** Updates every parameter that has a gradient. */
   step(): void {
     this.#assertLive();
-    for (const { param } of this.#slots) this.#device.recorder.tape?.readsGrad(param);
+    for (const { param } of this.#slots) this.#device.recorder.tape?.guardGrad(param);
     const slots = this.#slots.filter(({ param }) => param.grad !== null);
     for (const slot of slots) this.#checkGradient(slot);
     const plan = this.#planFor(slots);
-    this.#device.guard(() => rowsHold(plan));
-    this.#device.eachRun(
+    this.#device.addCaptureGuard(() => rowsHold(plan));
+    this.#device.onReplay(
       () => this.#advance(plan),
       () => this.#takeBack(plan),
     );
@@ -110,7 +110,7 @@ export abstract class Optimizer<O extends BaseOptions> {
    */
   stateDict(): OptimizerState {
     this.#assertLive();
-    this.#device.recorder.tape?.refuse("stateDict()");
+    this.#device.recorder.tape?.assertNotCapturing("stateDict()");
     const rates = this.paramGroups.map(({ lr }) => rateAt(this.#rule.name, lr, this.#stepCount));
     return readState(this.#parts, this.#stepCount, rates);
   }
@@ -121,7 +121,7 @@ export abstract class Optimizer<O extends BaseOptions> {
    */
   loadStateDict(state: object): void {
     this.#assertLive();
-    this.#device.recorder.tape?.refuse("loadStateDict()");
+    this.#device.recorder.tape?.assertNotCapturing("loadStateDict()");
     this.#stepCount = applyState(this.#parts, state, (group, i) => this.#checkKind(group, i));
   }
 
@@ -135,9 +135,9 @@ export abstract class Optimizer<O extends BaseOptions> {
   }
 
   /** All parameters, or those with a gradient now. */
-  protected held({ withGradient = false } = {}): Held<O>[] {
+  protected held({ withGradient = false } = {}): HeldParameter<O>[] {
     this.#assertLive();
-    if (withGradient) for (const { param } of this.#slots) this.#device.recorder.tape?.readsGrad(param);
+    if (withGradient) for (const { param } of this.#slots) this.#device.recorder.tape?.guardGrad(param);
     const slots = this.#slots.filter(({ param }) => !withGradient || param.grad !== null);
     if (withGradient) for (const slot of slots) this.#checkGradient(slot);
     return slots.map((slot) => ({
@@ -146,7 +146,7 @@ export abstract class Optimizer<O extends BaseOptions> {
       moment: (name) =>
         momentOf(
           slot,
-          this.#rule.moments.findIndex((one) => one.name === name),
+          this.#rule.stateBuffers.findIndex((one) => one.name === name),
         ),
     }));
   }
@@ -172,7 +172,7 @@ export abstract class Optimizer<O extends BaseOptions> {
     });
     for (const slot of plan.slots) {
       slot.steps++;
-      slot.param.storage.writes++;
+      slot.param.storage.version++;
     }
     this.#stepCount++;
   }
@@ -194,7 +194,7 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   #checkGradient({ param, index }: Slot): void {
     const op = `${this.#rule.name}.step`;
-    const name = `grad of parameter ${nameOf(param, index)}`;
+    const name = `grad of parameter ${parameterName(param, index)}`;
     const grad = param.grad as Tensor;
     check(grad instanceof Tensor, ArgumentError, () => expected(op, name, "a tensor or null", grad));
     param.assertLive(op);

@@ -2,7 +2,7 @@ import { checkNumber } from "../errors.ts";
 import { rmsprop } from "../gpu/shaders.generated.ts";
 import { checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface RMSPropOptions extends BaseOptions {
   /** How much of the averages is kept. Default 0.99. */
@@ -15,11 +15,11 @@ export interface RMSPropOptions extends BaseOptions {
   centered: boolean;
 }
 
-const rule: Rule<RMSPropOptions> = {
+const rule: OptimizerSpec<RMSPropOptions> = {
   name: "RMSProp",
   shader: rmsprop,
   defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false },
-  moments: [
+  stateBuffers: [
     { name: "square_avg", binding: "squareAvg" },
     { name: "grad_avg", binding: "gradAvg", used: ({ centered }) => centered },
     { name: "momentum_buffer", binding: "momentumBuffer", used: ({ momentum }) => momentum > 0 },
@@ -31,7 +31,7 @@ const rule: Rule<RMSPropOptions> = {
     checkFlag("RMSProp", "centered", centered);
   },
   overrides: ({ centered, momentum }) => ({ CENTERED: centered, MOMENTUM: momentum > 0 }),
-  row: ({ alpha, eps, weightDecay, momentum }, lr) => [lr, weightDecay, 1 - alpha, eps, momentum],
+  kernelConstants: ({ alpha, eps, weightDecay, momentum }, lr) => [lr, weightDecay, 1 - alpha, eps, momentum],
 };
 
 /**

@@ -2,7 +2,7 @@ import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { sgd } from "../gpu/shaders.generated.ts";
 import { checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, ParamsInput, Rule } from "./rule.ts";
+import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface SGDOptions extends BaseOptions {
   /** Default 0: none. */
@@ -13,11 +13,11 @@ export interface SGDOptions extends BaseOptions {
   nesterov: boolean;
 }
 
-const rule: Rule<SGDOptions> = {
+const rule: OptimizerSpec<SGDOptions> = {
   name: "SGD",
   shader: sgd,
   defaults: { lr: undefined, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
-  moments: [{ name: "momentum_buffer", binding: "momentumBuffer", used: ({ momentum }) => momentum > 0 }],
+  stateBuffers: [{ name: "momentum_buffer", binding: "momentumBuffer", used: ({ momentum }) => momentum > 0 }],
   check({ momentum, dampening, nesterov }) {
     checkNumber("SGD", "momentum", momentum, 0);
     checkNumber("SGD", "dampening", dampening);
@@ -27,7 +27,7 @@ const rule: Rule<SGDOptions> = {
     );
   },
   overrides: ({ momentum }) => ({ MOMENTUM: momentum > 0 }),
-  row: ({ momentum, dampening, nesterov, weightDecay }, lr) => [
+  kernelConstants: ({ momentum, dampening, nesterov, weightDecay }, lr) => [
     lr,
     weightDecay,
     momentum,

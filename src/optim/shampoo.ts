@@ -1,17 +1,17 @@
 import { ArgumentError, check, checkNumber, expected, ShapeError } from "../errors.ts";
 import { add, mul } from "../ops/binary.ts";
-import { pad } from "../ops/joining.ts";
+import { pad } from "../ops/cat-split.ts";
 import { matmul } from "../ops/matmul.ts";
 import { narrow, permute, reshape, transpose } from "../ops/movement.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
-import { averageRate, moveAverage } from "./average.ts";
-import { internal } from "./flat.ts";
+import { internal } from "./flat-params.ts";
 import { inverseFourthRoot } from "./inverse-root.ts";
 import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
-import type { Held } from "./optimizer.ts";
-import type { ParamsInput } from "./rule.ts";
+import { averageRate, moveAverage } from "./moving-average.ts";
+import type { HeldParameter } from "./optimizer.ts";
+import type { ParamsInput } from "./optimizer-spec.ts";
 import type { OptimizerState } from "./state.ts";
 
 export interface ShampooOptions extends MatrixOptions {
@@ -105,17 +105,17 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
 
   protected override beforeStep(): void {
     const isDue = () => this.stepCount % this.#every === 0;
-    this.held()[0]?.param.device.guard(isDue);
+    this.held()[0]?.param.device.addCaptureGuard(isDue);
     this.#rootsDue = isDue();
   }
 
-  protected direction({ moment, options, param }: Held<ShampooOptions>, gradient: Tensor): Tensor {
+  protected direction({ moment, options, param }: HeldParameter<ShampooOptions>, gradient: Tensor): Tensor {
     const { momentum, statisticsBeta, eps } = options;
     const kept = this.#kept.get(param) as Preconditioner;
     const { blocks, left, right, leftRoot, rightRoot } = kept;
     const isFirst = kept.count === 0;
-    param.device.guard(() => `${eps} ${kept.count === 0}`);
-    param.device.eachRun(
+    param.device.addCaptureGuard(() => `${eps} ${kept.count === 0}`);
+    param.device.onReplay(
       () => {
         kept.count++;
       },

@@ -8,9 +8,9 @@ import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { checkGroup } from "./groups.ts";
-import { fillMoment, momentOf, type Slot } from "./moments.ts";
-import type { BaseOptions, ParamGroup, Rule } from "./rule.ts";
-import type { Skips } from "./skips.ts";
+import type { BaseOptions, OptimizerSpec, ParamGroup } from "./optimizer-spec.ts";
+import type { SkippedSteps } from "./skipped-steps.ts";
+import { fillMoment, momentOf, type Slot } from "./state-buffers.ts";
 
 export interface OptimizerState {
   /** Steps of the optimizer: what its schedules go by. */
@@ -25,10 +25,10 @@ export interface OptimizerState {
 }
 
 export interface Parts<O extends BaseOptions> {
-  readonly rule: Rule<O>;
+  readonly rule: OptimizerSpec<O>;
   readonly groups: readonly ParamGroup<O>[];
   readonly slots: readonly Slot[];
-  readonly skips: Skips;
+  readonly skips: SkippedSteps;
 }
 
 export function readState<O extends BaseOptions>(
@@ -58,7 +58,7 @@ export function readState<O extends BaseOptions>(
   return { stepCount, state, paramGroups };
 }
 
-function stepsOf({ steps, index }: Slot, skips: Skips): Record<string, Tensor | number> {
+function stepsOf({ steps, index }: Slot, skips: SkippedSteps): Record<string, Tensor | number> {
   const taken = scope(() => {
     const skipped = skips.of(index);
     return skipped && sub(steps, skipped);
@@ -121,7 +121,12 @@ function readDict(
 }
 
 /** A group's options with those of a loaded group in their place. */
-function optionsFrom<O extends BaseOptions>(op: string, rule: Rule<O>, group: ParamGroup<O>, loaded: Loose): O {
+function optionsFrom<O extends BaseOptions>(
+  op: string,
+  rule: OptimizerSpec<O>,
+  group: ParamGroup<O>,
+  loaded: Loose,
+): O {
   check(loaded.maximize !== true, ArgumentError, () =>
     expected(op, "maximize", "false: negate the loss instead", true),
   );
@@ -214,7 +219,7 @@ function eachMoment<O extends BaseOptions>(
   visit: (name: string, k: number, initial: number) => void,
 ): void {
   const group = groups[slot.group] as O;
-  rule.moments.forEach(({ name, used, initial }, k) => {
+  rule.stateBuffers.forEach(({ name, used, initial }, k) => {
     if (used?.(group) ?? true) visit(name, k, initial?.(group) ?? 0);
   });
 }

@@ -1,6 +1,6 @@
 /** Copies, fills and sums in place: what moves bytes between views without being part of any graph. */
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gpu/shaders.generated.ts";
 import { toHalf } from "./half.ts";
 import { type InnerStrides, isDense, rowsAndInner, sameShape, sizeOf } from "./shape.ts";
@@ -20,7 +20,7 @@ export function bitsOf(value: number, dtype: Dtype): number {
 /** Writes one value everywhere, through any view. */
 export function fill(tensor: Tensor, value: number): void {
   if (tensor.size === 0) return;
-  tensor.storage.writes++;
+  tensor.storage.version++;
   const bits = bitsOf(value, tensor.dtype);
   if (fillWithoutKernel(tensor, bits)) return;
   if (tensor.isContiguous && ownsTail(tensor)) {
@@ -79,7 +79,7 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   check(sameShape(dst.shape, src.shape), ShapeError, () => expected(op, "src", `shape [${dst.shape}]`, src));
   check(dst.dtype === src.dtype, DtypeError, () => expected(op, "src", `dtype ${dst.dtype}`, src.dtype));
   if (dst.size === 0) return;
-  dst.storage.writes++;
+  dst.storage.version++;
   if (dst.storage.buffer === src.storage.buffer) {
     throughCopy(op, dst, src, add);
     return;
@@ -134,7 +134,7 @@ function ownsTail(tensor: Tensor): boolean {
 export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): void {
   check(tensor.isContiguous, ArgumentError, () => expected("upload", "tensor", "a contiguous tensor", tensor));
   const { device } = tensor;
-  tensor.storage.writes++;
+  tensor.storage.version++;
   if (!device.recorder.tape) {
     device.recorder.upload(tensor.binding, bytes);
     return;

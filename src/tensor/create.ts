@@ -1,6 +1,6 @@
 /** Making tensors: from host data, constants, ranges and random numbers. */
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { fill, upload } from "./copy.ts";
 import { checkHalf } from "./half.ts";
@@ -161,7 +161,7 @@ export function randint(low: number, high: number, shape: Shape, options: Create
 export function randperm(n: number, options: CreateOptions = {}): Tensor {
   check(Number.isSafeInteger(n) && n >= 0, ArgumentError, () => expected("randperm", "n", "a whole number >= 0", n));
   const device = options.device ?? currentDevice();
-  device.recorder.tape?.refuse("randperm, which draws on the host");
+  device.recorder.tape?.assertNotCapturing("randperm, which draws on the host");
   const order = permutation(n, device.random.seed, device.random.call++);
   return tensor(order, { dtype: "i32", ...options });
 }

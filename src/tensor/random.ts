@@ -1,8 +1,8 @@
 /** Counter-based random numbers: a value depends on the seed, the number of the random call and the element's place. */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
-import { strideGroups } from "../gpu/grid.ts";
+import { strideGroups } from "../gpu/launch-policy.ts";
 import { random_fill } from "../gpu/shaders.generated.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -27,7 +27,7 @@ export interface RandomCall {
 /** The next random call of a device. The returned function gives the call of the current run or replay. */
 export function nextRandomCall(device: Device): () => RandomCall {
   let current: RandomCall = { seedLow: 0, seedHigh: 0, call: 0 };
-  device.eachRun(
+  device.onReplay(
     () => {
       const [seedLow, seedHigh] = seedWords(device.random.seed);
       current = { seedLow, seedHigh, call: device.random.call++ };
@@ -54,7 +54,7 @@ export function fillRandom(
 ): void {
   if (tensor.size === 0) return;
   const { device, size, binding } = tensor;
-  tensor.storage.writes++;
+  tensor.storage.version++;
   const call = nextRandomCall(device);
   const [cdfLow, cdfHigh] = kind === "truncNormal" ? [cdf(low, a, b), cdf(high, a, b)] : [0, 0];
   const args = () => ({ y: binding, kind: KINDS[kind], size, a, b, low, high, cdfLow, cdfHigh, ...call() });

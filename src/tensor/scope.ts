@@ -10,7 +10,7 @@ const stack: Set<Owned>[] = [];
 const watchers = new Set<(tensor: Owned) => void>();
 
 /** Every new tensor passes here; the innermost scope owns it. */
-export function note(tensor: Owned): void {
+export function trackInScope(tensor: Owned): void {
   stack[stack.length - 1]?.add(tensor);
   if (watchers.size > 0) for (const watcher of watchers) watcher(tensor);
 }

@@ -62,7 +62,7 @@ export function broadcastStrides(shape: Shape, strides: Shape, to: Shape): numbe
 }
 
 /** A dim counted from the end when negative, checked. */
-export function normalDim(op: string, dim: number, ndim: number, argument = "dim"): number {
+export function normalizeDim(op: string, dim: number, ndim: number, argument = "dim"): number {
   const bound = Math.max(ndim, 1);
   check(Number.isInteger(dim) && dim >= -bound && dim < bound, ArgumentError, () =>
     expected(op, argument, `a whole number in [${-bound}, ${bound - 1}]`, dim),
@@ -71,12 +71,12 @@ export function normalDim(op: string, dim: number, ndim: number, argument = "dim
 }
 
 /** One dim, several, or all (undefined) as a sorted list without repeats. */
-export function normalDims(op: string, dim: number | readonly number[] | undefined, ndim: number): number[] {
+export function normalizeDims(op: string, dim: number | readonly number[] | undefined, ndim: number): number[] {
   if (dim === undefined) return Array.from({ length: ndim }, (_, i) => i);
   check(typeof dim === "number" || Array.isArray(dim), ArgumentError, () =>
     expected(op, "dim", "a number, a list of numbers, or undefined for all dims", dim),
   );
-  const dims = [dim].flat().map((one) => normalDim(op, one as number, ndim));
+  const dims = [dim].flat().map((one) => normalizeDim(op, one as number, ndim));
   if (ndim === 0) return [];
   check(new Set(dims).size === dims.length, ArgumentError, () => expected(op, "dim", "no dim twice", dim));
   return dims.sort((a, b) => a - b);
@@ -131,7 +131,7 @@ export function viewStrides(shape: Shape, strides: Shape, to: Shape): number[] |
 }
 
 /** Drops dims of 1 and joins dims that continue each other in every operand, so kernels loop over few dims. */
-export function collapse(shape: Shape, operands: readonly Shape[]): { shape: number[]; strides: number[][] } {
+export function coalesceDims(shape: Shape, operands: readonly Shape[]): { shape: number[]; strides: number[][] } {
   const dims: number[] = [];
   const strides: number[][] = operands.map(() => []);
   for (let i = 0; i < shape.length; i++) {
@@ -158,7 +158,7 @@ export function padDims(list: Shape, fill: number): number[] {
 }
 
 /** Elements of the last dim that a strided kernel's invocation takes at a time. */
-export const PIECE = 64;
+export const CHUNK = 64;
 
 /** Strides of one operand: along the last dim, and of the rows, padded for a params array. */
 export interface InnerStrides {
@@ -168,10 +168,10 @@ export interface InnerStrides {
 
 /** A collapsed shape as rows of a last dim, cut into pieces, for the strided kernels. */
 export function rowsAndInner(shape: Shape, operands: readonly Shape[]) {
-  const { shape: dims, strides } = collapse(shape, operands);
+  const { shape: dims, strides } = coalesceDims(shape, operands);
   const inner = dims[dims.length - 1] ?? 1;
   const outer = dims.slice(0, -1);
-  const piecesPerRow = Math.ceil(inner / PIECE);
+  const piecesPerRow = Math.ceil(inner / CHUNK);
   return {
     shape: { dims: padDims(outer, 1), rank: outer.length, rows: sizeOf(outer), inner, piecesPerRow },
     strides: strides.map(

@@ -1,6 +1,7 @@
 /** The memory behind tensors: one range of a pooled buffer, shared by all views of it and freed with the last. */
+
+import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
-import type { BufferSlice, GpuBuffer } from "../gpu/pool.ts";
 
 export type Dtype = "f32" | "f16" | "i32" | "u32" | "bool";
 export const DTYPES: readonly Dtype[] = ["f32", "f16", "i32", "u32", "bool"];
@@ -16,7 +17,7 @@ export class Storage {
   /** Set when this range was moved into a larger, flat storage (an optimizer's). */
   flat: Storage | undefined;
   /** How often it was filled, copied into or uploaded to: a layer sees by it whether its first values are still there. */
-  writes = 0;
+  version = 0;
   #buffer: GpuBuffer;
   /** Byte offset in the buffer, a multiple of ALIGNMENT. */
   #offset = 0;
@@ -48,7 +49,7 @@ export class Storage {
     this.#countSpent();
     if (this.#refs > 0) return;
     if (this.flat) this.flat.release();
-    else this.#buffer.home.release(this.#buffer);
+    else this.#buffer.pool.release(this.#buffer);
   }
 
   /** Whether one handle alone refers to this memory. */
@@ -63,14 +64,14 @@ export class Storage {
   }
 
   #countSpent(): void {
-    if (this.#spent > 0 && this.#spent >= this.#refs && !this.flat) this.#buffer.home.uncount(this.#buffer);
+    if (this.#spent > 0 && this.#spent >= this.#refs && !this.flat) this.#buffer.pool.uncount(this.#buffer);
   }
 
   /** Points this storage, and so every view of it, at a range of `flat`. The values are not copied. */
   moveInto(flat: Storage, offset: number): void {
     flat.retain();
     if (this.flat) this.flat.release();
-    else this.#buffer.home.release(this.#buffer);
+    else this.#buffer.pool.release(this.#buffer);
     this.flat = flat;
     this.#buffer = flat.buffer;
     this.#offset = flat.offset + offset;

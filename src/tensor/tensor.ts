@@ -1,8 +1,8 @@
 /** Tensor: a strided view on storage, with what autograd hangs on it. Its methods are attached in ops/methods.ts. */
 import { ArgumentError, check, DisposedError, expected } from "../errors.ts";
+import { ALIGNMENT, type BufferSlice } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
-import { ALIGNMENT, type BufferSlice } from "../gpu/pool.ts";
-import { note } from "./scope.ts";
+import { trackInScope } from "./scope.ts";
 import { isDense, type Shape, sizeOf, stridesOf } from "./shape.ts";
 import { bytesOf, type Dtype, Storage } from "./storage.ts";
 
@@ -26,7 +26,7 @@ interface Body {
 const finalizers = new FinalizationRegistry<Body>(releaseBody);
 
 /** Rises whenever `requiresGrad` of a tensor changed after it was made: captures check it. */
-export const freezing = { epoch: 0 };
+export const requiresGradEpoch = { epoch: 0 };
 
 // Symbol.dispose is missing in some browsers that have WebGPU.
 const disposeSymbol: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
@@ -65,7 +65,7 @@ export class Tensor {
     storage.retain();
     storage.device.tensorCount++;
     finalizers.register(this, this.#body);
-    note(this);
+    trackInScope(this);
   }
 
   get ndim(): number {
@@ -98,7 +98,7 @@ export class Tensor {
   }
 
   set grad(gradient: Tensor | null) {
-    this.device.recorder.tape?.setsGrad(this);
+    this.device.recorder.tape?.recordGrad(this);
     this.#grad = gradient;
   }
 
@@ -114,14 +114,14 @@ export class Tensor {
     );
     this.#requiresGrad = value;
     this.isParameter = true;
-    freezing.epoch++;
+    requiresGradEpoch.epoch++;
   }
 
   /** Makes a tensor that nothing has seen yet a leaf that wants a gradient: no capture can depend on it. */
   asLeaf(): this {
-    const before = freezing.epoch;
+    const before = requiresGradEpoch.epoch;
     this.requiresGrad = true;
-    freezing.epoch = before;
+    requiresGradEpoch.epoch = before;
     return this;
   }
 

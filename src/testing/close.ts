@@ -1,6 +1,6 @@
 /** assertClose: are two results the same up to rounding, and if not, where? */
 import { checkKeys, checkNumber } from "../errors.ts";
-import { readData } from "../tensor/read.ts";
+import { readData } from "../tensor/readback.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { AssertionError } from "./failure.ts";

@@ -1,9 +1,9 @@
 /** gradcheck and gradgradcheck: does backward agree with the slope that forward has? */
 import { grad } from "../autograd/backward.ts";
-import { withGrad } from "../autograd/mode.ts";
+import { withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";
 import { tensor } from "../tensor/create.ts";
-import { readData } from "../tensor/read.ts";
+import { readData } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { AssertionError } from "./failure.ts";

@@ -1,6 +1,6 @@
 /** assertNoLeak: does a function leave tensors behind? */
 import { ArgumentError, check, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { watch } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";

@@ -1,9 +1,9 @@
 /** runShader: one dispatch of a compute shader on host arrays. */
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import { currentDevice } from "../gpu/current.ts";
+import type { BufferSlice } from "../gpu/buffer-pool.ts";
+import type { OverrideValues } from "../gpu/compute-kernel.ts";
+import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
-import type { Overrides } from "../gpu/kernel.ts";
-import type { BufferSlice } from "../gpu/pool.ts";
 import type { Binding } from "../gpu/reflect.ts";
 import type { ParamValue } from "../gpu/shader.ts";
 import type { UserKernel, Workgroups } from "../gpu/user-kernel.ts";
@@ -29,7 +29,7 @@ export interface RunShaderOptions {
   /** By name in the shader: the values that each buffer has before the run. Plain numbers take the shader's type. */
   bindings: Readonly<Record<string, ArrayBufferView | readonly number[] | ZeroBuffer>>;
   /** Values for the shader's `override` constants. */
-  overrides?: Overrides;
+  overrides?: OverrideValues;
   /** The members of the uniform struct. */
   params?: Readonly<Record<string, ParamValue>>;
   /** Default 1. */
@@ -68,7 +68,7 @@ export async function runShader(options: RunShaderOptions): Promise<Record<strin
     known.set(key, kernel);
     return await outputsOf(device, kernel, values, slices);
   } finally {
-    for (const { buffer } of Object.values(slices)) buffer.home.release(buffer);
+    for (const { buffer } of Object.values(slices)) buffer.pool.release(buffer);
   }
 }
 

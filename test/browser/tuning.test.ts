@@ -4,7 +4,7 @@ import { init } from "../../src/gpu/init.ts";
 it("remembers what tune() chose from one visit to the next", async () => {
   const first = await init({ tuning: false });
   first.tuning.choices.set("matmul 3x4x5 nn", { variant: "register" });
-  expect(await first.tuning.remember()).toBe(true);
+  expect(await first.tuning.save()).toBe(true);
   await first.close();
   const second = await init();
   expect(second.tuning.choices.get("matmul 3x4x5 nn")).toEqual({ variant: "register" });

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { capture, data, manualSeed, nn, optim, randint, randn, scope, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
-import { countReadbacks, madeBy } from "../support/made.ts";
+import { countReadbacks, madeBy } from "../support/gpu-call-counter.ts";
 
 const device = await testDevice();
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { applySketch } from "../../src/curvature/sketches.ts";
+import { applySketch } from "../../src/curvature/random-sketches.ts";
 import { gram, solveCholesky } from "../../src/curvature/solve.ts";
 import { curvature, manualSeed, matmul, randn, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose } from "../support/close.ts";

@@ -10,7 +10,7 @@ import { AdamW, SGD, schedule } from "../../src/optim/index.ts";
 import { copyInto } from "../../src/tensor/copy.ts";
 import { ones, rand, randn, tensor } from "../../src/tensor/create.ts";
 import { manualSeed } from "../../src/tensor/random.ts";
-import { readData, readItem } from "../../src/tensor/read.ts";
+import { readData, readItem } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 

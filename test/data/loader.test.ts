@@ -8,7 +8,7 @@ import { add, mul } from "../../src/ops/binary.ts";
 import { transpose } from "../../src/ops/movement.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { ones, permutation, tensor, zeros } from "../../src/tensor/create.ts";
-import { readData, readItem } from "../../src/tensor/read.ts";
+import { readData, readItem } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 

@@ -4,7 +4,7 @@ import { loadSafetensors, safetensorsMetadata, saveSafetensors } from "../../src
 import { ArgumentError, DataError, DisposedError } from "../../src/errors.ts";
 import { transpose } from "../../src/ops/movement.ts";
 import { ones, tensor, zeros } from "../../src/tensor/create.ts";
-import { readData, readList } from "../../src/tensor/read.ts";
+import { readData, readList } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 

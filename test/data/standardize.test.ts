@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { standardize } from "../../src/data/index.ts";
 import { ArgumentError, DtypeError } from "../../src/errors.ts";
 import { randn, tensor, zeros } from "../../src/tensor/create.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 

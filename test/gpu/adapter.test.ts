@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { adapterKind } from "../../src/gpu/adapter.ts";
+import { adapterKind } from "../../src/gpu/adapter/adapter.ts";
 
 const child = fileURLToPath(new URL("../support/adapter-child.ts", import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), "gradwell-test-"));

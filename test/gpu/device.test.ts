@@ -2,8 +2,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { requestAdapter } from "../../src/gpu/adapter.node.ts";
-import { Kernel } from "../../src/gpu/kernel.ts";
+import { requestAdapter } from "../../src/gpu/adapter/adapter.node.ts";
+import { ComputeKernel } from "../../src/gpu/compute-kernel.ts";
 import { fill } from "../../src/gpu/shaders.generated.ts";
 import { DeviceLostError, DisposedError, init, OutOfMemoryError, ValidationError, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
@@ -22,7 +22,7 @@ it("every shader makes a pipeline on a device with WebGPU's default limits", asy
     const open = Object.fromEntries(
       shader.overrides.filter((one) => one.default === undefined).map(({ name }) => [name, 1]),
     );
-    void new Kernel(gpu, shader, open, gpu.createShaderModule({ code: shader.code })).pipeline;
+    void new ComputeKernel(gpu, shader, open, gpu.createShaderModule({ code: shader.code })).pipeline;
     expect((await gpu.popErrorScope())?.message, shader.name).toBeUndefined();
   }
   gpu.destroy();

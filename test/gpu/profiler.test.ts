@@ -1,7 +1,7 @@
 /** profile(): what it counts, and that it changes nothing. */
 import { expect, it } from "vitest";
 import { requestAdapter } from "#adapter";
-import { setDefaultDevice } from "../../src/gpu/current.ts";
+import { setDefaultDevice } from "../../src/gpu/default-device.ts";
 import { capture, init, profile, randn, type Tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 

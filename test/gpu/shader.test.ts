@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { BufferSlice } from "../../src/gpu/pool.ts";
+import type { BufferSlice } from "../../src/gpu/buffer-pool.ts";
 import type { Overrides, RunArgs } from "../../src/gpu/shader.ts";
 import type { fill } from "../../src/gpu/shaders.generated.ts";
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { VERSION } from "../../src/gpu/version.ts";
 import { type Device, init, matmul, randn, tune } from "../../src/index.ts";
-import { choose, kernels } from "../../src/ops/matmul-table.ts";
+import { choose, kernels } from "../../src/kernels/matmul/select.ts";
 
 const cache = mkdtempSync(join(tmpdir(), "gradwell-tuning-"));
 const before = process.env.XDG_CACHE_HOME;
@@ -67,7 +67,7 @@ it("uses a measured choice, with the same result to rounding, and the table wher
 it("remembers choices for the same adapter, unless told not to", async () => {
   await withDevice({ tuning: false }, async (device) => {
     device.tuning.choices.set(SHAPE, { variant: "register" });
-    expect(await device.tuning.remember()).toBe(true);
+    expect(await device.tuning.save()).toBe(true);
   });
   expect(await withDevice({}, ({ tuning }) => tuning.choices.get(SHAPE))).toEqual({ variant: "register" });
   expect(await withDevice({ tuning: false }, ({ tuning }) => tuning.choices.size)).toBe(0);

@@ -3,7 +3,7 @@ import { capture } from "../../src/capture/capture.ts";
 import { ArgumentError, DisposedError, GradwellError, ValidationError } from "../../src/errors.ts";
 import { transpose } from "../../src/ops/movement.ts";
 import { ones, tensor, zeros } from "../../src/tensor/create.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import { empty, type Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 

@@ -13,8 +13,8 @@ import {
   t,
   zeros,
 } from "../../src/index.ts";
-import { originOf } from "../../src/nn/drawn.ts";
 import type { Initializer } from "../../src/nn/init.ts";
+import { originOf } from "../../src/nn/init-provenance.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { type GoldenCase, golden } from "../support/golden.ts";

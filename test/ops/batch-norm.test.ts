@@ -79,7 +79,7 @@ describe("batchNorm", () => {
     };
     const attrs = { ...statistics, training, eps: 1e-3 };
     const gradOutputs = tensor(upstream(60, 4), { shape: [5, 4, 3] });
-    const plain = batchNorm.definition.composed!(inputs, attrs);
+    const plain = batchNorm.definition.decomposition!(inputs, attrs);
     const want = grad(plain, inputs, { gradOutputs });
     const fused = batchNorm(inputs, attrs);
     expectClose(await fused.data(), await plain.data(), twins, "y");

@@ -3,7 +3,7 @@
  * give what the ones for software adapters give.
  */
 import { afterAll, expect, it } from "vitest";
-import { setDefaultDevice } from "../../src/gpu/current.ts";
+import { setDefaultDevice } from "../../src/gpu/default-device.ts";
 import { Device } from "../../src/gpu/device.ts";
 import { grad, matmul, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose } from "../support/close.ts";

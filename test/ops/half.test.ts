@@ -212,7 +212,7 @@ describeHalf(device, "f16 in memory", () => {
     const spy = (computes?: "f32") =>
       defineOp({
         name: "spy",
-        ...(computes && { computes }),
+        ...(computes && { computeDtype: computes }),
         forward(_, [x]: [Tensor]) {
           seen.push(x.dtype);
           return g.clone(x);

@@ -1,6 +1,6 @@
 /** Sizes past 65,535 workgroups of 64 in every kernel that runs along one line of elements; the ends are what goes wrong. */
 import { describe, expect, it } from "vitest";
-import { workgroupSize } from "../../src/gpu/grid.ts";
+import { workgroupSize } from "../../src/gpu/launch-policy.ts";
 import { fill } from "../../src/gpu/shaders.generated.ts";
 import {
   abs,

@@ -54,7 +54,7 @@ describe.each([
     const inputs = [leaf(normals(6 * 10, 1), [6, 2, 5]), leaf(normals(10, 2), [2, 5]), leaf(normals(10, 3), [2, 5])];
     const attrs = { normalizedShape: [2, 5], eps: 1e-3 };
     const gradOutputs = tensor(upstream(60, 4), { shape: [6, 2, 5] });
-    const [fused, plain] = [op(inputs, attrs), op.definition.composed!(inputs, attrs)];
+    const [fused, plain] = [op(inputs, attrs), op.definition.decomposition!(inputs, attrs)];
     expectClose(await fused.data(), await plain.data(), twins, "y");
     const want = grad(plain, inputs, { gradOutputs });
     for (const [i, got] of grad(fused, inputs, { gradOutputs }).entries()) {
@@ -71,7 +71,7 @@ describe.each([
       const [first] = grad(y, [x], { gradOutputs: g, createGraph: true });
       return grad(first!, [x], { gradOutputs: g })[0]!;
     };
-    const want = await twice(op.definition.composed!([x], attrs)).data();
+    const want = await twice(op.definition.decomposition!([x], attrs)).data();
     expectClose(await twice(op([x], attrs)).data(), want, twins, "second derivative");
   });
 });

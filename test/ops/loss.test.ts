@@ -52,7 +52,7 @@ describe("crossEntropy", () => {
       const attrs = { reduction, ignoreIndex: labels(rows, classes, 2)[1]!, labelSmoothing: 0.2 };
       const [fused, plain] = [
         crossEntropyLabels(inputs, attrs),
-        crossEntropyLabels.definition.composed!(inputs, attrs),
+        crossEntropyLabels.definition.decomposition!(inputs, attrs),
       ];
       const gradOutputs = tensor(upstream(fused.size, 4), { shape: fused.shape });
       const sums = { rtol: twins.rtol!, atol: twins.atol! * rows };

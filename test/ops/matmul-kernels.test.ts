@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type Activation, type Matmul, runMatmul } from "../../src/ops/matmul-kernels.ts";
-import { canRun, choose, type Variant, variants } from "../../src/ops/matmul-table.ts";
+import { type Activation, type Matmul, runMatmul } from "../../src/kernels/matmul/run.ts";
+import { canRun, choose, type Variant, variants } from "../../src/kernels/matmul/select.ts";
 import { tensor } from "../../src/tensor/create.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { productAt, rowSumAt } from "../reference/matmul.ts";
 import { isClose } from "../support/close.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Adam, AdamW } from "../../src/optim/index.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import { adam, adamw } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { backward } from "../../src/autograd/backward.ts";
 import { capture, mul, sub, sum, tensor } from "../../src/index.ts";
 import { AdaGrad, Adam, AdamW, clipGradNorm, RMSProp, SGD, schedule } from "../../src/optim/index.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 import { type AnyOptimizer, leaf, numbers } from "../support/optim.ts";

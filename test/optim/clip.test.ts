@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { narrow, tensor, transpose } from "../../src/index.ts";
 import { Adam, clipGradNorm, clipGradValue, SGD } from "../../src/optim/index.ts";
 import { copyInto } from "../../src/tensor/copy.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { norm } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";

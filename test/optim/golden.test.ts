@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { AdaGrad, Adam, AdamW, type Optimizer, RMSProp, SGD } from "../../src/optim/index.ts";
 import { tensor } from "../../src/tensor/create.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { expectClose, type Tolerance } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";

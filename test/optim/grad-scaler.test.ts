@@ -14,11 +14,11 @@ import {
   Shampoo,
   schedule,
 } from "../../src/optim/index.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import { lossScale, norm } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
-import { countReadbacks } from "../support/made.ts";
+import { countReadbacks } from "../support/gpu-call-counter.ts";
 import { type AnyOptimizer, leaf, numbers, setGrad } from "../support/optim.ts";
 
 const device = await testDevice();

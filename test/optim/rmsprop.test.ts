@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { RMSProp } from "../../src/optim/index.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import { rmsprop } from "../reference/optim.ts";
 import { testDevice } from "../support/device.ts";
 import { followsTwin, leaf, numbers, setGrad } from "../support/optim.ts";

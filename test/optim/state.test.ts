@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AdaGrad, Adam, AdamW, type OptimizerState, RMSProp, SGD, schedule } from "../../src/optim/index.ts";
 import { copyInto } from "../../src/tensor/copy.ts";
 import { tensor } from "../../src/tensor/create.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 import { type AnyOptimizer, leaf, numbers, setGrad } from "../support/optim.ts";

@@ -1,5 +1,5 @@
 /** Matrix products with an epilogue, one element at a time in float64. */
-import type { Activation } from "../../src/ops/matmul-kernels.ts";
+import type { Activation } from "../../src/kernels/matmul/run.ts";
 
 export interface Product {
   readonly a: Float32Array;

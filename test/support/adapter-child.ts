@@ -1,7 +1,7 @@
 /** Run as a process of its own: takes an adapter as the environment says, computes on it, prints what it got. */
 
-import { requestAdapter } from "../../src/gpu/adapter.node.ts";
-import type { AdapterRequest } from "../../src/gpu/adapter.ts";
+import { requestAdapter } from "../../src/gpu/adapter/adapter.node.ts";
+import type { AdapterRequest } from "../../src/gpu/adapter/adapter.ts";
 
 const [wanted = "auto"] = process.argv.slice(2);
 try {

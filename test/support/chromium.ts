@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliDecompressSync } from "node:zlib";
-import { unpackOnce, untar } from "../../src/gpu/unpack.node.ts";
+import { unpackOnce, untar } from "../../src/gpu/adapter/archive-cache.node.ts";
 
 export interface Chromium {
   executablePath: string;

@@ -2,10 +2,10 @@
 
 import type { Device } from "../../src/gpu/device.ts";
 import type { Optimizer } from "../../src/optim/index.ts";
-import type { BaseOptions } from "../../src/optim/rule.ts";
+import type { BaseOptions } from "../../src/optim/optimizer-spec.ts";
 import { fill } from "../../src/tensor/copy.ts";
 import { tensor } from "../../src/tensor/create.ts";
-import { readData } from "../../src/tensor/read.ts";
+import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import type { Update } from "../reference/optim.ts";
 import { expectClose, type Tolerance } from "./close.ts";

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { capture, nn, optim, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
-import { madeBy } from "../support/made.ts";
+import { madeBy } from "../support/gpu-call-counter.ts";
 
 const device = await testDevice();
 const count = (length: number, from = 0) => tensor(Float32Array.from({ length }, (_, i) => from + i));

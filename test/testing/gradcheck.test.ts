@@ -108,7 +108,7 @@ const cube = (() => {
       backward.run({ x, g: g.contiguous(), y }, Math.ceil(x.size / 64));
       return y;
     },
-    composed: ([x]: [Tensor]) => mul(x, square(x)),
+    decomposition: ([x]: [Tensor]) => mul(x, square(x)),
   });
 })();
 

@@ -1,7 +1,7 @@
 /** gradwell: the work as a captured function, except where eager operations are what is measured. */
 
-import { adapterKind, adapterName } from "../../../src/gpu/adapter.ts";
-import { adapterLimits } from "../../../src/gpu/limits.ts";
+import { adapterKind, adapterName } from "../../../src/gpu/adapter/adapter.ts";
+import { adapterLimits } from "../../../src/gpu/roofline.ts";
 import {
   capture,
   type Device,
@@ -64,7 +64,7 @@ async function prepare(device: Device, work: Work, inputs: Arrays): Promise<Runn
 
 /** On a model of its own: what is measured starts from the given parameters. Nothing is kept for later runs. */
 async function tuneFor(device: Device, work: Work, inputs: Arrays): Promise<void> {
-  device.tuning.remember = () => Promise.resolve(false);
+  device.tuning.save = () => Promise.resolve(false);
   const { run, dispose } = stepOf(work, inputs);
   await tune(() => scope(() => void run()));
   dispose?.();

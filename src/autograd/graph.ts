@@ -1,0 +1,168 @@
+/** The graph: a node per operation, edges to the nodes or leaves that its inputs came from. */
+import { ArgumentError, check } from "../errors.ts";
+import type { Device } from "../gpu/device.ts";
+import { keep } from "../tensor/scope.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { Dtype } from "../tensor/storage.ts";
+import { type GraphLink, Tensor } from "../tensor/tensor.ts";
+import { noGrad } from "./modes.ts";
+import type { OpDefinition, Producer } from "./op-types.ts";
+import { primitives } from "./primitives.ts";
+
+/** Where a gradient goes: an output of a node, or a leaf. */
+export type Target = Edge | Tensor;
+
+/** One output of a node, as its consumers and its tensors refer to it. */
+export class Edge implements GraphLink {
+  readonly node: Node;
+  readonly index: number;
+
+  constructor(node: Node, index: number) {
+    this.node = node;
+    this.index = index;
+  }
+
+  retain(): void {
+    this.node.refs++;
+  }
+
+  release(): void {
+    if (--this.node.refs === 0) this.node.free();
+  }
+}
+
+/**
+ * Of f32 tensors that were cast up for an operation, the f16 ones that they come from: a graph keeps those, which take half
+ * the memory, and casts again.
+ */
+export const f16Source = new WeakMap<Tensor, Tensor>();
+
+/** A tensor that backward will read, and how often its memory had been written when the operation read it. */
+class SavedTensor {
+  readonly tensor: Tensor;
+  readonly #label: string | undefined;
+  /** Negative: backward reads no more of it than its shape. */
+  readonly #writes: number;
+  /** The output of the node itself that this is: its link is set at backward, or node and tensor would hold each other. */
+  readonly output: number;
+  readonly #isLifted: boolean;
+
+  constructor(tensor: Tensor, { reads = true, output = -1 } = {}) {
+    const source = f16Source.get(tensor) ?? tensor;
+    this.#isLifted = source !== tensor;
+    // The half's values with the cast's place in the graph.
+    this.tensor = this.#isLifted ? aliasWithGraph(source, tensor.node as Edge | undefined) : retainForBackward(tensor);
+    this.#label = source.label;
+    this.#writes = reads ? source.storage.version : -1;
+    this.output = output;
+  }
+
+  /** The tensor, unless its values are no longer those of forward; with `linked`, as a part of the graph. */
+  valueFor(op: string, linked: boolean): Tensor {
+    const { tensor } = this;
+    check(
+      this.#writes < 0 || tensor.storage.version === this.#writes,
+      ArgumentError,
+      () =>
+        `backward: tensor ${this.#label ? `'${this.#label}' ` : ""}of shape [${tensor.shape}], which '${op}' read, was changed in place since (copy_, fill_, loadStateDict or an optimizer's step); do that after backward(), or with a clone()`,
+    );
+    if (!this.#isLifted || this.#writes < 0) return tensor;
+    const value = noGrad(() => primitives.to(tensor, "f32"));
+    if (!linked) return value;
+    const alias = aliasWithGraph(value, tensor.node as Edge | undefined);
+    value.dispose();
+    return alias;
+  }
+}
+
+let nextId = 1;
+
+/** An operation that was run: what its backward needs, counted by the edges and tensors that lead to it. */
+export class Node implements Producer {
+  /** Rises with creation: consumers have larger ids than producers, so descending ids are a topological order. */
+  readonly id = nextId++;
+  readonly op: OpDefinition;
+  readonly attrs: object;
+  readonly device: Device;
+  readonly targets: readonly (Target | undefined)[];
+  readonly outputs: { readonly shape: Shape; readonly dtype: Dtype; readonly ref: WeakRef<Tensor> }[] = [];
+  /** The inputs themselves, kept for ops with a composed twin: second derivatives run it again. */
+  readonly #inputs: readonly (SavedTensor | undefined)[];
+  refs = 0;
+  freed = false;
+  activationGradApplied = false;
+  #saved: readonly SavedTensor[] = [];
+
+  constructor(op: OpDefinition, attrs: object, device: Device, inputs: readonly (Tensor | undefined)[]) {
+    this.op = op;
+    this.attrs = attrs;
+    this.device = device;
+    this.targets = inputs.map((input) => (input?.requiresGrad ? targetOf(input) : undefined));
+    for (const target of this.targets) if (target instanceof Edge) target.retain();
+    this.#inputs = op.decomposition ? inputs.map((input) => input && new SavedTensor(input)) : [];
+  }
+
+  save(tensors: readonly Tensor[], inputs: readonly (Tensor | undefined)[], outputs: readonly Tensor[]): void {
+    const reads = (tensor: Tensor) => {
+      const place = this.op.bilinear ? inputs.indexOf(tensor) : -1;
+      return (
+        place < 0 ||
+        this.targets.some((target, i) => target && inputs[i] !== tensor) ||
+        inputs.lastIndexOf(tensor) > place
+      );
+    };
+    this.#saved = tensors.map(
+      (tensor) => new SavedTensor(tensor, { reads: reads(tensor), output: outputs.indexOf(tensor) }),
+    );
+  }
+
+  /** The inputs as the composed twin takes them. */
+  inputs(): (Tensor | undefined)[] {
+    return this.#inputs.map((held) => held?.valueFor(this.op.name, true));
+  }
+
+  /** A `linked` output can be differentiated: whole numbers cannot. */
+  addOutput(tensor: Tensor, linked: boolean): void {
+    const edge = new Edge(this, this.outputs.length);
+    this.outputs.push({ shape: tensor.shape, dtype: tensor.dtype, ref: new WeakRef(tensor) });
+    if (linked) tensor.setNode(edge);
+  }
+
+  /** What forward saved; with `linked`, outputs are part of the graph again so that they can be differentiated. */
+  saved(linked: boolean): Tensor[] {
+    return this.#saved.map((held) => {
+      const tensor = held.valueFor(this.op.name, linked);
+      return linked && held.output >= 0 ? aliasWithGraph(tensor, new Edge(this, held.output)) : tensor;
+    });
+  }
+
+  /** Lets go of everything that backward would need. */
+  free(): void {
+    if (this.freed) return;
+    this.freed = true;
+    for (const held of [...this.#saved, ...this.#inputs]) if (held) releaseSaved(held.tensor);
+    this.#saved = [];
+    for (const target of this.targets) if (target instanceof Edge) target.release();
+  }
+}
+
+export function targetOf(tensor: Tensor): Target {
+  return (tensor.node as Edge | undefined) ?? tensor;
+}
+
+/** A handle of the graph's own on a tensor, so that the user's may be freed first. A leaf stays itself: it is looked up by identity. */
+function retainForBackward(tensor: Tensor): Tensor {
+  if (tensor.requiresGrad && !tensor.node) return tensor;
+  return aliasWithGraph(tensor, tensor.node as Edge | undefined);
+}
+
+function releaseSaved(tensor: Tensor): void {
+  if (!tensor.requiresGrad || tensor.node) tensor.dispose();
+}
+
+export function aliasWithGraph(tensor: Tensor, edge: Edge | undefined): Tensor {
+  const alias = keep(new Tensor(tensor.storage, tensor.shape, tensor.strides, tensor.offset, tensor.dtype));
+  alias.uncount();
+  if (edge) alias.setNode(edge);
+  return alias;
+}

@@ -1,0 +1,195 @@
+/** GPU buffers by size class: who holds one, what is free, and how many bytes that makes. */
+import { check, OutOfMemoryError } from "../errors.ts";
+
+/** WebGPU's usage flags as numbers: Node has no `GPUBufferUsage` global. */
+export const usage = {
+  MAP_READ: 0x1,
+  COPY_SRC: 0x4,
+  COPY_DST: 0x8,
+  UNIFORM: 0x40,
+  STORAGE: 0x80,
+  QUERY_RESOLVE: 0x200,
+};
+
+/** Byte alignment of every tensor that a kernel binds directly: WebGPU's default storage offset alignment. */
+export const ALIGNMENT = 256;
+
+/** A pooled buffer. `lastUse` is the submit that last touched it; `pins` counts captures that hold it. */
+export interface GpuBuffer {
+  readonly gpu: GPUBuffer;
+  readonly bytes: number;
+  readonly id: number;
+  readonly pool: BufferPool;
+  lastUse: number;
+  pins: number;
+  free: boolean;
+  /** Whether its bytes count as live. */
+  counted: boolean;
+}
+
+/** A byte range of a buffer, as a kernel binds it. */
+export interface BufferSlice {
+  readonly buffer: GpuBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface PoolBytes {
+  live: number;
+  pooled: number;
+  peak: number;
+}
+
+/** Rounds to a size class: powers of two cut in eight, so at most an eighth is wasted and classes repeat. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= 2048) return Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
+  const step = 2 ** (Math.ceil(Math.log2(bytes)) - 4);
+  return Math.ceil(bytes / step) * step;
+}
+
+/** Pooled bytes below this are never given back to the driver. */
+const KEEP_BYTES = 256 * 2 ** 20;
+
+/**
+ * Where a buffer belongs in a list by falling id. The one with the least is handed out first, whatever order they came
+ * back in: a step that repeats then gets the same buffers, for which bind groups are there.
+ */
+function placeOf(id: number, list: readonly GpuBuffer[]): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as GpuBuffer).id > id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * A pool of storage buffers. A child pool (a capture's) takes buffers from its parent and keeps them until it is
+ * drained, so that what was recorded stays bound to the same memory.
+ */
+export class BufferPool {
+  readonly bytes: PoolBytes;
+  /** Called with each buffer that becomes free; the tests poison it here. */
+  onFree: ((buffer: GpuBuffer) => void) | undefined;
+  /** Rises whenever buffers were destroyed, so that caches over buffers know to forget them. */
+  generation = 0;
+  readonly #gpu: GPUDevice;
+  readonly #parent: BufferPool | undefined;
+  readonly #free = new Map<number, GpuBuffer[]>();
+  readonly #owned = new Set<GpuBuffer>();
+  #nextId = 1;
+
+  constructor(gpu: GPUDevice, parent?: BufferPool) {
+    this.#gpu = gpu;
+    this.#parent = parent;
+    this.bytes = parent?.bytes ?? { live: 0, pooled: 0, peak: 0 };
+  }
+
+  /** A buffer of at least `bytes`, its content undefined. `what` names the wanted thing in the error. */
+  acquire(bytes: number, what: () => string): GpuBuffer {
+    const size = sizeClass(bytes);
+    const buffer = this.#free.get(size)?.pop() ?? this.#take(size, what);
+    buffer.free = false;
+    buffer.counted = true;
+    this.bytes.pooled -= size;
+    this.bytes.live += size;
+    this.bytes.peak = Math.max(this.bytes.peak, this.bytes.live);
+    return buffer;
+  }
+
+  /** Gives a buffer back to the pool it came from, at once or when the last pin goes. */
+  release(buffer: GpuBuffer): void {
+    if (buffer.free) return;
+    if (buffer.pool !== this) {
+      buffer.pool.release(buffer);
+      return;
+    }
+    this.uncount(buffer);
+    buffer.free = true;
+    if (buffer.pins === 0) this.#returnToFreeList(buffer);
+  }
+
+  /** Counts a buffer as pooled although somebody may still read it: it will be freed without its owner's doing. */
+  uncount(buffer: GpuBuffer): void {
+    if (!buffer.counted) return;
+    buffer.counted = false;
+    this.bytes.live -= buffer.bytes;
+    this.bytes.pooled += buffer.bytes;
+  }
+
+  /** Keeps a buffer's memory from being handed to anybody else, even after its release. */
+  pin(buffer: GpuBuffer): void {
+    buffer.pins++;
+  }
+
+  unpin(buffer: GpuBuffer): void {
+    buffer.pins--;
+    if (buffer.pins === 0 && buffer.free) buffer.pool.#returnToFreeList(buffer);
+  }
+
+  /** A pool whose buffers stay its own until `drain`. */
+  child(): BufferPool {
+    return new BufferPool(this.#gpu, this);
+  }
+
+  /** Hands a child's buffers back to its parent; ones still live follow when they are released. */
+  drain(): void {
+    const parent = this.#parent;
+    if (!parent) return;
+    for (const list of this.#free.values()) for (const buffer of list) parent.#transferToParent(buffer);
+    for (const buffer of this.#owned) if (!buffer.free) parent.#transferToParent(buffer);
+    this.#free.clear();
+    this.#owned.clear();
+  }
+
+  /** Destroys free buffers that the GPU no longer needs, when more is pooled than is worth keeping. */
+  trim(submitted: number): void {
+    if (this.bytes.pooled <= Math.max(KEEP_BYTES, this.bytes.live)) return;
+    for (const [size, list] of this.#free) {
+      const idle = list.filter((buffer) => buffer.lastUse < submitted);
+      if (idle.length === 0) continue;
+      for (const buffer of idle) buffer.gpu.destroy();
+      this.bytes.pooled -= idle.length * size;
+      this.#free.set(
+        size,
+        list.filter((buffer) => !idle.includes(buffer)),
+      );
+      this.generation++;
+    }
+  }
+
+  #take(size: number, what: () => string): GpuBuffer {
+    if (!this.#parent) return this.#create(size, what);
+    const taken = this.#parent.#free.get(size)?.pop() ?? this.#parent.#take(size, what);
+    const buffer: GpuBuffer = { ...taken, pool: this };
+    this.#owned.add(buffer);
+    return buffer;
+  }
+
+  #create(size: number, what: () => string): GpuBuffer {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.limits;
+    const allowed = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    check(
+      size <= allowed,
+      OutOfMemoryError,
+      () => `${what()}: needs ${size} bytes in one buffer, this adapter allows ${allowed}`,
+    );
+    const flags = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST;
+    const gpu = this.#gpu.createBuffer({ label: `pool ${size}`, size, usage: flags });
+    this.bytes.pooled += size;
+    return { gpu, bytes: size, id: this.#nextId++, pool: this, lastUse: 0, pins: 0, free: true, counted: false };
+  }
+
+  #returnToFreeList(buffer: GpuBuffer): void {
+    const list = this.#free.get(buffer.bytes) ?? [];
+    if (list.length === 0) this.#free.set(buffer.bytes, list);
+    list.splice(placeOf(buffer.id, list), 0, buffer);
+    this.onFree?.(buffer);
+  }
+
+  #transferToParent(buffer: GpuBuffer): void {
+    (buffer as { pool: BufferPool }).pool = this;
+    if (buffer.free && buffer.pins === 0) this.#returnToFreeList(buffer);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * One command encoder and one compute pass, shared by consecutive dispatches and submitted on a read or when full.
+ * A tape, when set, also keeps what was recorded.
+ */
+
+import type { BufferPool, BufferSlice } from "./buffer-pool.ts";
+import type { ComputeKernel, KernelArgs } from "./compute-kernel.ts";
+import type { Debug } from "./debug.ts";
+import { type ParamWords, UniformArena } from "./uniform-arena.ts";
+
+/** One recorded dispatch; `refresh` gives the params anew on every replay. */
+export interface Dispatch {
+  readonly kernel: ComputeKernel;
+  readonly slices: readonly BufferSlice[];
+  readonly params: Uint32Array<ArrayBuffer>;
+  readonly groups: readonly [number, number, number];
+  readonly refresh: (() => KernelArgs) | undefined;
+}
+
+/** What a capture writes down while its function runs for the first time. */
+export interface Tape {
+  dispatch(entry: Dispatch): void;
+  /** A function of host state (step counts, random calls) to run again at this point of every replay. */
+  onReplay(fn: () => void, undo: () => void): void;
+  /** Something that what is recorded depends on: when its value has changed, a replay would be stale. */
+  addCaptureGuard(value: () => unknown): void;
+  /** A tensor whose `grad` is about to be set; the capture sets it likewise after each replay. */
+  recordGrad(leaf: object): void;
+  /** A tensor whose present `grad` decides what is recorded. */
+  guardGrad(leaf: object): void;
+  /** Throws: the thing named cannot be replayed. */
+  assertNotCapturing(what: string): void;
+}
+
+/** Asked for a pass of its own for each dispatch while something is profiled. */
+export interface PassTimer {
+  /** The descriptor of a pass for one dispatch. */
+  pass(kernel: ComputeKernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor;
+}
+
+/** Commands per submit: few after a wait, when the GPU has nothing to do; then enough to share the cost of submitting. */
+const COMMANDS = { first: 16, most: 64 };
+
+export class CommandRecorder {
+  tape: Tape | undefined;
+  timer: PassTimer | undefined;
+  debug: Debug | undefined;
+  /** Number of the submit that commands recorded now will be part of. */
+  submitIndex = 1;
+  dispatchCount = 0;
+  /** How many of these are tiny: see `isTiny`. */
+  smallDispatchCount = 0;
+  submitCount = 0;
+  readonly #gpu: GPUDevice;
+  readonly #pool: BufferPool;
+  readonly #params: UniformArena;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  /** What is set in the open pass. */
+  #pipeline: GPUComputePipeline | undefined;
+  #pending = 0;
+  #most = COMMANDS.first;
+
+  constructor(gpu: GPUDevice, pool: BufferPool) {
+    this.#gpu = gpu;
+    this.#pool = pool;
+    this.#params = new UniformArena(gpu);
+  }
+
+  /** Records one dispatch. `refresh`, if given, makes the args and is asked again on every replay. */
+  dispatch(kernel: ComputeKernel, args: KernelArgs, x: number, y: number, z: number, refresh?: () => KernelArgs): void {
+    const slices = kernel.slices(args);
+    const { next } = this.#params;
+    const paramWords = kernel.shader.paramsBytes / 4;
+    // What no param fills must not differ by what was there before.
+    next.u32.fill(0, 0, paramWords);
+    kernel.pack(args, next, 0);
+    const { group } = kernel.bound(slices, this.#params, this.submitIndex, this.#pool.generation);
+    const pass = this.#openPass(kernel, slices);
+    if (this.#pipeline !== kernel.pipeline) pass.setPipeline(kernel.pipeline);
+    this.#pipeline = kernel.pipeline;
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(x, y, z);
+    this.tape?.dispatch({ kernel, slices, params: next.u32.slice(0, paramWords), groups: [x, y, z], refresh });
+    this.dispatchCount++;
+    if (isSmallDispatch(x, y, z)) this.smallDispatchCount++;
+    this.#recorded(slices);
+  }
+
+  /** Writes host bytes into a buffer, after everything recorded that may still use it. */
+  upload(slice: BufferSlice, bytes: ArrayBufferView<ArrayBuffer>): void {
+    if (slice.buffer.lastUse >= this.submitIndex) this.flush();
+    const whole = bytes.byteLength % 4 === 0 ? bytes : padded(bytes);
+    if (whole.byteLength > 0) {
+      this.#gpu.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
+    }
+  }
+
+  /** Copies whole words between buffers. Not for tapes, which replay dispatches alone. */
+  copy(source: BufferSlice, destination: BufferSlice, bytes: number): void {
+    const { buffer, offset } = destination;
+    this.encoder().copyBufferToBuffer(source.buffer.gpu, source.offset, buffer.gpu, offset, bytes);
+    this.#recorded([source, destination]);
+  }
+
+  /** Writes zeros. Not for tapes. */
+  clear(destination: BufferSlice, bytes: number): void {
+    this.encoder().clearBuffer(destination.buffer.gpu, destination.offset, bytes);
+    this.#recorded([destination]);
+  }
+
+  /** The encoder of the current submit, with no pass open: for copies and replays. */
+  encoder(): GPUCommandEncoder {
+    this.#endPass();
+    if (!this.#encoder) {
+      this.#encoder = this.#gpu.createCommandEncoder({ label: "gradwell" });
+      this.debug?.begin();
+    }
+    return this.#encoder;
+  }
+
+  flush(): void {
+    this.#most = COMMANDS.first;
+    if (!this.#encoder) return;
+    this.#endPass();
+    this.#params.upload();
+    const commands = this.#encoder.finish();
+    this.#encoder = undefined;
+    this.#pending = 0;
+    this.#gpu.queue.submit([commands]);
+    this.debug?.submit(this.submitIndex);
+    this.submitIndex++;
+    this.submitCount++;
+    this.#pool.trim(this.submitIndex);
+  }
+
+  destroy(): void {
+    this.#params.destroy();
+  }
+
+  /** A command over these slices is in the encoder; enough of them are submitted. */
+  #recorded(slices: readonly BufferSlice[]): void {
+    for (const slice of slices) slice.buffer.lastUse = this.submitIndex;
+    if (++this.#pending < this.#most) return;
+    const most = Math.min(2 * this.#most, COMMANDS.most);
+    this.flush();
+    this.#most = most;
+  }
+
+  #openPass(kernel: ComputeKernel, slices: readonly BufferSlice[]): GPUComputePassEncoder {
+    if (this.timer) {
+      const encoder = this.encoder();
+      this.#pass = encoder.beginComputePass(this.timer.pass(kernel, slices, this.#params.next, 0));
+    }
+    this.#pass ??= this.encoder().beginComputePass(PASS);
+    return this.#pass;
+  }
+
+  #endPass(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#pipeline = undefined;
+  }
+}
+
+const PASS = { label: "gradwell" };
+
+/** Whether a dispatch has so few workgroups that it takes less time than waking a core for it. */
+export const isSmallDispatch = (x: number, y: number, z: number): boolean => x * y * z <= 4;
+
+function padded(bytes: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
+  whole.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return whole;
+}

@@ -1,0 +1,88 @@
+/** What WebGPU finds wrong. It tells late: reads wait for what is still to be told, and throw it. */
+import { ValidationError } from "../errors.ts";
+import type { Operation } from "./debug.ts";
+import type { Shader } from "./shader.ts";
+
+/** Awaits what the GPU must do first, so many tiny dispatches (see `isTiny`) among it. */
+export type Wait = <T>(promise: Promise<T>, tiny?: number) => Promise<T>;
+
+export class ErrorScopes {
+  readonly #gpu: GPUDevice;
+  readonly #wait: Wait;
+  /** Compilations and checked dispatches whose outcome is not known yet. */
+  readonly #pending = new Set<Promise<void>>();
+  #errors: Error[] = [];
+
+  constructor(gpu: GPUDevice, wait: Wait) {
+    this.#gpu = gpu;
+    this.#wait = wait;
+    gpu.addEventListener("uncapturederror", this.#onUncaptured);
+  }
+
+  /** Runs `fn`; if WebGPU objects to it, `describe` makes the error, which comes before all others where it is their cause. */
+  check<T>(fn: () => T, describe: (message: string) => Error | Promise<Error>, isCause = false): T {
+    this.#gpu.pushErrorScope("validation");
+    const result = fn();
+    const verdict = this.#gpu.popErrorScope().then(async (error) => {
+      if (!error) return;
+      const described = await describe(error.message);
+      if (isCause) this.#errors.unshift(described);
+      else this.#errors.push(described);
+    });
+    const settled = verdict.catch(() => undefined).finally(() => this.#pending.delete(settled));
+    this.#pending.add(settled);
+    return result;
+  }
+
+  /** The errors that nothing has thrown yet; the list is then empty. */
+  take(): Error[] {
+    const errors = this.#errors;
+    this.#errors = [];
+    return errors;
+  }
+
+  /** Throws the first error of what was recorded so far, if there is one. */
+  async throwFirst(): Promise<void> {
+    if (this.#pending.size > 0) await Promise.all(this.#pending);
+    const [first] = this.take();
+    if (!first) return;
+    // One mistake has several reports (the pipeline, the pass, the submit): those still under way belong to this one.
+    await this.#wait(this.#gpu.queue.onSubmittedWorkDone());
+    this.take();
+    throw first;
+  }
+
+  close(): void {
+    this.#gpu.removeEventListener("uncapturederror", this.#onUncaptured);
+  }
+
+  readonly #onUncaptured = (event: Event): void => {
+    const { error } = event as GPUUncapturedErrorEvent;
+    event.preventDefault();
+    this.#errors.push(new ValidationError(error.message));
+  };
+}
+
+/** ` (in add of [2, 3], [3])`, or nothing. */
+export function formatOperation(operation: Operation | undefined): string {
+  if (!operation) return "";
+  const shapes = operation.shapes();
+  return ` (in ${operation.name}${shapes ? ` of ${shapes}` : ""})`;
+}
+
+/** The compiler's messages with the lines that they are about. */
+export async function shaderError(
+  shader: Shader,
+  module: GPUShaderModule,
+  message: string,
+  where: string,
+): Promise<ValidationError> {
+  const { messages } = await module.getCompilationInfo();
+  const lines = messages
+    .filter((one) => one.type === "error")
+    .map((one) => {
+      const line = shader.code.split("\n")[one.lineNum - 1] ?? "";
+      return `\n  ${shader.name}.wgsl:${one.lineNum}:${one.linePos} ${one.message}\n    ${line.trim()}`;
+    });
+  return new ValidationError(`kernel '${shader.name}'${where}: ${message}${lines.join("")}`);
+}

@@ -1,0 +1,191 @@
+/**
+ * The WGSL of elementwise kernels. A flat kernel reads four neighbouring elements at a time and may run several stages
+ * one after another, the value of one being an operand of a later one; a strided kernel finds every element by itself.
+ */
+import { reflect } from "../../gpu/reflect.ts";
+import type { Shader } from "../../gpu/shader.ts";
+import { mathLibrary } from "../../gpu/shaders.generated.ts";
+import { CHUNK, MAX_DIMS } from "../../tensor/shape.ts";
+import type { Dtype } from "../../tensor/storage.ts";
+
+/** WGSL of an element function: an expression in a, b, c (the operands), of `compute` type, giving `result` type. */
+export interface Expression {
+  readonly name: string;
+  readonly wgsl: string;
+  readonly compute: "f32" | "i32" | "u32";
+  readonly result: Dtype;
+}
+
+/**
+ * Where a stage's operand comes from: a param, a dense buffer, one element, a row that repeats, a column whose elements
+ * repeat, any strided view, or the value of an earlier stage. `type` is the element type in memory.
+ */
+export type Source =
+  | { readonly kind: "number" }
+  | { readonly kind: "dense" | "one" | "row" | "column" | "strided"; readonly type: string }
+  | { readonly kind: "stage"; readonly stage: number };
+
+export interface ElementwiseStage {
+  readonly expression: Expression;
+  readonly sources: readonly Source[];
+  /** Whether its value is written to a buffer. */
+  readonly stored: boolean;
+}
+
+/** An elementwise shader knows its stages, so that a capture can join it with another. */
+export interface ElementwiseShader extends Shader {
+  readonly stages: readonly ElementwiseStage[];
+}
+
+const LETTERS = ["a", "b", "c", "d"];
+const shaders = new Map<string, ElementwiseShader>();
+
+/** The element type in memory. */
+export const storedType = (dtype: Dtype): string => (dtype === "bool" ? "u32" : dtype);
+
+export const inputName = (stage: number, operand: number): string => `in_${stage}_${operand}`;
+export const numberName = (stage: number, operand: number): string => `number_${stage}_${operand}`;
+export const periodName = (stage: number, operand: number): string => `period_${stage}_${operand}`;
+export const outputName = (stage: number): string => `out_${stage}`;
+
+/** The shader of these stages, made once. One stage with a strided operand is a strided kernel. */
+export function elementwiseShader(stages: readonly ElementwiseStage[]): ElementwiseShader {
+  const key = keyOf(stages);
+  const known = shaders.get(key);
+  if (known) return known;
+  const strided = stages.some(({ sources }) => sources.some(({ kind }) => kind === "strided"));
+  const code = strided ? stridedCode(stages[0] as ElementwiseStage) : flatCode(stages);
+  const name = stages.map(({ expression }) => expression.name).join("_");
+  const shader: ElementwiseShader = { name, code, ...reflect(code), stages };
+  shaders.set(key, shader);
+  return shader;
+}
+
+/** By hand rather than by JSON: it is made for every elementwise operation that runs. */
+function keyOf(stages: readonly ElementwiseStage[]): string {
+  let key = "";
+  for (const { expression, sources, stored } of stages) {
+    const { wgsl, compute, result, name } = expression;
+    key += `${name}|${wgsl}|${compute}|${result}|${stored}`;
+    for (const source of sources) {
+      key += `,${source.kind}`;
+      if ("type" in source) key += source.type;
+      if ("stage" in source) key += source.stage;
+    }
+    key += ";";
+  }
+  return key;
+}
+
+/** Four elements per invocation and turn. */
+function flatCode(stages: readonly ElementwiseStage[]): string {
+  const lines = stages.flatMap((stage, s) => {
+    const { expression, sources, stored } = stage;
+    const loads = sources.map((source, i) => `let ${LETTERS[i]}${s} = ${flatLoad(source, s, i, expression.compute)};`);
+    const call = (lane: string) => `element${s}(${sources.map((_, i) => `${LETTERS[i]}${s}.${lane}`).join(", ")})`;
+    const type = storedType(expression.result);
+    // f16 is rounded already: a later stage goes on with the same numbers, whether they are stored or not.
+    const held = type === "f16" ? "f32" : type;
+    const value = `let r${s} = vec4<${held}>(${["x", "y", "z", "w"].map((lane) => `${held}(${call(lane)})`).join(", ")});`;
+    return [...loads, value, ...(stored ? [`${outputName(s)}[v] = vec4<${type}>(r${s});`] : [])];
+  });
+  return `${header(stages, (kind) => kind === "dense" || kind === "row", [])}
+${mainLoop("v", "(params.size + 3u) / 4u", lines.join("\n"))}`;
+}
+
+function flatLoad(source: Source, s: number, i: number, compute: string): string {
+  const vector = `vec4<${compute}>`;
+  switch (source.kind) {
+    case "number":
+      return `${vector}(params.${numberName(s, i)})`;
+    case "one":
+      return `${vector}(${compute}(${inputName(s, i)}[0]))`;
+    case "column":
+      return `${vector}(${compute}(${inputName(s, i)}[v / params.${periodName(s, i)}]))`;
+    case "row":
+      return `${vector}(${inputName(s, i)}[v % params.${periodName(s, i)}])`;
+    case "stage":
+      return `${vector}(r${source.stage})`;
+    default:
+      return `${vector}(${inputName(s, i)}[v])`;
+  }
+}
+
+/** A piece of the last dim at a time, its place in each operand found by strides. */
+function stridedCode(stage: ElementwiseStage): string {
+  const { expression, sources } = stage;
+  const tensors = sources.flatMap(({ kind }, i) => (kind === "number" ? [] : [i]));
+  const vectors = MAX_DIMS / 4;
+  const each = (line: (i: number) => string) => tensors.map(line).join("\n");
+  const fields = [
+    "pieces: u32, piecesPerRow: u32, inner: u32, rank: u32",
+    ...tensors.map((i) => `offset_${i}: u32, inner_${i}: u32`),
+    `shape: array<vec4u, ${vectors}>`,
+    ...tensors.map((i) => `strides_${i}: array<vec4u, ${vectors}>`),
+  ];
+  const loads = sources.map(({ kind }, i) =>
+    kind === "number" ? `params.${numberName(0, i)}` : `${expression.compute}(${inputName(0, i)}[at_${i}])`,
+  );
+  const body = `let row = i / params.piecesPerRow;
+let start = i % params.piecesPerRow * ${CHUNK}u;
+var rest = row;
+${each((i) => `var at_${i} = params.offset_${i} + start * params.inner_${i};`)}
+for (var k = 0u; k < params.rank; k++) {
+let d = ${MAX_DIMS - 1}u - k;
+let size = params.shape[d / 4u][d % 4u];
+let place = rest % size;
+rest /= size;
+${each((i) => `at_${i} += place * params.strides_${i}[d / 4u][d % 4u];`)}
+}
+let end = row * params.inner + min(start + ${CHUNK}u, params.inner);
+for (var j = row * params.inner + start; j < end; j++) {
+${outputName(0)}[j] = ${storedType(expression.result)}(element0(${loads.join(", ")}));
+${each((i) => `at_${i} += params.inner_${i};`)}
+}`;
+  return `${header([stage], () => false, fields)}\n${mainLoop("i", "params.pieces", body)}`;
+}
+
+/** Params, bindings, the shared functions and each stage's element function. */
+function header(
+  stages: readonly ElementwiseStage[],
+  isVector: (kind: string) => boolean,
+  fields: readonly string[],
+): string {
+  const params = ["size: u32"];
+  const bindings: string[] = [];
+  const functions: string[] = [];
+  const flat = fields.length === 0;
+  const bind = (access: string, name: string, type: string) =>
+    bindings.push(`@group(0) @binding(${bindings.length + 1}) var<storage, ${access}> ${name}: array<${type}>;`);
+  stages.forEach(({ expression, sources, stored }, s) => {
+    sources.forEach((source, i) => {
+      if (source.kind === "number") params.push(`${numberName(s, i)}: ${expression.compute}`);
+      if (source.kind === "row" || source.kind === "column") params.push(`${periodName(s, i)}: u32`);
+      if ("type" in source) bind("read", inputName(s, i), isVector(source.kind) ? `vec4<${source.type}>` : source.type);
+    });
+    const type = storedType(expression.result);
+    if (stored) bind("read_write", outputName(s), flat ? `vec4<${type}>` : type);
+    const operands = sources.map((_, i) => `${LETTERS[i]}: ${expression.compute}`).join(", ");
+    const isHalf = expression.result === "f16";
+    const body = isHalf ? `half_of(${expression.wgsl})` : expression.wgsl;
+    functions.push(`fn element${s}(${operands}) -> ${isHalf ? "f32" : expression.result} { return ${body}; }`);
+  });
+  const half = bindings.some((line) => line.includes("f16")) ? "enable f16;\n" : "";
+  const usesLibrary = functions.some((text) => /[a-z]\w*(?=\()/.test(text.slice(text.indexOf("{"))));
+  return `${half}struct Params { ${[...params, ...fields].join(", ")} }
+@group(0) @binding(0) var<uniform> params: Params;
+${bindings.join("\n")}
+${usesLibrary ? mathLibrary : "fn linear_group(wid: vec3u, nwg: vec3u) -> u32 { return wid.x + wid.y * nwg.x; }"}
+${functions.join("\n")}`;
+}
+
+function mainLoop(index: string, count: string, body: string): string {
+  return `override WORKGROUP: u32 = 64;
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u) {
+let count = ${count};
+for (var ${index} = linear_group(wid, nwg) * WORKGROUP + lane; ${index} < count; ${index} += nwg.x * nwg.y * WORKGROUP) {
+${body}
+}
+}`;
+}

@@ -1,0 +1,150 @@
+/** How a matmul kernel is launched: params, epilogues, the cutting of K. Which one runs is said in matmul-table.ts. */
+
+import type { BufferSlice } from "../../gpu/buffer-pool.ts";
+import type { Device } from "../../gpu/device.ts";
+import { matmul_reduce } from "../../gpu/shaders.generated.ts";
+import { empty } from "../../tensor/tensor.ts";
+import { padOperands } from "./pad-operands.ts";
+import {
+  choose,
+  isAligned,
+  isTransposedA,
+  kernels,
+  type MatmulChoice,
+  type MatmulKernel,
+  type Product,
+  programOf,
+  tiles,
+  type Variant,
+} from "./select.ts";
+
+export type Activation = "none" | "relu" | "leakyRelu" | "gelu" | "tanh" | "sigmoid" | "silu";
+
+/** `C = epilogue(alpha * op(A) op(B))`, f32, row-major; op(A) is (M, K), op(B) is (K, N). C shares no buffer with an input. */
+export interface Matmul extends Product {
+  /** (batch, M, K), or (batch, K, M) with `transA`. */
+  readonly a: BufferSlice;
+  /** (batch, K, N), or (batch, N, K) with `transB`. */
+  readonly b: BufferSlice;
+  /** (batch, M, N), dense. */
+  readonly c: BufferSlice;
+  readonly alpha?: number;
+  /** Adds to what C (and `biasGrad`) hold, before bias and activation. */
+  readonly accumulate?: boolean;
+  /** (N), added before the activation. */
+  readonly bias?: BufferSlice;
+  readonly activation?: Activation;
+  /** Of leakyRelu, above 0. Default 0.01. */
+  readonly slope?: number;
+  /** Multiplies by this activation's derivative, computed from `saved`. Not together with `activation`. */
+  readonly derivative?: Activation;
+  /** Of C's shape: the output of the activation to derive, or its input for gelu and silu. */
+  readonly saved?: BufferSlice;
+  /** (M): gets the sums of op(A)'s rows, a bias's gradient where C is the weight's. For batch 1 and N > 0. */
+  readonly biasGrad?: BufferSlice;
+  /** Forces a kernel, for tests and measurements. */
+  readonly variant?: Variant;
+  /** Forces how many parts K is cut into. */
+  readonly splits?: number;
+}
+
+/** K is cut until there are this many workgroups, into parts no shorter than `least`. */
+const SPLIT = { software: { groups: 4, least: 1024 }, gpu: { groups: 64, least: 256 } };
+/** Parts of K are a multiple of every kernel's step. */
+const SPLIT_STEP = 16;
+
+/** Activations that are no piecewise linear function, by their number in the shaders; the derivative's is 4 more. */
+const EPILOGUE_IDS: Partial<Record<Activation, number>> = { gelu: 1, tanh: 2, sigmoid: 3, silu: 4 };
+
+/** Records the product; nothing where C is empty. */
+export function runMatmul(device: Device, matmul: Matmul): void {
+  const { M, N, batch = 1 } = matmul;
+  if (M * N * batch === 0) return;
+  const choice: MatmulChoice = matmul.variant ? { variant: matmul.variant } : choose(device, matmul);
+  const kernel: MatmulKernel = kernels[choice.variant];
+  const isReadable = !kernel.isLarge || isAligned(matmul);
+  const { product, copies } = isReadable ? { product: matmul, copies: [] } : padOperands(device, matmul);
+  run(device, kernel, choice, product);
+  for (const copy of copies) copy.dispose();
+}
+
+function run(device: Device, kernel: MatmulKernel, choice: MatmulChoice, matmul: Matmul): void {
+  const { K } = matmul;
+  const { groups, least } = SPLIT[device.info.isSoftware ? "software" : "gpu"];
+  const wanted =
+    matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / least));
+  const part = Math.ceil(K / Math.max(wanted, 1) / SPLIT_STEP) * SPLIT_STEP;
+  if (part >= K) launch(device, kernel, matmul, 1, K);
+  else runSplit(device, kernel, matmul, Math.ceil(K / part), part);
+}
+
+/** Each part of K into a matrix of its own, then their sum in a fixed order: no atomics, the same bits every time. */
+function runSplit(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: number, part: number): void {
+  const { accumulate, alpha, bias, biasGrad, activation, derivative, slope, saved, ...product } = matmul;
+  const { M, N, batch = 1 } = matmul;
+  const partial = empty(device, [splits, batch, M, N]);
+  const sums = biasGrad && empty(device, [splits, M]);
+  const parts = { ...product, c: partial.binding, ...(sums && { biasGrad: sums.binding }) };
+  launch(device, kernel, parts, splits, part);
+  reduce(device, { ...matmul, a: partial.binding }, splits);
+  if (biasGrad && sums) {
+    const total = { a: sums.binding, b: sums.binding, c: biasGrad, M: 1, N: M, K: 0, alpha, accumulate };
+    reduce(device, total, splits);
+    sums.dispose();
+  }
+  partial.dispose();
+}
+
+const REDUCE_GROUP = 64;
+
+function reduce(device: Device, matmul: Matmul, splits: number): void {
+  const { a, c, bias = a, saved = a, M, N, batch = 1 } = matmul;
+  const args = { ...paramsOf(matmul, splits, 0), matrixA: a, matrixC: c, bias, saved };
+  const overrides = { ...epilogueOf(matmul), WORKGROUP: REDUCE_GROUP };
+  device.run(matmul_reduce, args, Math.ceil((M * N * batch) / REDUCE_GROUP), overrides);
+}
+
+function launch(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: number, part: number): void {
+  const { a, b, c, bias = a, saved = a, biasGrad = spare(device) } = matmul;
+  const slices = { matrixA: a, vectorsA: a, matrixB: b, matrixC: c, bias, saved, biasGrad };
+  // What is the shader's default is left out, so that as few pipelines as possible are made.
+  const overrides = {
+    ...kernel.overrides,
+    ...(matmul.K % (kernel.staged ?? 1) !== 0 && { K_TAIL: true }),
+    ...(kernel.isLarge && isTransposedA(matmul) && { A_TURNED: true }),
+    ...(kernel.isLarge && matmul.biasGrad && { BIAS_GRAD: true }),
+    ...epilogueOf(matmul),
+  };
+  const pipeline = device.kernelOf(programOf(kernel, matmul), overrides);
+  device.dispatch(pipeline, { ...paramsOf(matmul, splits, part), ...slices }, tiles(kernel, matmul) * splits);
+}
+
+function paramsOf(matmul: Matmul, splits: number, splitK: number) {
+  const { M, N, K, transA, transB, batch = 1, strideA = M * K, strideB = K * N, alpha = 1, slope = 0.01 } = matmul;
+  const { bias, saved, biasGrad, derivative, activation = derivative } = matmul;
+  const { pitchA = transA ? M : K, pitchB = transB ? K : N } = matmul;
+  const a = { strideAm: transA ? 1 : pitchA, strideAk: transA ? pitchA : 1, batchStrideA: strideA };
+  const b = { strideBk: transB ? 1 : pitchB, strideBn: transB ? pitchB : 1, batchStrideB: strideB };
+  const flags = { hasBias: Number(!!bias), hasSaved: Number(!!saved), hasBiasGrad: Number(!!biasGrad) };
+  const negative = activation === "relu" ? 0 : activation === "leakyRelu" ? slope : 1;
+  return { M, N, K, ...a, ...b, batches: batch, splits, splitK, ...flags, alpha, slope: negative };
+}
+
+function epilogueOf({ accumulate, derivative, activation = derivative ?? "none" }: Matmul) {
+  const curve = EPILOGUE_IDS[activation];
+  return { ...(accumulate && { ACCUMULATE: true }), ...(curve && { EPILOGUE: curve + (derivative ? 4 : 0) }) };
+}
+
+const spares = new WeakMap<Device, BufferSlice>();
+
+/** A buffer for the output that a product without `biasGrad` does not write. */
+function spare(device: Device): BufferSlice {
+  let slice = spares.get(device);
+  if (!slice) {
+    const buffer = device.outsideCapture(() => device.pool.acquire(16, () => "matmul"));
+    buffer.pool.uncount(buffer);
+    slice = { buffer, offset: 0, size: 16 };
+    spares.set(device, slice);
+  }
+  return slice;
+}

@@ -1,0 +1,131 @@
+/** Norms that look at one sample at a time: the same in training and evaluation. */
+import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
+import { groupNorm, layerNorm, rmsNorm } from "../ops/layer-norm.ts";
+import { type Shape, sameShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { ones, zeros } from "./init.ts";
+import { Module } from "./module.ts";
+import { checkCount, checkFlag, normDims } from "./options.ts";
+import { parameter } from "./parameter.ts";
+
+export interface LayerNormOptions {
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+  /** Whether there are a weight and a bias. Default true. */
+  affine?: boolean;
+  /** Whether an affine norm has a bias. Default true. */
+  bias?: boolean;
+}
+
+export interface RMSNormOptions {
+  /** Added to the mean square. Default 2^-23, the spacing of f32 at 1. */
+  eps?: number;
+  /** Whether there is a weight. Default true. */
+  affine?: boolean;
+}
+
+function checkTail(layer: string, x: Tensor, dims: Shape): void {
+  check(sameShape(x.shape.slice(Math.max(0, x.ndim - dims.length)), dims), ShapeError, () =>
+    expected(layer, "x", `a shape that ends in [${dims}]`, x),
+  );
+}
+
+/** Normalises over the last dims, which must be `normalizedShape`. Ba, Kiros, Hinton 2016. */
+export class LayerNorm extends Module {
+  readonly normalizedShape: Shape;
+  readonly eps: number;
+  weight: Tensor | null;
+  bias: Tensor | null;
+
+  constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
+    const dims = normDims("LayerNorm", normalizedShape);
+    checkKeys("LayerNorm", options, ["eps", "affine", "bias"]);
+    const { eps = 1e-5, affine = true, bias = true } = options;
+    checkNumber("LayerNorm", "eps", eps, 0);
+    checkFlag("LayerNorm", "affine", affine);
+    checkFlag("LayerNorm", "bias", bias);
+    super();
+    this.normalizedShape = dims;
+    this.eps = eps;
+    this.weight = affine ? parameter(dims, ones()) : null;
+    this.bias = affine && bias ? parameter(dims, zeros()) : null;
+  }
+
+  override get isInitTransparent(): boolean {
+    return true;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { normalizedShape, eps, weight, bias } = this;
+    checkTail("LayerNorm", x, normalizedShape);
+    return layerNorm([x, weight ?? undefined, bias ?? undefined], { normalizedShape, eps });
+  }
+}
+
+/** Divides by the root mean square over the last dims, which must be `normalizedShape`. Zhang and Sennrich 2019. */
+export class RMSNorm extends Module {
+  readonly normalizedShape: Shape;
+  readonly eps: number;
+  weight: Tensor | null;
+
+  constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
+    const dims = normDims("RMSNorm", normalizedShape);
+    checkKeys("RMSNorm", options, ["eps", "affine"]);
+    const { eps = 2 ** -23, affine = true } = options;
+    checkNumber("RMSNorm", "eps", eps, 0);
+    checkFlag("RMSNorm", "affine", affine);
+    super();
+    this.normalizedShape = dims;
+    this.eps = eps;
+    this.weight = affine ? parameter(dims, ones()) : null;
+  }
+
+  override get isInitTransparent(): boolean {
+    return true;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { normalizedShape, eps, weight } = this;
+    checkTail("RMSNorm", x, normalizedShape);
+    return rmsNorm([x, weight ?? undefined], { normalizedShape, eps });
+  }
+}
+
+/** Normalises each of `numGroups` groups of channels of x (N, C, ...). Wu and He 2018. */
+export class GroupNorm extends Module {
+  readonly numGroups: number;
+  readonly numChannels: number;
+  readonly eps: number;
+  weight: Tensor | null;
+  bias: Tensor | null;
+
+  constructor(numGroups: number, numChannels: number, options: Omit<LayerNormOptions, "bias"> = {}) {
+    checkCount("GroupNorm", "numGroups", numGroups);
+    checkCount("GroupNorm", "numChannels", numChannels);
+    check(numChannels % numGroups === 0, ArgumentError, () =>
+      expected("GroupNorm", "numGroups", `a divisor of numChannels ${numChannels}`, numGroups),
+    );
+    checkKeys("GroupNorm", options, ["eps", "affine"]);
+    const { eps = 1e-5, affine = true } = options;
+    checkNumber("GroupNorm", "eps", eps, 0);
+    checkFlag("GroupNorm", "affine", affine);
+    super();
+    this.numGroups = numGroups;
+    this.numChannels = numChannels;
+    this.eps = eps;
+    this.weight = affine ? parameter([numChannels], ones()) : null;
+    this.bias = affine ? parameter([numChannels], zeros()) : null;
+  }
+
+  override get isInitTransparent(): boolean {
+    return true;
+  }
+
+  override forward(x: Tensor): Tensor {
+    const { numGroups: groups, numChannels, eps, weight, bias } = this;
+    check(x.ndim >= 2 && x.shape[1] === numChannels, ShapeError, () =>
+      expected("GroupNorm", "x", `a shape (N, ${numChannels}, ...)`, x),
+    );
+    return groupNorm([x, weight ?? undefined, bias ?? undefined], { groups, eps });
+  }
+}

@@ -1,0 +1,83 @@
+/** The fused steps of recurrent layers against the same in plain operations, and second derivatives through those. */
+import { describe, expect, it } from "vitest";
+import { grad, manualSeed, nn, randn, type Tensor } from "../../src/index.ts";
+import { recurrence } from "../../src/ops/rnn.ts";
+import { type Cell, GATES, type State, unroll } from "../../src/ops/rnn-steps.ts";
+import { gradgradcheck } from "../../src/testing/index.ts";
+import { expectClose } from "../support/close.ts";
+import { testDevice } from "../support/device.ts";
+import { twins } from "../support/tolerance.ts";
+
+await testDevice();
+manualSeed(5);
+
+const cells = Object.keys(GATES) as Cell[];
+
+/** x, weight, bias, h, c. */
+type Inputs = [Tensor, Tensor, Tensor, Tensor, Tensor];
+
+function inputsFor(cell: Cell, time: number, batch: number, width: number): Inputs {
+  const rows = GATES[cell] * width;
+  const shapes = [[time, batch, rows], [rows, width], [rows], [batch, width], [batch, width]];
+  return shapes.map((shape) => randn(shape, { requiresGrad: true })) as Inputs;
+}
+
+const startOf = (cell: Cell, h: Tensor, c: Tensor): State => ({ h, ...(cell === "lstm" && { c }) });
+const listOf = ([output, { h, c }]: [Tensor, State]): Tensor[] => [output, h, ...(c ? [c] : [])];
+
+const fused = (cell: Cell, reverse: boolean, [x, weight, bias, h, c]: Inputs): Tensor[] =>
+  listOf(recurrence(cell, x, weight, bias, startOf(cell, h, c), reverse));
+
+const plain = (cell: Cell, reverse: boolean, [x, weight, bias, h, c]: Inputs): Tensor[] =>
+  listOf(unroll(cell, x, startOf(cell, h, c), { project: (one) => nn.linear(one, weight, bias) }, reverse));
+
+// Steps that fill the alignment of bindings (4 by 16), that do not, and a single one.
+const sizes = [
+  [3, 4, 16],
+  [5, 3, 33],
+  [1, 1, 1],
+] as const;
+
+describe.each(cells)("%s", (cell) => {
+  it.each(sizes)("is what its steps are: %i times, batch %i, width %i", async (time, batch, width) => {
+    for (const reverse of [false, true]) {
+      const inputs = inputsFor(cell, time, batch, width);
+      const upstream = [
+        [time, batch, width],
+        [batch, width],
+        [batch, width],
+      ].map((shape) => randn(shape));
+      const [left, right] = await Promise.all(
+        [fused, plain].map(async (run) => {
+          const outputs = run(cell, reverse, inputs);
+          const gradOutputs = upstream.slice(0, outputs.length);
+          const found = grad(outputs, inputs, { gradOutputs, allowUnused: true });
+          return Promise.all([...outputs, ...found].map((one) => one?.data()));
+        }),
+      );
+      expect(left?.length).toBe(right?.length);
+      for (const [i, one] of (right ?? []).entries())
+        if (one) expectClose(left?.[i] as Float32Array, one as Float32Array, twins, `${cell} ${reverse} ${i}`);
+        else expect(left?.[i]).toBeUndefined();
+    }
+  });
+});
+
+it("gives gradients where only the last state is used, or only the cell", async () => {
+  for (const which of [1, 2]) {
+    const inputs = inputsFor("lstm", 3, 2, 5);
+    const [left, right] = [fused, plain].map((run) =>
+      grad((run("lstm", false, inputs)[which] as Tensor).square().sum(), inputs),
+    ) as [Tensor[], Tensor[]];
+    for (const [i, one] of right.entries())
+      expectClose(await (left[i] as Tensor).data(), await one.data(), twins, `${which}, ${i}`);
+  }
+});
+
+describe("second derivatives", () => {
+  it.each(["tanh", "lstm", "gru"] as const)("%s", async (cell) => {
+    const [x, weight, bias, h, c] = inputsFor(cell, 2, 1, 2).map((one) => one.detach()) as Inputs;
+    const all = (...[first, matrix]: Tensor[]) => fused(cell, false, [first as Tensor, matrix as Tensor, bias, h, c]);
+    await gradgradcheck((...some: Tensor[]) => all(...some).reduce((a, b) => a.sum().add(b.sum())), [x, weight]);
+  });
+});
