@@ -1,6 +1,6 @@
 /** Links every shader of shaders/ with what it imports, and writes them with their reflection as one typed module. */
 import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { link } from "wesl/core";
 import { type LinkedShader, shaderModule } from "./shader-module.ts";
@@ -15,7 +15,8 @@ const files = readdirSync(source, { recursive: true, encoding: "utf8" })
 const sources = Object.fromEntries(
   files.map((file) => [`./${file.replaceAll("\\", "/")}`, readFileSync(join(source, file), "utf8")]),
 );
-const kernels = files.filter((file) => basename(file) === file);
+/** Every file is a kernel but those of lib/, which others import. */
+const kernels = files.filter((file) => dirname(file) !== "lib");
 
 /** The linked shader, and its twins `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
 async function linkAll(file: string): Promise<LinkedShader[]> {
@@ -34,7 +35,7 @@ async function linkAll(file: string): Promise<LinkedShader[]> {
 }
 
 async function linked(file: string, conditions: Record<string, boolean>): Promise<string> {
-  return (await link({ weslSrc: sources, rootModuleName: `./${file}`, conditions })).dest;
+  return (await link({ weslSrc: sources, rootModuleName: `./${file.replaceAll("\\", "/")}`, conditions })).dest;
 }
 
 /** Every shader of the library that links, the text of the functions that kernels made at run time call, and what failed. */

@@ -61,7 +61,7 @@ export function shaderModule(shaders: readonly LinkedShader[], library: string, 
     return `export const ${name}: ${type} = /* @__PURE__ */ linkedShader(${literal(name)}, ${code});\n`;
   });
   const chunks = [...new Set(shared.values())].map(({ name, text }) => `const ${name} = ${literal(text)};\n`);
-  return `// Written by scripts/link-shaders.ts from shaders/*.wgsl; edit those.
+  return `// Written by scripts/link-shaders.ts from shaders/**/*.wgsl; edit those.
 import { linkedShader, type Shader } from "./shader.ts";
 
 ${chunks.join("")}
