@@ -1,8 +1,9 @@
 /** A process with one contender in it: prepares work, measures it, counts what it asks of WebGPU. Talks to link.ts. */
 import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { AdapterLimits } from "../../src/gpu/roofline.ts";
-import { type Contender, type ContenderName, openContender, type Running, Unsupported } from "./contender.ts";
+import { type Contender, type ContenderName, type Running, Unsupported } from "./contender.ts";
 import { type Counts, counted } from "./counting.ts";
+import { openContender } from "./open-contender.ts";
 import { checkedRuns, inputsOf, type Work } from "./work.ts";
 
 export interface Opened {

@@ -1,7 +1,8 @@
 /** A fresh process that imports a contender, takes its first training step, then more: time to the first, peak memory. */
 import { readFileSync } from "node:fs";
 import { MLP } from "./cases.ts";
-import { type ContenderName, openContender } from "./contender.ts";
+import type { ContenderName } from "./contender.ts";
+import { openContender } from "./open-contender.ts";
 import { inputsOf } from "./work.ts";
 
 export interface Cold {

@@ -1,4 +1,4 @@
-/** What every library under test is asked to do. One module of contenders/ per library, loaded in a process of its own. */
+/** The interface of a library under test. contenders/ has one module per library; each runs in a process of its own. */
 import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { Arrays, Work } from "./work.ts";
 
@@ -30,19 +30,3 @@ export interface Contender {
 
 /** Thrown by `prepare` for work that a library cannot do, or has no idiomatic form for. */
 export class Unsupported extends Error {}
-
-/** Loads a library. Everything that a program must do before its first operation happens here. */
-export async function openContender(name: ContenderName): Promise<Contender> {
-  switch (name) {
-    case "gradwell":
-      return (await import("./contenders/gradwell.ts")).open();
-    case "tfjs-webgpu":
-      return (await import("./contenders/tfjs.ts")).open("webgpu");
-    case "tfjs-wasm":
-      return (await import("./contenders/tfjs.ts")).open("wasm");
-    case "jax-webgpu":
-      return (await import("./contenders/jax.ts")).open("webgpu");
-    case "jax-wasm":
-      return (await import("./contenders/jax.ts")).open("wasm");
-  }
-}

@@ -1,7 +1,7 @@
 /** A fresh process that takes ten thousand captured steps: whether the last ones are as fast as the first, and the heap as large. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { openContender } from "./contender.ts";
+import { openContender } from "./open-contender.ts";
 import { inputsOf, type Work } from "./work.ts";
 
 export interface Steady {
