@@ -8,7 +8,7 @@ struct Params { start: u32, rows: u32, width: u32 }
 @group(0) @binding(3) var<storage, read_write> y: array<vec4u>;   // (rows, width), the bits of f32 or i32
 override WORKGROUP: u32 = 64;
 // true: whole numbers; false: floats in [0, 1].
-override WHOLE: bool = false;
+override INTEGER: bool = false;
 // The width is a multiple of four, so that no word straddles two rows.
 override ALIGNED: bool = false;
 
@@ -38,6 +38,6 @@ fn main(
   let vectors = (params.rows * params.width + 3u) / 4u;
   for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < vectors; i += stride) {
     let values = four_at(4u * i);
-    y[i] = select(bitcast<vec4u>(vec4f(values) / 255.0), values, WHOLE);
+    y[i] = select(bitcast<vec4u>(vec4f(values) / 255.0), values, INTEGER);
   }
 }

@@ -1,4 +1,4 @@
-// Cross entropy of logits and class labels, with the gradient of the logits: every row's loss, or (WHOLE) one workgroup's sum.
+// Cross entropy of logits and class labels, with the gradient of the logits: every row's loss, or (SINGLE_WORKGROUP) one workgroup's sum.
 import package::lib::activation::nan_of;
 import package::lib::element::{Element, Places, WIDTH, total, largest, component, places};
 import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
@@ -10,15 +10,15 @@ struct Params { rows: u32, cols: u32, ignoreIndex: i32, smoothing: f32, faultCod
 @group(0) @binding(1) var<storage, read> logits: array<Element>;           // (rows, cols)
 @group(0) @binding(2) var<storage, read> labels: array<i32>;               // (rows)
 @group(0) @binding(3) var<storage, read> weight: array<Element>;           // (cols), of the classes
-@group(0) @binding(4) var<storage, read> labelWeight: array<f32>;          // (1), what MEAN divides by, unless WHOLE
-@group(0) @binding(5) var<storage, read_write> losses: array<f32>;         // (rows), with WHOLE their sum (1)
+@group(0) @binding(4) var<storage, read> labelWeight: array<f32>;          // (1), what MEAN divides by, unless SINGLE_WORKGROUP
+@group(0) @binding(5) var<storage, read_write> losses: array<f32>;         // (rows), with SINGLE_WORKGROUP their sum (1)
 @group(0) @binding(6) var<storage, read_write> gradLogits: array<Element>; // (rows, cols)
 @group(0) @binding(7) var<storage, read_write> faults: array<i32>;         // (4): code, row, label of one that is no class
 override HAS_WEIGHT: bool = false;
 override SMOOTH: bool = false;
 override MEAN: bool = true;
 override GRAD: bool = true;
-override WHOLE: bool = false;
+override SINGLE_WORKGROUP: bool = false;
 
 fn is_class(label: i32) -> bool { return label >= 0 && u32(label) < params.cols * WIDTH; }
 
@@ -33,10 +33,10 @@ fn weight_of(label: i32) -> f32 {
 fn mean_scale(lane: u32) -> f32 {
   if (!MEAN) { return 1.0; }
   var sum = 0.0;
-  if (WHOLE && WORKGROUP <= FEW_LANES) {
+  if (SINGLE_WORKGROUP && WORKGROUP <= FEW_LANES) {
     // Each lane by itself: a reduction would take longer to compile than this to run.
     for (var row = 0u; row < params.rows; row++) { sum += weight_of(labels[row]); }
-  } else if (WHOLE) {
+  } else if (SINGLE_WORKGROUP) {
     for (var row = lane; row < params.rows; row += WORKGROUP) { sum += weight_of(labels[row]); }
     sum = group_sum(sum, lane);
   } else {
@@ -116,10 +116,10 @@ fn main(
     let loss = row_loss(row, lane, scale) * scale;
     if (lane % ROW_LANES == 0u && row < params.rows) {
       sum += loss;
-      if (!WHOLE) { losses[row] = loss; }
+      if (!SINGLE_WORKGROUP) { losses[row] = loss; }
     }
   }
-  if (WHOLE) {
+  if (SINGLE_WORKGROUP) {
     let whole = group_sum(sum, lane);
     // All labels ignored: the mean of nothing.
     if (lane == 0u) { losses[0] = whole + scale * 0.0; }

@@ -1,5 +1,5 @@
 // y = (x - mean) * scale + shift per channel. The mean is subtracted first: folded into the shift, a large one would cancel.
-import package::lib::channels::{params, PLANES, channel_of, slice_of, run_of, channel_place};
+import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
 import package::lib::element::{Element, WIDTH, element_of};
 import package::lib::row::{WORKGROUP, ROW_LANES};
 
@@ -13,7 +13,7 @@ override COUNT: bool = false;
 /** Row `which` of stats for a lane's channels. */
 fn stat(which: u32, channel: u32) -> Element {
   let at = channel_place(which, channel);
-  if (PLANES || WIDTH == 1u) { return Element(stats[at]); }
+  if (CHANNEL_PLANES || WIDTH == 1u) { return Element(stats[at]); }
   return element_of(vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]));
 }
 

@@ -1,5 +1,5 @@
 // gradX of batch norm; without BATCH the statistics are constants and it is a product.
-import package::lib::channels::{params, PLANES, channel_of, slice_of, run_of, channel_place};
+import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
 import package::lib::element::{Element, WIDTH, element_of};
 import package::lib::row::{WORKGROUP, ROW_LANES};
 
@@ -13,13 +13,13 @@ override BATCH: bool = true;
 /** Row `which` of stats for a lane's channels. */
 fn stat(which: u32, channel: u32) -> Element {
   let at = channel_place(which, channel);
-  if (PLANES || WIDTH == 1u) { return Element(stats[at]); }
+  if (CHANNEL_PLANES || WIDTH == 1u) { return Element(stats[at]); }
   return element_of(vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]));
 }
 
 fn correction(which: u32, channel: u32) -> Element {
   let at = channel_place(which, channel);
-  if (PLANES || WIDTH == 1u) { return Element(corrections[at]); }
+  if (CHANNEL_PLANES || WIDTH == 1u) { return Element(corrections[at]); }
   return element_of(vec4f(corrections[at], corrections[at + 1u], corrections[at + 2u], corrections[at + 3u]));
 }
 

@@ -1,5 +1,5 @@
 // Sums of gradY and of gradY * (x - mean) of each channel over each slice of the batch.
-import package::lib::channels::{params, PLANES, channel_of, slice_of, run_of, channel_place};
+import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
 import package::lib::element::{Element, WIDTH, total, component, element_of};
 import package::lib::row::{WORKGROUP, ROW_LANES, row_sum};
 
@@ -11,7 +11,7 @@ import package::lib::row::{WORKGROUP, ROW_LANES, row_sum};
 /** Row `which` of stats for a lane's channels. */
 fn stat(which: u32, channel: u32) -> Element {
   let at = channel_place(which, channel);
-  if (PLANES || WIDTH == 1u) { return Element(stats[at]); }
+  if (CHANNEL_PLANES || WIDTH == 1u) { return Element(stats[at]); }
   return element_of(vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]));
 }
 
@@ -33,7 +33,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: 
   }
   let at = channel_place(2u * wid.y, channel);
   let atOff = channel_place(2u * wid.y + 1u, channel);
-  if (PLANES) {
+  if (CHANNEL_PLANES) {
     let whole = row_sum(total(sum), lane);
     let wholeOff = row_sum(total(sumOff), lane);
     if (first == 0u && channel < params.channels) {

@@ -1,6 +1,6 @@
 // Mean and sum of squared differences of each channel over each slice of the batch: differences from the running mean
 // (Welford), so that nothing cancels when the mean is large.
-import package::lib::channels::{params, PLANES, channel_of, slice_of, run_of, channel_place};
+import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
 import package::lib::element::{Element, WIDTH, total, component};
 import package::lib::row::{WORKGROUP, ROW_LANES, row_sum};
 
@@ -27,7 +27,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: 
   }
   let at = channel_place(2u * wid.y, channel);
   let atSquares = channel_place(2u * wid.y + 1u, channel);
-  if (PLANES) {
+  if (CHANNEL_PLANES) {
     let size = f32((slice.y - slice.x) * params.inner * WIDTH);
     let whole = row_sum(total(mean) * count, lane) / size;
     let between = mean - whole;

@@ -6,7 +6,7 @@
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Dispatch } from "../gpu/command-recorder.ts";
 import type { Device } from "../gpu/device.ts";
-import { workgroupSize } from "../gpu/launch-policy.ts";
+import { launchPolicy, workgroupSize } from "../gpu/launch-policy.ts";
 import {
   type ElementwiseShader,
   type ElementwiseStage,
@@ -140,7 +140,7 @@ function overwrittenLater(entries: readonly (Entry | undefined)[], j: number, sl
 
 /** A product followed by a sum: GPU compilers would contract them to one rounding, and the bits would differ from eager. */
 function contracts(device: Device, producer: FusedElementwise, consumer: FusedElementwise): boolean {
-  if (device.info.isSoftware) return false;
+  if (!launchPolicy(device).contractsFma) return false;
   const text = (chain: FusedElementwise) => chain.stages.map(({ expression }) => expression.wgsl).join();
   return text(producer).includes("*") && /[+-]/.test(text(consumer));
 }

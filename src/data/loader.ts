@@ -148,7 +148,7 @@ class Epoch {
     if (field instanceof IdxField) {
       const width = sizeOf(sample);
       const args = { src: field.on(this.#device).binding, order, y: y.binding, start, rows, width };
-      const overrides = { WHOLE: field.dtype === "i32", ALIGNED: width % 4 === 0 };
+      const overrides = { INTEGER: field.dtype === "i32", ALIGNED: width % 4 === 0 };
       this.#device.run(gather_bytes, args, strideGroups(this.#device, Math.ceil(y.size / 4)), overrides);
     } else {
       field.assertLive("DataLoader");

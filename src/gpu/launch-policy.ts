@@ -1,30 +1,180 @@
-/** How many workgroups a grid-stride kernel should get, and of how many invocations. */
+/**
+ * Every decision that depends on the kind of adapter: workgroup sizes, workgroup counts, lanes per row, splits. A software
+ * adapter runs a workgroup as a loop over its subgroups on a few cores and pays for each workgroup and each barrier; a GPU
+ * wants many workgroups and neighbouring lanes on neighbouring addresses. The values for GPUs are by the book, untuned.
+ */
+
 /** What the choice depends on: a Device has it. */
 interface Adapter {
-  readonly info: { readonly isSoftware: boolean };
+  readonly info: { readonly isSoftware: boolean; readonly subgroupSize: number };
+  readonly features: { readonly subgroups: boolean };
 }
 
-/**
- * Invocations per workgroup of the grid-stride kernels. A software adapter runs one workgroup as a loop over its
- * subgroups, which costs it registers: one or two of them are fastest.
- */
-export const workgroupSize = (device: Adapter): number => (device.info.isSoftware ? 8 : 64);
+interface Policy {
+  /** Invocations per workgroup of the grid-stride kernels. On software one or two subgroups are fastest. */
+  readonly workgroup: number;
+  /** Most workgroups of a grid-stride kernel. */
+  readonly maxGroups: number;
+  /** Most workgroups of the kernels over rows. */
+  readonly maxRowGroups: number;
+  /** Invocations that fill the adapter; what is sliced is sliced until there are as many. */
+  readonly fillInvocations: number;
+  /** Most slices of the rows, and the fewest values that are worth a partial sum of their own. */
+  readonly slices: { readonly max: number; readonly minValues: number };
+  /** Split-K: workgroups that fill the adapter, and the shortest part of K. */
+  readonly splitK: { readonly groups: number; readonly minPart: number };
+  /** Whether tune() tries other splits of K. */
+  readonly tunesSplits: boolean;
+  /** Optimizers and clipping: vec4 per chunk of flat storage, and most workgroups over the chunks. */
+  readonly chunks: { readonly vectors: number; readonly maxGroups: number };
+  /** Most classes of a cross entropy that one workgroup computes whole; a lane goes through a row alone there. */
+  readonly wholeLossClasses: number;
+  /** Invocations of a kernel that runs in a single workgroup. */
+  readonly singleWorkgroup: number;
+  /** Neighbouring elements that an invocation of im2col writes. */
+  readonly columnRun: number;
+  /** Whether the parts of a reduction interleave, so that neighbouring lanes read neighbouring elements. */
+  readonly interleavesParts: boolean;
+  /** Whether the compiler may contract a product and a sum of a fused kernel to one rounding. */
+  readonly contractsFma: boolean;
+  /** Workgroups of the multiply-add probe. */
+  readonly probeGroups: number;
+}
 
-/** A software adapter pays microseconds for every workgroup; a GPU wants enough of them to be full. */
-const MOST = { software: 256, gpu: 8192 };
+const SOFTWARE: Policy = {
+  workgroup: 8,
+  maxGroups: 256,
+  maxRowGroups: 64,
+  fillInvocations: 1024,
+  slices: { max: 16, minValues: 16 },
+  splitK: { groups: 4, minPart: 1024 },
+  tunesSplits: false,
+  chunks: { vectors: 1024, maxGroups: 64 },
+  wholeLossClasses: Number.POSITIVE_INFINITY,
+  singleWorkgroup: 8,
+  columnRun: 64,
+  interleavesParts: false,
+  contractsFma: false,
+  probeGroups: 64,
+};
+
+const GPU: Policy = {
+  workgroup: 64,
+  maxGroups: 8192,
+  maxRowGroups: Number.POSITIVE_INFINITY,
+  fillInvocations: 65536,
+  slices: { max: 256, minValues: 8 },
+  splitK: { groups: 64, minPart: 256 },
+  tunesSplits: true,
+  chunks: { vectors: 256, maxGroups: 8192 },
+  wholeLossClasses: 64,
+  singleWorkgroup: 256,
+  columnRun: 1,
+  interleavesParts: true,
+  contractsFma: true,
+  probeGroups: 8192,
+};
+
+export const launchPolicy = (device: Adapter): Policy => (device.info.isSoftware ? SOFTWARE : GPU);
+
+/** Which adapters a kernel of a table is for or can run on. */
+export const adapters = {
+  software: ({ info }: Adapter): boolean => info.isSoftware,
+  gpu: ({ info }: Adapter): boolean => !info.isSoftware,
+  /** Subgroups of at least `width` lanes. */
+  subgroups: (width: number) => (device: Adapter) => device.features.subgroups && device.info.subgroupSize >= width,
+  softwareSubgroups: (width: number) => (device: Adapter) =>
+    device.info.isSoftware && device.features.subgroups && device.info.subgroupSize >= width,
+};
+
+/** Invocations per workgroup of the grid-stride kernels, and of the kernels that go along columns. */
+export const workgroupSize = (device: Adapter): number => launchPolicy(device).workgroup;
 
 /** Workgroups for `items` items with a grid-stride loop. */
 export function strideGroups(device: Adapter, items: number): number {
-  const most = device.info.isSoftware ? MOST.software : MOST.gpu;
-  return Math.min(Math.ceil(items / workgroupSize(device)), most);
+  const { workgroup, maxGroups } = launchPolicy(device);
+  return Math.min(Math.ceil(items / workgroup), maxGroups);
 }
 
 /** WebGPU's most workgroups in one dimension. */
-const MAX_GROUPS = 65535;
+const MAX_GROUPS_PER_DIM = 65535;
 
 /** A count of workgroups as three, none above the limit; the last row may have some too many. */
 export function foldWorkgroups(groups: number): [number, number, number] {
-  if (groups <= MAX_GROUPS) return [groups, 1, 1];
-  const rows = Math.ceil(groups / MAX_GROUPS);
+  if (groups <= MAX_GROUPS_PER_DIM) return [groups, 1, 1];
+  const rows = Math.ceil(groups / MAX_GROUPS_PER_DIM);
   return [Math.ceil(groups / rows), rows, 1];
+}
+
+/** The variant of a kernel with lib/element.wgsl that fits rows of `cols` f32, and how many f32 its Elements hold. */
+export function vectorized<S>(cols: number, single: S, vec4: S): { shader: S; width: number } {
+  return cols % 4 === 0 ? { shader: vec4, width: 4 } : { shader: single, width: 1 };
+}
+
+/** Lanes per row on a GPU, by the row's Elements at most. */
+const GPU_ROW_LANES: readonly (readonly [elements: number, lanes: number])[] = [
+  [8, 1],
+  [32, 8],
+  [128, 32],
+  [512, 64],
+  [Infinity, 256],
+];
+
+const gpuRowLanes = (elements: number): number => GPU_ROW_LANES.find(([most]) => elements <= most)?.[1] ?? 1;
+
+/** Barriers are what software adapters pay for: there a lane takes a whole row, unless that leaves lanes without one. */
+function rowLanes(device: Adapter, rows: number, elements: number): number {
+  if (!device.info.isSoftware) return gpuRowLanes(elements);
+  return rows < SOFTWARE.workgroup && elements > 64 ? SOFTWARE.workgroup : 1;
+}
+
+export interface RowLaunch {
+  readonly groups: number;
+  readonly lanes: { readonly WORKGROUP: number; readonly ROW_LANES: number };
+}
+
+/** The launch of a kernel with lib/row.wgsl over `rows` rows of `elements` Elements. */
+export function rowLaunch(device: Adapter, rows: number, elements: number): RowLaunch {
+  const { workgroup, maxRowGroups } = launchPolicy(device);
+  const ROW_LANES = rowLanes(device, rows, elements);
+  const WORKGROUP = Math.max(workgroup, ROW_LANES);
+  return { groups: Math.min(Math.ceil((rows * ROW_LANES) / WORKGROUP), maxRowGroups), lanes: { WORKGROUP, ROW_LANES } };
+}
+
+/** Rows cut into slices of equal size (the last may be shorter), each gone through by one workgroup per run of columns. */
+export interface Slices {
+  readonly slices: number;
+  readonly sliceRows: number;
+}
+
+/** Slices for `lanes` lanes side by side: enough to fill the adapter, each (of rows with `weight` values a lane) worth a partial sum. */
+export function sliceRows(device: Adapter, rows: number, lanes: number, weight = 1): Slices {
+  const { fillInvocations, slices: limits } = launchPolicy(device);
+  const fill = Math.ceil(fillInvocations / Math.max(lanes, 1));
+  const slices = Math.max(1, Math.min(fill, limits.max, Math.ceil((rows * weight) / limits.minValues)));
+  const size = Math.max(1, Math.ceil(rows / slices));
+  return { slices: Math.ceil(rows / size), sliceRows: size };
+}
+
+export interface ChannelLaunch {
+  readonly groups: readonly [number, number, number];
+  readonly lanes: { readonly WORKGROUP: number; readonly ROW_LANES: number; readonly CHANNEL_PLANES: boolean };
+  readonly slices: number;
+  readonly sliceBatch: number;
+}
+
+/** The launch of a kernel with lib/channels.wgsl over x (batch, channels, inner), channels or inner counted in Elements. */
+export function channelLaunch(
+  device: Adapter,
+  { batch, channels, inner }: { batch: number; channels: number; inner: number },
+  CHANNEL_PLANES: boolean,
+): ChannelLaunch {
+  const { workgroup } = launchPolicy(device);
+  const shared = device.info.isSoftware ? (channels < 4 ? workgroup : 1) : gpuRowLanes(inner);
+  const ROW_LANES = CHANNEL_PLANES ? shared : 1;
+  const WORKGROUP = Math.max(workgroup, ROW_LANES);
+  const weight = Math.ceil(inner / ROW_LANES);
+  const { slices, sliceRows: sliceBatch } = sliceRows(device, batch, channels * ROW_LANES, weight);
+  const across = Math.ceil((channels * ROW_LANES) / WORKGROUP);
+  return { groups: [across, slices, 1], lanes: { WORKGROUP, ROW_LANES, CHANNEL_PLANES }, slices, sliceBatch };
 }

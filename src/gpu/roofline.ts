@@ -2,7 +2,7 @@
 
 import type { BufferSlice } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";
-import { strideGroups } from "./launch-policy.ts";
+import { launchPolicy, strideGroups } from "./launch-policy.ts";
 import { copy, probe_multiply_add } from "./shaders.generated.ts";
 
 export interface AdapterLimits {
@@ -35,7 +35,7 @@ async function measure(device: Device): Promise<AdapterLimits> {
   ];
   const vectors = copyBytes / 16;
   const seconds = await fastest(device, () => device.run(copy, { src, dst, vectors }, strideGroups(device, vectors)));
-  const [groups, turns] = device.info.isSoftware ? [64, 2000] : [8192, 2000];
+  const [groups, turns] = [launchPolicy(device).probeGroups, 2000];
   const y = { ...dst, size: groups * 64 * 16 };
   const flops = groups * 64 * turns * 8 * 4 * 2;
   const multiplySeconds = await fastest(device, () =>

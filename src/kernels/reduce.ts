@@ -1,5 +1,5 @@
 /** Launches reductions: brings the reduced dims together and cuts long ones into parts. */
-import { strideGroups } from "../gpu/launch-policy.ts";
+import { launchPolicy, strideGroups } from "../gpu/launch-policy.ts";
 import { arg_reduce, reduce } from "../gpu/shaders.generated.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
 import { isDense, type Shape, sizeOf } from "../tensor/shape.ts";
@@ -45,7 +45,7 @@ function reduceInto(y: Tensor, { x, outer, reduced, inner }: Lines, kind: keyof 
   // A GPU's neighbouring lanes must read neighbouring elements: along `inner`, or, where there is none, along the reduced
   // dim. A software adapter's lanes each want a stretch of their own, which the processor fetches ahead.
   const most = Math.ceil(reduced / parts);
-  const interleaved = inner === 1 && !device.info.isSoftware;
+  const interleaved = inner === 1 && launchPolicy(device).interleavesParts;
   const cut = interleaved ? { first: 1, step: parts, most } : { first: most, step: 1, most };
   stage(x, between, { outer, reduced, inner, parts, ...cut, scale: 1 }, kind);
   stage(between, y, { outer, reduced: parts, inner, parts: 1, first: 0, step: 1, most: parts, scale }, kind);

@@ -2,8 +2,8 @@
 import { AUTOCAST_F32, withComputePrecision } from "../autograd/autocast.ts";
 import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { checkFloat } from "../kernels/rows.ts";
 import { add, le, mul, sub, where } from "../ops/binary.ts";
+import { checkFloat } from "../ops/check-arguments.ts";
 import {
   checkLabels,
   checkReduction,

@@ -4,6 +4,7 @@ import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { channelLaunch, vectorized } from "../gpu/launch-policy.ts";
 import {
   batch_norm_apply,
   batch_norm_apply_vec4,
@@ -17,11 +18,11 @@ import {
   batch_norm_stats_vec4,
 } from "../gpu/shaders.generated.ts";
 import { gradientPair } from "../kernels/norm/affine-gradients.ts";
-import { channelLaunch, checkEps, checkFloat, vectorized } from "../kernels/rows.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
+import { checkEps, checkFloat } from "./check-arguments.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
 import { rsqrt, square } from "./unary.ts";

@@ -4,6 +4,7 @@ import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
 import { check, expected, ShapeError } from "../errors.ts";
+import { rowLaunch, sliceRows, vectorized, workgroupSize } from "../gpu/launch-policy.ts";
 import {
   column_parts,
   layer_norm,
@@ -14,11 +15,11 @@ import {
   layer_norm_vec4,
 } from "../gpu/shaders.generated.ts";
 import { gradientPair } from "../kernels/norm/affine-gradients.ts";
-import { checkEps, checkFloat, columnLanes, rowLaunch, sliceRows, vectorized } from "../kernels/rows.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { checkShape, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
+import { checkEps, checkFloat } from "./check-arguments.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
 import { rsqrt, square } from "./unary.ts";
@@ -107,7 +108,7 @@ function backward(kind: RowNorm, ctx: BackwardContext<RowNormAttrs>, g: Tensor):
   const { slices, sliceRows: most } = sliceRows(device, rows, cols / width);
   const gradX = empty(device, GRAD_X ? x.shape : [1]);
   const parts = empty(device, GRAD_PARAMS ? [slices, 2, cols] : [1]);
-  const WORKGROUP = columnLanes(device);
+  const WORKGROUP = workgroupSize(device);
   device.run(
     vectorized(cols, layer_norm_backward, layer_norm_backward_vec4).shader,
     { ...shared, means: means.binding, gradX: gradX.binding, parts: parts.binding, sliceRows: most },

@@ -5,15 +5,16 @@ import { defineOp } from "../autograd/op.ts";
 import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { defineDeviceAssert } from "../gpu/device-asserts.ts";
+import { launchPolicy, rowLaunch, vectorized } from "../gpu/launch-policy.ts";
 import { cross_entropy, cross_entropy_vec4, label_weight } from "../gpu/shaders.generated.ts";
 import { runReduce } from "../kernels/reduce.ts";
-import { checkFloat, rowLaunch, vectorized } from "../kernels/rows.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
 import { arange } from "../tensor/create.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { add, div, eq, mul, ne, where } from "./binary.ts";
 import { to } from "./cast.ts";
+import { checkFloat } from "./check-arguments.ts";
 import { reshape, unsqueeze } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
 import { logSoftmax } from "./softmax.ts";
@@ -35,9 +36,7 @@ const NO_CLASS = defineDeviceAssert(
 );
 
 /** Up to this many logits one workgroup does it all, mean included. */
-const WHOLE_LOGITS = 16384;
-/** On a GPU a lane should not go through a longer row alone. */
-const WHOLE_CLASSES = 64;
+const SINGLE_WORKGROUP_LOGITS = 16384;
 
 /** The dim of classes: (C), (N, C) or (N, C, ...). */
 export const classDim = (x: Tensor): number => (x.ndim === 1 ? 0 : 1);
@@ -104,18 +103,19 @@ function run(ctx: ForwardContext, { logits, target, weight, gradLogits }: Operan
   const classes = logits.shape[logits.ndim - 1] as number;
   const rows = target.size;
   const reduced = reduction !== "none";
+  const { wholeLossClasses, singleWorkgroup } = launchPolicy(device);
   if (reduced && logits.size === 0) return nothing(ctx, reduction);
   const { shader, width } = vectorized(classes, cross_entropy, cross_entropy_vec4);
-  const WHOLE = reduced && logits.size <= WHOLE_LOGITS && (device.info.isSoftware || classes <= WHOLE_CLASSES);
+  const SINGLE_WORKGROUP = reduced && logits.size <= SINGLE_WORKGROUP_LOGITS && classes <= wholeLossClasses;
   const MEAN = reduction === "mean";
   const HAS_WEIGHT = weight !== undefined;
   const one = { labels: target.binding, weight: (weight ?? logits).binding };
-  const labelWeight = MEAN && !WHOLE ? ctx.disposeAfterForward(empty(device, [1])) : target;
-  if (MEAN && !WHOLE) {
+  const labelWeight = MEAN && !SINGLE_WORKGROUP ? ctx.disposeAfterForward(empty(device, [1])) : target;
+  if (MEAN && !SINGLE_WORKGROUP) {
     const args = { ...one, sum: labelWeight.binding, rows, classes, ignoreIndex };
-    device.run(label_weight, args, 1, { HAS_WEIGHT, WORKGROUP: device.info.isSoftware ? 8 : 256 });
+    device.run(label_weight, args, 1, { HAS_WEIGHT, WORKGROUP: singleWorkgroup });
   }
-  const losses = empty(device, WHOLE ? [] : target.shape);
+  const losses = empty(device, SINGLE_WORKGROUP ? [] : target.shape);
   const { groups, lanes } = rowLaunch(device, rows, classes / width);
   device.run(
     shader,
@@ -124,13 +124,13 @@ function run(ctx: ForwardContext, { logits, target, weight, gradLogits }: Operan
       ...{ gradLogits: gradLogits.binding, faults: device.faults.binding },
       ...{ rows, cols: classes / width, ignoreIndex, smoothing: labelSmoothing, faultCode: NO_CLASS },
     },
-    WHOLE ? 1 : groups,
+    SINGLE_WORKGROUP ? 1 : groups,
     {
-      ...(WHOLE ? { WORKGROUP: device.info.isSoftware ? 8 : 256, ROW_LANES: 1 } : lanes),
-      ...{ HAS_WEIGHT, SMOOTH: labelSmoothing > 0, MEAN, GRAD: ctx.needsInputGrad[0] === true, WHOLE },
+      ...(SINGLE_WORKGROUP ? { WORKGROUP: singleWorkgroup, ROW_LANES: 1 } : lanes),
+      ...{ HAS_WEIGHT, SMOOTH: labelSmoothing > 0, MEAN, GRAD: ctx.needsInputGrad[0] === true, SINGLE_WORKGROUP },
     },
   );
-  if (WHOLE || !reduced) return losses;
+  if (SINGLE_WORKGROUP || !reduced) return losses;
   return runReduce(
     ctx.disposeAfterForward(losses),
     target.shape.map((_, i) => i),

@@ -1,7 +1,7 @@
 /** Sliding windows over images: their geometry, and the pair of adjoint operations between images and columns. */
 import { defineOp, type Op } from "../autograd/op.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
-import { strideGroups } from "../gpu/launch-policy.ts";
+import { launchPolicy, strideGroups } from "../gpu/launch-policy.ts";
 import { col2im, im2col } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -86,7 +86,7 @@ export const imageToColumns: Op<Windows, Tensor> = defineOp<Windows>({
     const columns = empty(ctx.device, [x.shape[0] as number, taps, windows.outHeight * windows.outWidth]);
     const { size } = columns;
     // On a GPU neighbouring lanes should write neighbouring words.
-    const run = ctx.device.info.isSoftware ? 64 : 1;
+    const run = launchPolicy(ctx.device).columnRun;
     ctx.device.run(
       im2col,
       { x: ctx.disposeAfterForward(contiguous(x)).binding, columns: columns.binding, size, ...windows },

@@ -2,17 +2,18 @@
 
 import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
+import { rowLaunch, vectorized } from "../gpu/launch-policy.ts";
 import {
   softmax_backward,
   softmax_backward_vec4,
   softmax_vec4,
   softmax as softmaxShader,
 } from "../gpu/shaders.generated.ts";
-import { checkFloat, rowLaunch, vectorized } from "../kernels/rows.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { normalizeDim } from "../tensor/shape.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { sub } from "./binary.ts";
+import { checkFloat } from "./check-arguments.ts";
 import { logsumexp } from "./statistics.ts";
 import { exp } from "./unary.ts";
 

@@ -1,5 +1,7 @@
 /** Tables that cut flat storage into pieces, for kernels that go through many tensors in one dispatch. */
+
 import type { Device } from "../gpu/device.ts";
+import { launchPolicy } from "../gpu/launch-policy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat-params.ts";
 
@@ -39,14 +41,14 @@ export function makeTable(device: Device, words: readonly number[]): Tensor {
 }
 
 /** Most vectors in a piece: long pieces for few workgroups, short ones where a GPU wants many. */
-export const pieceVectors = (device: Device): number => (device.info.isSoftware ? 1024 : 256);
+export const pieceVectors = (device: Device): number => launchPolicy(device).chunks.vectors;
 
 /** Invocations per workgroup: on a software adapter one subgroup, whose loads then lie side by side. */
-export const pieceWorkgroup = (device: Device): number => (device.info.isSoftware ? 8 : 64);
+export const pieceWorkgroup = (device: Device): number => launchPolicy(device).workgroup;
 
 /** Workgroups for so many pieces: a workgroup takes pieces in turn. */
 export const pieceGroups = (device: Device, pieces: number): number =>
-  Math.min(pieces, device.info.isSoftware ? 64 : 8192);
+  Math.min(pieces, launchPolicy(device).chunks.maxGroups);
 
 /** Calls `visit(start, length)` for the pieces of so many vectors. */
 export function eachPiece(device: Device, vectors: number, visit: (start: number, length: number) => void): void {

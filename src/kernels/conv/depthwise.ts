@@ -1,5 +1,5 @@
 /** Depthwise convolution: every channel has filters of its own. As matrices these would have one row, so they go direct. */
-import { strideGroups } from "../../gpu/launch-policy.ts";
+import { launchPolicy, strideGroups } from "../../gpu/launch-policy.ts";
 import { depthwise, depthwise_grad_weight, depthwise_grad_x } from "../../gpu/shaders.generated.ts";
 import type { Windows } from "../../ops/sliding-window.ts";
 import { type Shape, sizeOf } from "../../tensor/shape.ts";
@@ -49,14 +49,11 @@ export function runDepthwiseGradX(gradY: Tensor, weight: Tensor, windows: Window
   return gradX;
 }
 
-/** Invocations that fill an adapter: the images are cut into parts until there are so many. */
-const INVOCATIONS = { software: 1024, gpu: 65536 };
-
 /** The gradient of weight, of this shape, from dense gradY and x. */
 export function runDepthwiseGradWeight(gradY: Tensor, x: Tensor, windows: Windows, shape: Shape): Tensor {
   const { device } = x;
   const images = x.shape[0] as number;
-  const wanted = Math.ceil(INVOCATIONS[device.info.isSoftware ? "software" : "gpu"] / sizeOf(shape));
+  const wanted = Math.ceil(launchPolicy(device).fillInvocations / sizeOf(shape));
   const partImages = Math.max(1, Math.ceil(images / wanted));
   const sums = empty(device, [Math.max(1, Math.ceil(images / partImages)), ...shape]);
   const params = { ...paramsOf(sums.size, x.shape, shape[0] as number, windows), partImages };

@@ -2,6 +2,7 @@
 
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { Device } from "../../gpu/device.ts";
+import { launchPolicy } from "../../gpu/launch-policy.ts";
 import { matmul_reduce } from "../../gpu/shaders.generated.ts";
 import { empty } from "../../tensor/tensor.ts";
 import { padOperands } from "./pad-operands.ts";
@@ -48,8 +49,6 @@ export interface Matmul extends Product {
   readonly splits?: number;
 }
 
-/** K is cut until there are this many workgroups, into parts no shorter than `least`. */
-const SPLIT = { software: { groups: 4, least: 1024 }, gpu: { groups: 64, least: 256 } };
 /** Parts of K are a multiple of every kernel's step. */
 const SPLIT_STEP = 16;
 
@@ -70,9 +69,9 @@ export function runMatmul(device: Device, matmul: Matmul): void {
 
 function run(device: Device, kernel: MatmulKernel, choice: MatmulChoice, matmul: Matmul): void {
   const { K } = matmul;
-  const { groups, least } = SPLIT[device.info.isSoftware ? "software" : "gpu"];
+  const { groups, minPart } = launchPolicy(device).splitK;
   const wanted =
-    matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / least));
+    matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / minPart));
   const part = Math.ceil(K / Math.max(wanted, 1) / SPLIT_STEP) * SPLIT_STEP;
   if (part >= K) launch(device, kernel, matmul, 1, K);
   else runSplit(device, kernel, matmul, Math.ceil(K / part), part);

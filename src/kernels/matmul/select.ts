@@ -1,5 +1,6 @@
 /** Which matmul kernel runs where: a table per kind of adapter, by the shape of the product. */
 import type { Device } from "../../gpu/device.ts";
+import { adapters, launchPolicy } from "../../gpu/launch-policy.ts";
 import type { Shader } from "../../gpu/shader.ts";
 import {
   matmul_register,
@@ -55,11 +56,6 @@ export interface MatmulKernel {
   readonly minWork?: number;
 }
 
-const lanes = (width: number) => (device: Device) => device.features.subgroups && device.info.subgroupSize >= width;
-const software = ({ info }: Device): boolean => info.isSoftware;
-const softwareLanes = (width: number) => (device: Device) => software(device) && lanes(width)(device);
-const gpu = ({ info }: Device): boolean => !info.isSoftware;
-
 /** Multiply-adds that take a software adapter about as long as a hundredth of what compiling another kernel does. */
 const LARGE = 2 ** 25;
 
@@ -75,8 +71,8 @@ export const kernels = {
     rows: 32,
     cols: 32,
     isLarge: true,
-    supportedOn: lanes(8),
-    preferredOn: softwareLanes(8),
+    supportedOn: adapters.subgroups(8),
+    preferredOn: adapters.softwareSubgroups(8),
     minWork: LARGE,
   },
   subgroup8: {
@@ -85,8 +81,8 @@ export const kernels = {
     vec4B: "nk",
     rows: 16,
     cols: 32,
-    supportedOn: lanes(8),
-    preferredOn: softwareLanes(8),
+    supportedOn: adapters.subgroups(8),
+    preferredOn: adapters.softwareSubgroups(8),
   },
   subgroup4Large: {
     shader: matmul_subgroup4_large_vec4,
@@ -95,8 +91,8 @@ export const kernels = {
     rows: 32,
     cols: 32,
     isLarge: true,
-    supportedOn: lanes(4),
-    preferredOn: softwareLanes(4),
+    supportedOn: adapters.subgroups(4),
+    preferredOn: adapters.softwareSubgroups(4),
     minWork: LARGE,
   },
   subgroup4: {
@@ -105,8 +101,8 @@ export const kernels = {
     vec4B: "nk",
     rows: 16,
     cols: 32,
-    supportedOn: lanes(4),
-    preferredOn: softwareLanes(4),
+    supportedOn: adapters.subgroups(4),
+    preferredOn: adapters.softwareSubgroups(4),
   },
   register: {
     shader: matmul_register,
@@ -114,7 +110,7 @@ export const kernels = {
     vec4B: "nk",
     rows: 16,
     cols: 16,
-    preferredOn: software,
+    preferredOn: adapters.software,
   },
   tile128: {
     shader: matmul_tile_large,
@@ -123,7 +119,7 @@ export const kernels = {
     rows: 128,
     cols: 128,
     staged: 8,
-    preferredOn: gpu,
+    preferredOn: adapters.gpu,
     minTiles: 128,
   },
   tile64: {
@@ -133,7 +129,7 @@ export const kernels = {
     rows: 64,
     cols: 64,
     staged: 16,
-    preferredOn: gpu,
+    preferredOn: adapters.gpu,
     minTiles: 64,
   },
   tile32: {
@@ -144,7 +140,7 @@ export const kernels = {
     cols: 32,
     staged: 8,
     overrides: { TILE: 32 },
-    preferredOn: gpu,
+    preferredOn: adapters.gpu,
   },
 } as const satisfies Record<string, MatmulKernel>;
 
@@ -209,7 +205,7 @@ const LEAST_PART = 64;
 /** What tune() compares: every kernel meant for such an adapter, on GPUs with K cut in several ways. */
 export function candidates(device: Device, product: Product): MatmulChoice[] {
   const able = variants.filter((variant) => kernels[variant].preferredOn(device) && canRun(device, variant, product));
-  if (device.info.isSoftware) return able.map((variant) => ({ variant }));
+  if (!launchPolicy(device).tunesSplits) return able.map((variant) => ({ variant }));
   const splits = SPLITS.filter((parts) => parts === 1 || product.K / parts >= LEAST_PART);
   return able.flatMap((variant) => splits.map((parts) => ({ variant, splits: parts })));
 }
