@@ -3,13 +3,14 @@ const rooms = {
   errors: [],
   gpu: ["errors"],
   tensor: ["gpu", "errors"],
-  autograd: ["tensor", "gpu", "errors"],
-  ops: ["autograd", "tensor", "gpu", "errors"],
-  capture: ["ops", "autograd", "tensor", "gpu", "errors"],
-  nn: ["ops", "capture", "autograd", "tensor", "gpu", "errors"],
-  data: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
-  optim: ["curvature", "nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
-  curvature: ["nn", "ops", "capture", "autograd", "tensor", "gpu", "errors"],
+  kernels: ["tensor", "gpu", "errors"],
+  autograd: ["kernels", "tensor", "gpu", "errors"],
+  ops: ["autograd", "kernels", "tensor", "gpu", "errors"],
+  capture: ["ops", "autograd", "kernels", "tensor", "gpu", "errors"],
+  nn: ["ops", "capture", "autograd", "kernels", "tensor", "gpu", "errors"],
+  data: ["nn", "ops", "capture", "autograd", "kernels", "tensor", "gpu", "errors"],
+  optim: ["curvature", "nn", "ops", "capture", "autograd", "kernels", "tensor", "gpu", "errors"],
+  curvature: ["nn", "ops", "capture", "autograd", "kernels", "tensor", "gpu", "errors"],
 };
 
 const room = (name) => (name === "errors" ? "^src/errors\\.ts$" : `^src/${name}/`);

@@ -17,10 +17,11 @@ import {
   batch_norm_stats,
   batch_norm_stats_vec4,
 } from "../gpu/shaders.generated.ts";
-import { gradientPair } from "../kernels/norm/affine-gradients.ts";
+import { affineGradients } from "../kernels/norm/affine-gradients.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { wantedAffine } from "./affine-slots.ts";
 import { add, mul, sub } from "./binary.ts";
 import { checkEps, checkFloat } from "./check-arguments.ts";
 import { reshape } from "./movement.ts";
@@ -154,7 +155,7 @@ function backward(ctx: BackwardContext<BatchNormAttrs>, g: Tensor): (Tensor | un
   const shared = { x: x.binding, gradY: gradY.binding, stats: stats.binding };
   const parts = empty(device, [slices, 2, channels]);
   const corrections = empty(device, [2, channels]);
-  const { weight, bias, ...places } = gradientPair(ctx, channels);
+  const { weight, bias, ...places } = affineGradients(device, wantedAffine(ctx), channels);
   // Constant statistics and parameters need no sums.
   if (BATCH || ctx.needsInputGrad[1] || ctx.needsInputGrad[2]) {
     const shader = vec4 ? batch_norm_backward_sums_vec4 : batch_norm_backward_sums;

@@ -6,6 +6,7 @@ import { defineOp } from "../autograd/op.ts";
 import type { BackwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isDepthwise, runDepthwise, runDepthwiseGradWeight, runDepthwiseGradX } from "../kernels/conv/depthwise.ts";
+import type { Windows } from "../kernels/conv/windows.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { addInPlace, contiguous } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
@@ -24,7 +25,6 @@ import {
   type Pair,
   pairOf,
   type WindowOptions,
-  type Windows,
   windowsOn,
 } from "./sliding-window.ts";
 

@@ -65,7 +65,7 @@ const scatterAddOp: Op<Indices, Tensor> = defineOp<Indices>({
     ctx.save(index);
     const y = empty(ctx.device, src.shape.with(dim, length), src.dtype);
     if (src.size === 0) fill(y, 0);
-    if (src.size * y.size > 0) addElements(ctx, y, src, index, dim);
+    if (src.size * y.size > 0) addElements(y, src, index, dim);
     return y;
   },
   backward: (ctx, g: Tensor) => gatherOp([g, ctx.saved[0]], ctx.attrs),
@@ -92,7 +92,7 @@ const indexAddOp: Op<Indices, Tensor> = defineOp<Indices>({
     ctx.save(index);
     const y = into ?? empty(ctx.device, src.shape.with(dim, length));
     if (src.size === 0) fill(y, 0);
-    else if (y.size > 0) addRows(ctx, y, src, index, dim);
+    else if (y.size > 0) addRows(y, src, index, dim);
     return y;
   },
   backward: (ctx, g: Tensor) => selectOp([g, ctx.saved[0]], ctx.attrs),

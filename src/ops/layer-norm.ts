@@ -14,10 +14,11 @@ import {
   layer_norm_backward_vec4,
   layer_norm_vec4,
 } from "../gpu/shaders.generated.ts";
-import { gradientPair } from "../kernels/norm/affine-gradients.ts";
+import { affineGradients } from "../kernels/norm/affine-gradients.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { checkShape, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
+import { wantedAffine } from "./affine-slots.ts";
 import { add, mul, sub } from "./binary.ts";
 import { checkEps, checkFloat } from "./check-arguments.ts";
 import { reshape } from "./movement.ts";
@@ -121,7 +122,7 @@ function backward(kind: RowNorm, ctx: BackwardContext<RowNormAttrs>, g: Tensor):
 
 /** Adds up the slices' sums. The gradients have the shape of the parameters. */
 function paramGradients(ctx: BackwardContext<RowNormAttrs>, parts: Tensor, cols: number, slices: number) {
-  const { weight, bias, ...places } = gradientPair(ctx, cols);
+  const { weight, bias, ...places } = affineGradients(ctx.device, wantedAffine(ctx), cols);
   ctx.device.run(column_parts, { parts: parts.binding, ...places, cols, slices }, Math.ceil(cols / 64), {
     WORKGROUP: 64,
   });

@@ -3,13 +3,14 @@ import { defineOp, type Op } from "../autograd/op.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
+import type { Windows } from "../kernels/conv/windows.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { gather } from "./indexing.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { imageToColumns, onImages, type Pair, type WindowOptions, type Windows, windowsOn } from "./sliding-window.ts";
+import { imageToColumns, onImages, type Pair, type WindowOptions, windowsOn } from "./sliding-window.ts";
 
 export type PoolOptions = Omit<WindowOptions, "dilation">;
 

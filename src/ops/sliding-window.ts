@@ -3,28 +3,13 @@ import { defineOp, type Op } from "../autograd/op.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { launchPolicy, strideGroups } from "../gpu/launch-policy.ts";
 import { col2im, im2col } from "../gpu/shaders.generated.ts";
+import type { Windows } from "../kernels/conv/windows.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { squeeze, unsqueeze } from "./movement.ts";
 
 /** One number for both directions, or [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
-
-/** All sizes of windows on images of height x width, as the kernels take them. */
-export interface Windows {
-  readonly height: number;
-  readonly width: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly strideY: number;
-  readonly strideX: number;
-  readonly paddingY: number;
-  readonly paddingX: number;
-  readonly dilationY: number;
-  readonly dilationX: number;
-}
 
 /** Both numbers of a pair, each a whole number of at least `low`. */
 export function pairOf(op: string, argument: string, value: Pair, low: number): readonly [number, number] {

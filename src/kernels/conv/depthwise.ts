@@ -1,10 +1,10 @@
 /** Depthwise convolution: every channel has filters of its own. As matrices these would have one row, so they go direct. */
 import { launchPolicy, strideGroups } from "../../gpu/launch-policy.ts";
 import { depthwise, depthwise_grad_weight, depthwise_grad_x } from "../../gpu/shaders.generated.ts";
-import type { Windows } from "../../ops/sliding-window.ts";
 import { type Shape, sizeOf } from "../../tensor/shape.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 import { runReduce } from "../reduce.ts";
+import type { Windows } from "./windows.ts";
 
 /** With more filters per channel the products of matrices have rows enough. */
 const MOST_FILTERS = 4;

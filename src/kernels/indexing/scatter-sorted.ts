@@ -1,6 +1,7 @@
 /** Sums by place, in a fixed order and without atomics: places are sorted, then each place adds up what goes to it. */
-import type { ForwardContext } from "../../autograd/op-types.ts";
+
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
+import type { Device } from "../../gpu/device.ts";
 import { strideGroups } from "../../gpu/launch-policy.ts";
 import {
   index_add,
@@ -10,9 +11,9 @@ import {
   index_starts,
   scatter_add,
 } from "../../gpu/shaders.generated.ts";
-import { contiguous } from "../../tensor/copy.ts";
+import { type Scratch, withScratch } from "../../tensor/scratch.ts";
 import { type Shape, sizeOf } from "../../tensor/shape.ts";
-import { empty, type Tensor } from "../../tensor/tensor.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
 import { isFloat } from "../promotion.ts";
 
 /** Elements per step along `dim`. */
@@ -24,23 +25,30 @@ const FEW = 64;
 /** Keys that are sorted by comparing all with all; longer lists are merged from such blocks. */
 const BLOCK = 256;
 
-const list = (ctx: ForwardContext, size: number): BufferSlice =>
-  ctx.disposeAfterForward(empty(ctx.device, [size], "u32")).binding;
+const list = (scratch: Scratch, device: Device, size: number): BufferSlice =>
+  scratch.empty(device, [size], "u32").binding;
 
 /** y = zeros with the rows of `src` added at one list of places along `dim`. */
-export function addRows(ctx: ForwardContext, y: Tensor, src: Tensor, index: Tensor, dim: number): void {
-  const places = ctx.disposeAfterForward(contiguous(index)).binding;
-  addSorted(ctx, y, src, { keys: places, count: index.size, length: y.shape[dim] as number }, innerSize(y.shape, dim));
+export function addRows(y: Tensor, src: Tensor, index: Tensor, dim: number): void {
+  withScratch((scratch) => {
+    const keys = scratch.contiguous(index).binding;
+    const length = y.shape[dim] as number;
+    addSorted(scratch, y, src, { keys, count: index.size, length }, innerSize(y.shape, dim));
+  });
 }
 
 /** y = zeros with `src` added at places along `dim`, every element's own. */
-export function addElements(ctx: ForwardContext, y: Tensor, src: Tensor, index: Tensor, dim: number): void {
-  const { device } = ctx;
+export function addElements(y: Tensor, src: Tensor, index: Tensor, dim: number): void {
+  withScratch((scratch) => addByElement(scratch, y, src, index, dim));
+}
+
+function addByElement(scratch: Scratch, y: Tensor, src: Tensor, index: Tensor, dim: number): void {
+  const { device } = y;
   const [count, length] = [src.shape[dim] as number, y.shape[dim] as number];
   const sizes = { count, length, inner: innerSize(src.shape, dim) };
-  const places = ctx.disposeAfterForward(contiguous(index)).binding;
+  const places = scratch.contiguous(index).binding;
   if (count <= FEW) {
-    const source = ctx.disposeAfterForward(contiguous(src)).binding;
+    const source = scratch.contiguous(src).binding;
     device.run(
       scatter_add,
       { src: source, index: places, y: y.binding, size: y.size, ...sizes },
@@ -49,10 +57,10 @@ export function addElements(ctx: ForwardContext, y: Tensor, src: Tensor, index: 
     );
     return;
   }
-  const keys = list(ctx, src.size);
+  const keys = list(scratch, device, src.size);
   const args = { index: places, keys, size: src.size, ...sizes, nowhere: y.size };
   device.run(index_keys, args, strideGroups(device, src.size));
-  addSorted(ctx, y, src, { keys, count: src.size, length: y.size }, 1);
+  addSorted(scratch, y, src, { keys, count: src.size, length: y.size }, 1);
 }
 
 interface Keys {
@@ -63,15 +71,15 @@ interface Keys {
   readonly length: number;
 }
 
-function addSorted(ctx: ForwardContext, y: Tensor, src: Tensor, { keys, count, length }: Keys, inner: number): void {
-  const { device } = ctx;
-  const { sorted, order } = sort(ctx, keys, count);
-  const starts = list(ctx, length + 1);
+function addSorted(scratch: Scratch, y: Tensor, src: Tensor, { keys, count, length }: Keys, inner: number): void {
+  const { device } = y;
+  const { sorted, order } = sort(scratch, device, keys, count);
+  const starts = list(scratch, device, length + 1);
   device.run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
   device.run(
     index_add,
     {
-      ...{ src: ctx.disposeAfterForward(contiguous(src)).binding, order, starts, y: y.binding },
+      ...{ src: scratch.contiguous(src).binding, order, starts, y: y.binding },
       ...{ size: y.size, count, length, inner },
     },
     strideGroups(device, y.size),
@@ -80,14 +88,19 @@ function addSorted(ctx: ForwardContext, y: Tensor, src: Tensor, { keys, count, l
 }
 
 /** The keys in order, and where each stood; equal ones as they came. n log n: blocks, then merges of twice the width. */
-function sort(ctx: ForwardContext, keys: BufferSlice, count: number): { sorted: BufferSlice; order: BufferSlice } {
-  const groups = strideGroups(ctx.device, count);
-  let [sorted, order] = [list(ctx, count), list(ctx, count)];
-  ctx.device.run(index_order, { index: keys, sorted, order, count, block: BLOCK }, groups);
+function sort(
+  scratch: Scratch,
+  device: Device,
+  keys: BufferSlice,
+  count: number,
+): { sorted: BufferSlice; order: BufferSlice } {
+  const groups = strideGroups(device, count);
+  let [sorted, order] = [list(scratch, device, count), list(scratch, device, count)];
+  device.run(index_order, { index: keys, sorted, order, count, block: BLOCK }, groups);
   if (count <= BLOCK) return { sorted, order };
-  let [merged, moved] = [list(ctx, count), list(ctx, count)];
+  let [merged, moved] = [list(scratch, device, count), list(scratch, device, count)];
   for (let width = BLOCK; width < count; width *= 2) {
-    ctx.device.run(index_merge, { sorted, order, merged, moved, count, width }, groups);
+    device.run(index_merge, { sorted, order, merged, moved, count, width }, groups);
     [sorted, order, merged, moved] = [merged, moved, sorted, order];
   }
   return { sorted, order };
