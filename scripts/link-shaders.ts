@@ -17,6 +17,9 @@ const sources = Object.fromEntries(
 );
 /** Every file is a kernel but those of lib/, which others import. */
 const kernels = files.filter((file) => dirname(file) !== "lib");
+/** The files that make the text of the library, in which each sees the others. */
+const LIBRARY = ["elementary", "activation", "math", "index"];
+const IMPORTS = /^import .*$/gm;
 
 /** The linked shader, and its twins `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
 async function linkAll(file: string): Promise<LinkedShader[]> {
@@ -43,7 +46,7 @@ export async function linkShaders(): Promise<{ shaders: LinkedShader[]; library:
   const results = await Promise.allSettled(kernels.map(linkAll));
   const shaders = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
   const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason.message)] : []));
-  const library = ["activation", "math", "index"].map((stem) => sources[`./lib/${stem}.wgsl`]).join("\n");
+  const library = LIBRARY.map((stem) => (sources[`./lib/${stem}.wgsl`] as string).replace(IMPORTS, "")).join("\n");
   return { shaders, library, failures };
 }
 

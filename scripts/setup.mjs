@@ -40,7 +40,7 @@ function versions(lock, keep) {
 }
 
 function install() {
-  console.log("gradwell: installing packages (npm ci, about 460 MB on disk, once) ...");
+  console.log("gradwell: installing packages (npm ci, about 720 MB on disk, once) ...");
   // No package here needs its install script: the native ones ship ready-made binaries.
   const started = Date.now();
   command(

@@ -1,5 +1,7 @@
 /** Error classes and the message grammar: every message names the op, the argument, what was expected and what came. */
 
+import { isPlainObject } from "./plain-object.ts";
+
 /** Base of every error that gradwell throws on purpose. */
 export class GradwellError extends Error {
   // Written out in each class, since minifiers shorten the names of classes.
@@ -62,10 +64,26 @@ export function expected(op: string, argument: string, want: string, got: unknow
   return `${op}: argument '${argument}' expected ${want}, got ${show(got)}`;
 }
 
-/** A value as it should read inside a message: short, unambiguous. */
+/** The most elements of a list that a message shows. */
+const MAX_SHOWN = 16;
+
+/** A value as it should read inside a message: short, unambiguous, whatever the value does when it is looked at. */
 export function show(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(show).join(", ")}]`;
+  try {
+    return describe(value, 0);
+  } catch {
+    return "an unreadable object";
+  }
+}
+
+function describe(value: unknown, depth: number): string {
+  if (Array.isArray(value)) {
+    const shown = depth > 2 ? [] : value.slice(0, MAX_SHOWN).map((one) => describe(one, depth + 1));
+    return `[${shown.join(", ")}${value.length > shown.length ? ", …" : ""}]`;
+  }
   if (typeof value === "string") return `'${value}'`;
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
   if (typeof value === "object" && value !== null) {
     const shape = (value as { shape?: unknown }).shape;
     if (Array.isArray(shape)) return `a tensor of shape [${shape.join(", ")}]`;
@@ -74,8 +92,11 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-/** Refuses unknown keys in an options object, and names the nearest known key. */
+/** Refuses what is no object of options, and unknown keys in one, naming the nearest known key. */
 export function checkKeys(op: string, options: object, known: readonly string[]): void {
+  check(isPlainObject(options), ArgumentError, () =>
+    expected(op, "options", `an object such as { ${known[0]}: … }`, options),
+  );
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);

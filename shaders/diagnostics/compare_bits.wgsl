@@ -1,11 +1,11 @@
-// Reports the first word of each invocation's share in which two slices differ, as a fault.
+// Reports a word in which two slices differ, as a fault, unless an earlier dispatch has reported one.
 import package::lib::index::{linear_group, group_count};
 
-struct Params { words: u32, code: u32 }
+struct Params { words: u32, code: u32, subject: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> first: array<u32>;         // (words)
 @group(0) @binding(2) var<storage, read> second: array<u32>;        // (words)
-@group(0) @binding(3) var<storage, read_write> faults: array<i32>;  // (4): code, place, -
+@group(0) @binding(3) var<storage, read_write> faults: array<i32>;  // (4): code, word, subject, -
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
@@ -17,7 +17,9 @@ fn main(
   let stride = group_count(nwg) * WORKGROUP;
   for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.words; i += stride) {
     if (first[i] != second[i]) {
+      if (faults[0] != 0) { return; }
       faults[1] = i32(i);
+      faults[2] = i32(params.subject);
       faults[0] = i32(params.code);
       return;
     }

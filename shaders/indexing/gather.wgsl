@@ -6,12 +6,13 @@ struct Params {
   count: u32,   // places per line
   length: u32,
   inner: u32,
-  outside: u32, // the bits given for a place that is not in x
+  faultCode: i32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;       // (outer, length, inner)
 @group(0) @binding(2) var<storage, read> index: array<u32>;   // (outer, count, inner), or (count) when SHARED
-@group(0) @binding(3) var<storage, read_write> y: array<u32>; // (outer, count, inner)
+@group(0) @binding(3) var<storage, read_write> y: array<u32>; // (outer, count, inner): 0 for an index out of range
+@group(0) @binding(4) var<storage, read_write> faults: array<i32>;
 override WORKGROUP: u32 = 64;
 override SHARED: bool = false;
 
@@ -24,8 +25,15 @@ fn main(
   let stride = group_count(nwg) * WORKGROUP;
   for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
     let line = i / params.inner;
-    let place = index[select(i, line % params.count, SHARED)];
+    let at = select(i, line % params.count, SHARED);
+    let place = index[at];
+    if (place >= params.length) {
+      faults[0] = params.faultCode;
+      faults[1] = i32(at);
+      faults[2] = i32(place);
+      faults[3] = i32(params.length);
+    }
     let row = (line / params.count) * params.length + min(place, params.length - 1u);
-    y[i] = select(params.outside, x[row * params.inner + i % params.inner], place < params.length);
+    y[i] = select(0u, x[row * params.inner + i % params.inner], place < params.length);
   }
 }

@@ -1,5 +1,6 @@
 // The adjoint of gather with one list of places for all: y's row sums the rows of src that were taken from it, in order.
 import package::lib::index::{linear_group, group_count};
+import package::lib::sum::{SUM_BLOCK, SUM_BLOCKS};
 
 struct Params { size: u32, count: u32, length: u32, inner: u32 } // size: outer * length * inner
 @group(0) @binding(0) var<uniform> params: Params;
@@ -10,6 +11,8 @@ struct Params { size: u32, count: u32, length: u32, inner: u32 } // size: outer 
 override WORKGROUP: u32 = 64;
 // Whole numbers rather than f32.
 override INTEGER: bool = false;
+
+fn plus(a: u32, b: u32) -> u32 { return select(bitcast<u32>(bitcast<f32>(a) + bitcast<f32>(b)), a + b, INTEGER); }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -24,9 +27,16 @@ fn main(
     let first = (line / params.length) * params.count * params.inner + i % params.inner;
     let end = starts[place + 1u];
     var total = 0u;
-    for (var k = starts[place]; k < end; k++) {
-      let value = src[first + order[k] * params.inner];
-      total = select(bitcast<u32>(bitcast<f32>(total) + bitcast<f32>(value)), total + value, INTEGER);
+    for (var start = starts[place]; start < end; start += SUM_BLOCKS) {
+      var blocks = 0u;
+      for (var begin = start; begin < min(start + SUM_BLOCKS, end); begin += SUM_BLOCK) {
+        var block = 0u;
+        for (var k = begin; k < min(begin + SUM_BLOCK, end); k++) {
+          block = plus(block, src[first + order[k] * params.inner]);
+        }
+        blocks = plus(blocks, block);
+      }
+      total = plus(total, blocks);
     }
     y[i] = total;
   }

@@ -1,11 +1,5 @@
 // Element functions of the elementwise ops that WGSL lacks, or has with holes.
-
-/** -inf at 0 and NaN below, where some drivers' log is finite. */
-fn log_safe(x: f32) -> f32 {
-  let sign = bitcast<u32>(x) & 0x80000000u;
-  let special = select(0x7fc00000u | sign, 0xff800000u | sign, x == 0.0);
-  return select(log(x), bitcast<f32>(special), x <= 0.0) + nan_of(x);
-}
+import package::lib::elementary::{exp_series, head, inf_beside, is_finite, is_nan, is_negative, log_exponent, nan_beside, Scaled, unless_nan, unscaled};
 
 // 1 / (2 pi) in binary, after a word of zeros.
 const TURNS = array<u32, 7>(0x0u, 0x28be60dbu, 0x9391054au, 0x7f09d5f4u, 0x7d4d3770u, 0x36d8a566u, 0x4f10e410u);
@@ -27,11 +21,11 @@ fn turns_of(x: f32) -> u32 {
   return digits * high + carried + ((digits * extractBits(low, 8u, 8u)) >> 24u);
 }
 
-// WGSL asks of sin and cos an absolute 2^-11 only. Near 0 Cody and Waite's reduction by quarter turns does, whose first two
-// parts are exact in products with whole numbers below 2^13. Coefficients: Cephes.
+// WGSL asks of sin and cos an absolute 2^-11 only. Near 0 Cody and Waite's reduction by quarter turns does, whose parts of at
+// most 11 bits are exact in products with integers below 2^13. Coefficients: Cephes.
 fn sin_turned(x: f32, quarters: i32) -> f32 {
   let n = round(x * 0.6366197724);
-  var r = ((x - n * 1.5703125) - n * 4.83751297e-4) - n * 7.54978995e-8;
+  var r = ((((x - n * 1.5703125) - n * 4.837512969970703e-4) - n * 7.549533620476723e-8) - n * 2.5632829192545614e-12) - n * 6.123233601e-17;
   var whole = i32(n);
   if (abs(x) > 8192.0) {
     let turns = turns_of(x);
@@ -40,8 +34,10 @@ fn sin_turned(x: f32, quarters: i32) -> f32 {
     whole = sign * i32(nearest);
     r = f32(sign * bitcast<i32>(turns - (nearest << 30u))) * 1.4629180792671596e-9;
   }
+  // -0 stays -0.
+  r = select(r, x, n == 0.0);
   let z = r * r;
-  let sine = r + r * z * (-0.16666654611 + z * (8.3321608736e-3 - z * 1.9515295891e-4));
+  let sine = r * (1.0 + z * (-0.16666654611 + z * (8.3321608736e-3 - z * 1.9515295891e-4)));
   let cosine = 1.0 - 0.5 * z + z * z * (4.16666456830e-2 + z * (-1.38873162549e-3 + z * 2.44331571181e-5));
   let turn = (whole + quarters) & 3;
   let value = select(sine, cosine, (turn & 1) == 1);
@@ -64,27 +60,69 @@ fn half_of(a: f32) -> f32 {
   return select(bitcast<f32>(select(normal, large, size >= 0x477ff000u)), small, size < 0x38800000u);
 }
 
-/** log(1 + x), accurate near 0. */
-fn log1p_safe(x: f32) -> f32 {
-  let u = 1.0 + x;
-  // Goldberg's correction: the rounding of 1 + x cancels in the quotient, which for a large x is 1.
-  return select(log_safe(u) * select(x / (u - 1.0), 1.0, u > 1e8), x, u == 1.0);
+/** base^n for n <= 16, by squaring. */
+fn pow_few(base: f32, n: u32) -> f32 {
+  var power = 1.0;
+  var factor = base;
+  for (var bit = 1u; bit <= 16u; bit <<= 1u) {
+    if ((n & bit) != 0u) { power *= factor; }
+    factor *= factor;
+  }
+  return power;
 }
 
-/** Any base: whole exponents by multiplication up to 16, negative bases for whole exponents, NaN where the result is not real. */
+/** size^exponent for a size in (0, inf): log2 in two parts, so that its product with the exponent keeps its bits below 1. */
+fn pow_of_size(size: f32, exponent: f32) -> f32 {
+  let bits = bitcast<u32>(size);
+  let isTiny = bits < 0x00800000u;
+  let word = select(bits, bitcast<u32>(f32(bits)), isTiny);
+  let n = log_exponent(word);
+  let m = bitcast<f32>(word - (bitcast<u32>(n) << 23u));
+  // log2(m) = 2 / ln 2 atanh(s) for s = (m - 1) / (m + 1): a head of 11 bits, what is left of the division, and the series.
+  let quotient = (m - 1.0) / (m + 1.0);
+  let s = bitcast<f32>(bitcast<u32>(quotient) & 0xffffe000u);
+  let left = (((m - 1.0) - s * (1.0 + head(m))) - s * (m - head(m))) / (m + 1.0);
+  let z = quotient * quotient;
+  let series = quotient * z * (0.3333333333 + z * (0.2 + z * (0.1428571429 + z * (0.1111111111 + z * 0.09090909091))));
+  let high = s * 2.884765625;
+  let low = s * 6.244567779e-4 + (left + series) * 2.885390082;
+  let whole = f32(n - select(0, 149, isTiny));
+  let logHead = head(whole + (high + low));
+  let logRest = ((whole - logHead) + high) + low;
+  // From there on every power is 0, 1 or infinite.
+  let y = clamp(exponent, -4e9, 4e9);
+  let product = head(y) * logHead;
+  let rest = head(y) * logRest + (y - head(y)) * (logHead + logRest);
+  let nearest = round(clamp(product + rest, -300.0, 300.0));
+  let r = clamp((product - nearest) + rest, -0.6, 0.6) * 0.6931471806;
+  return unscaled(Scaled(1.0 + (r + r * r * exp_series(r)), clamp(i32(nearest), -250, 250)));
+}
+
+/** What a power is where base or exponent is NaN or infinite, or the base 0, but for its sign: as in C. */
+fn pow_special(base: f32, exponent: f32) -> f32 {
+  let size = bitcast<u32>(base) & 0x7fffffffu;
+  let grows = (size > 0x3f800000u) != (bitcast<u32>(exponent) >> 31u == 1u);
+  let value = select(select(0.0, inf_beside(base), grows), 1.0, size == 0x3f800000u);
+  return select(unless_nan(unless_nan(value, base), exponent), 1.0, bitcast<u32>(base) == 0x3f800000u);
+}
+
+/** Any base: small integer exponents by multiplication, negative bases for integer exponents, NaN where no real number is. */
 fn pow_safe(base: f32, exponent: f32) -> f32 {
-  let whole = floor(exponent) == exponent;
-  if (whole && abs(exponent) <= 16.0) {
-    var power = 1.0;
-    for (var i = 0u; i < 16u; i++) {
-      if (f32(i) < abs(exponent)) { power *= base; }
-    }
-    return select(power, 1.0 / power, exponent < 0.0);
+  let count = abs(exponent);
+  let isInteger = is_finite(exponent) && floor(exponent) == exponent;
+  if (isInteger && count <= 16.0) {
+    let few = pow_few(base, u32(count));
+    let isExact = count <= 6.0 || (floor(base) == base && abs(few) <= 16777216.0);
+    if (!is_negative(exponent) && isExact) { return few; }
+    if (is_negative(exponent) && count <= 4.0 && abs(few) > 1e-37 && abs(few) < 1e37) { return 1.0 / few; }
   }
-  let magnitude = pow(abs(base), exponent);
-  let odd = whole && abs(exponent) < 16777216.0 && (i32(exponent) & 1) == 1;
-  let signed = select(magnitude, -magnitude, base < 0.0 && odd);
-  return select(signed, bitcast<f32>(0x7fc00000u + (bitcast<u32>(base) & 1u)), base < 0.0 && !whole);
+  let isZero = (bitcast<u32>(base) << 1u) == 0u;
+  let isSpecial = isZero || !is_finite(base) || !is_finite(exponent);
+  let isReal = isInteger || isSpecial || !is_negative(base);
+  let isOdd = isInteger && count < 16777216.0 && (i32(exponent) & 1) == 1;
+  var value = pow_special(base, exponent);
+  if (!isSpecial) { value = pow_of_size(abs(base), exponent); }
+  return select(nan_beside(base), select(value, -value, isOdd && (bitcast<u32>(base) >> 31u) == 1u), isReal);
 }
 
 /** By squaring: 32 rounds at most, whatever exponent a lane beyond the end finds. */
@@ -104,11 +142,20 @@ fn pow_int(base: i32, exponent: i32) -> i32 {
   return select(power, 0, exponent < 0 && abs(base) != 1);
 }
 
-/** By exponent bits: comparisons with infinity are folded away. */
-fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }
+/** Integers in the order of the numbers, -0 beside 0. NaN must be looked for apart. */
+fn order_of(x: f32) -> i32 { let bits = bitcast<i32>(x); return select(bits, -(bits & 0x7fffffff), bits < 0); }
 
-fn maximum(a: f32, b: f32) -> f32 { return max(a, b) + nan_of(a) + nan_of(b); }
-fn minimum(a: f32, b: f32) -> f32 { return min(a, b) + nan_of(a) + nan_of(b); }
+// Comparisons on bits: with NaN a compiler may take any for true, and with subnormal numbers a driver for those with 0.
+fn is_less(a: f32, b: f32) -> bool { return order_of(a) < order_of(b) && !is_nan(a) && !is_nan(b); }
+fn is_at_most(a: f32, b: f32) -> bool { return order_of(a) <= order_of(b) && !is_nan(a) && !is_nan(b); }
+fn is_equal(a: f32, b: f32) -> bool { return order_of(a) == order_of(b) && !is_nan(a); }
+fn is_same(a: f32, b: f32) -> bool { return order_of(a) == order_of(b) || (is_nan(a) && is_nan(b)); }
 
-/** 1 where a is the larger one, a half to each where they are equal. */
-fn larger_share(a: f32, b: f32) -> f32 { return select(select(0.0, 0.5, a == b), 1.0, a > b); }
+fn maximum(a: f32, b: f32) -> f32 { return unless_nan(select(b, a, is_nan(a) || order_of(a) >= order_of(b)), b); }
+fn minimum(a: f32, b: f32) -> f32 { return unless_nan(select(b, a, is_nan(a) || order_of(a) <= order_of(b)), b); }
+
+/** What of the gradient g of the larger of both goes to a: all of it, or half where they are equal. */
+fn larger_share(a: f32, b: f32, g: f32) -> f32 { return select(select(g, 0.5 * g, is_equal(a, b)), 0.0, is_less(a, b)); }
+
+/** 1, 0 or -1. */
+fn sign_of(x: f32) -> f32 { return select(f32(clamp(order_of(x), -1, 1)), x, is_nan(x)); }

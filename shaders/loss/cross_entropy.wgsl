@@ -1,9 +1,11 @@
 // Cross entropy of logits and class labels, with the gradient of the logits: every row's loss, or (SINGLE_WORKGROUP) one workgroup's sum.
 import package::lib::activation::nan_of;
 import package::lib::element::{Element, Places, WIDTH, total, largest, component, places};
+import package::lib::elementary::log_exact;
 import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
 import package::lib::index::{linear_group, group_count};
 import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum, row_max, group_sum, FEW_LANES};
+import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, cols: u32, ignoreIndex: i32, smoothing: f32, faultCode: i32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
@@ -56,15 +58,23 @@ fn row_loss(row: u32, lane: u32, scale: f32) -> f32 {
   var sums = Element();
   var weights = Element();
   var weighted = Element();
-  for (var i = first; i < params.cols; i += ROW_LANES) {
-    let d = logits[start + i] - rowMost;
-    sums += exp_below_zero(d);
-    if (SMOOTH) {
-      var one = Element(1.0);
-      if (HAS_WEIGHT) { one = weight[i]; }
-      weights += one;
-      weighted += one * d;
+  for (var begin = first; begin < params.cols; begin += SUM_BLOCK * ROW_LANES) {
+    var block = Element();
+    var blockWeights = Element();
+    var blockWeighted = Element();
+    for (var i = begin; i < min(begin + SUM_BLOCK * ROW_LANES, params.cols); i += ROW_LANES) {
+      let d = logits[start + i] - rowMost;
+      block += exp_below_zero(d);
+      if (SMOOTH) {
+        var one = Element(1.0);
+        if (HAS_WEIGHT) { one = weight[i]; }
+        blockWeights += one;
+        blockWeighted += one * d;
+      }
     }
+    sums += block;
+    weights += blockWeights;
+    weighted += blockWeighted;
   }
   let sum = row_sum(total(sums), lane);
   let invalid = nan_of(sum) + nan_if(sum == 0.0); // log may swallow NaN
@@ -73,10 +83,10 @@ fn row_loss(row: u32, lane: u32, scale: f32) -> f32 {
   var onSum = onLabel;
   let picked = u32(select(0, label, is_class(label)));
   let own = component(logits[start + picked / WIDTH], picked % WIDTH) - rowMost;
-  var loss = onLabel * (log(sum) - own) + invalid;
+  var loss = onLabel * (log_exact(sum) - own) + invalid;
   if (SMOOTH) {
     let weightSum = row_sum(total(weights), lane);
-    loss += onAll * (weightSum * log(sum) - row_sum(total(weighted), lane));
+    loss += onAll * (weightSum * log_exact(sum) - row_sum(total(weighted), lane));
     onSum += onAll * weightSum;
   }
   let ignored = label == params.ignoreIndex || row >= params.rows;

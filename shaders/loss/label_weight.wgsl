@@ -1,5 +1,6 @@
 // The sum of the weights of class labels, which a mean over weighted losses divides by. One workgroup.
 import package::lib::row::{WORKGROUP, group_sum};
+import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, classes: u32, ignoreIndex: i32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -11,10 +12,14 @@ override HAS_WEIGHT: bool = false;
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) lane: u32) {
   var own = 0.0;
-  for (var row = lane; row < params.rows; row += WORKGROUP) {
-    let label = labels[row];
-    if (label == params.ignoreIndex || label < 0 || u32(label) >= params.classes) { continue; }
-    if (HAS_WEIGHT) { own += weight[label]; } else { own += 1.0; }
+  for (var begin = lane; begin < params.rows; begin += SUM_BLOCK * WORKGROUP) {
+    var block = 0.0;
+    for (var row = begin; row < min(begin + SUM_BLOCK * WORKGROUP, params.rows); row += WORKGROUP) {
+      let label = labels[row];
+      if (label == params.ignoreIndex || label < 0 || u32(label) >= params.classes) { continue; }
+      if (HAS_WEIGHT) { block += weight[label]; } else { block += 1.0; }
+    }
+    own += block;
   }
   let whole = group_sum(own, lane);
   if (lane == 0u) { sum[0] = whole; }

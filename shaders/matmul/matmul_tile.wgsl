@@ -5,9 +5,11 @@ import package::lib::matmul::{params, tile_of, load_a_column, load_b_row, store,
 override TILE: u32 = 64;
 
 // (side, pitch), where side is the vec4 along a tile and also how many k are staged at a time: one vec4 of A and one of B per
-// invocation. pitch = side + 1, so that writes down a column of the staged tile spread over the banks.
-var<workgroup> stagedA: array<vec4f, TILE / 4 * (TILE / 4 + 1)>;
-var<workgroup> stagedB: array<vec4f, TILE / 4 * (TILE / 4 + 1)>;
+// invocation. pitch = side + 1, so that writes down a column of the staged tile spread over the banks. An override by a name of
+// its own: naga (Firefox, Deno) panics at an array whose length is an expression of overrides.
+override STAGED: u32 = TILE / 4u * (TILE / 4u + 1u);
+var<workgroup> stagedA: array<vec4f, STAGED>;
+var<workgroup> stagedB: array<vec4f, STAGED>;
 
 @compute @workgroup_size(TILE * TILE / 16)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) local: u32) {

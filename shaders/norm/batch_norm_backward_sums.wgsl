@@ -2,6 +2,7 @@
 import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
 import package::lib::element::{Element, WIDTH, total, component, element_of};
 import package::lib::row::{WORKGROUP, ROW_LANES, row_sum};
+import package::lib::sum::SUM_BLOCK;
 
 @group(0) @binding(1) var<storage, read> x: array<Element>;       // (batch, channels, inner)
 @group(0) @binding(2) var<storage, read> gradY: array<Element>;   // like x
@@ -23,14 +24,27 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: 
   let mean = stat(0u, channel);
   var sum = Element();
   var sumOff = Element();
+  var block = Element();
+  var blockOff = Element();
+  var count = 0u;
   for (var n = slice.x; n < slice.y; n++) {
     let start = run_of(n, channel);
     for (var i = first; i < params.inner; i += ROW_LANES) {
       let g = gradY[start + i];
-      sum += g;
-      sumOff += g * (x[start + i] - mean);
+      block += g;
+      blockOff += g * (x[start + i] - mean);
+      count++;
+      // A block ends anywhere: runs may be long and few, or short and many.
+      if (count % SUM_BLOCK == 0u) {
+        sum += block;
+        sumOff += blockOff;
+        block = Element();
+        blockOff = Element();
+      }
     }
   }
+  sum += block;
+  sumOff += blockOff;
   let at = channel_place(2u * wid.y, channel);
   let atOff = channel_place(2u * wid.y + 1u, channel);
   if (CHANNEL_PLANES) {

@@ -1,5 +1,6 @@
 // The gradients of layer norm, one pass over x and gradY: an invocation goes down a column through one slice of the rows.
 import package::lib::element::Element;
+import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, cols: u32, sliceRows: u32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,14 +24,20 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: 
   var sumWeight = Element();
   var sumBias = Element();
   let end = min((wid.y + 1u) * params.sliceRows, params.rows);
-  for (var row = wid.y * params.sliceRows; row < end; row++) {
-    let at = row * params.cols + col;
-    let row_means = means[row];
-    let g = gradY[at];
-    let normal = (x[at] - row_means.x) * row_means.y;
-    sumWeight += g * normal;
-    sumBias += g;
-    if (GRAD_X) { gradX[at] = (g * scale - row_means.z - normal * row_means.w) * row_means.y; }
+  for (var first = wid.y * params.sliceRows; first < end; first += SUM_BLOCK) {
+    var blockWeight = Element();
+    var blockBias = Element();
+    for (var row = first; row < min(first + SUM_BLOCK, end); row++) {
+      let at = row * params.cols + col;
+      let row_means = means[row];
+      let g = gradY[at];
+      let normal = (x[at] - row_means.x) * row_means.y;
+      blockWeight += g * normal;
+      blockBias += g;
+      if (GRAD_X) { gradX[at] = (g * scale - row_means.z - normal * row_means.w) * row_means.y; }
+    }
+    sumWeight += blockWeight;
+    sumBias += blockBias;
   }
   if (GRAD_PARAMS) {
     parts[wid.y * 2u * params.cols + col] = sumWeight;

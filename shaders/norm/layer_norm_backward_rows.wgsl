@@ -2,6 +2,7 @@
 import package::lib::element::{Element, WIDTH, total};
 import package::lib::index::{linear_group, group_count};
 import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum};
+import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, cols: u32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
@@ -27,11 +28,17 @@ fn main(
     let stat = stats[min(row, params.rows - 1u)];
     var sum = Element();
     var sumNormal = Element();
-    for (var i = first; i < params.cols; i += ROW_LANES) {
-      var g = gradY[start + i];
-      if (HAS_WEIGHT) { g *= weight[i]; }
-      sum += g;
-      sumNormal += g * (x[start + i] - stat.x);
+    for (var begin = first; begin < params.cols; begin += SUM_BLOCK * ROW_LANES) {
+      var block = Element();
+      var blockNormal = Element();
+      for (var i = begin; i < min(begin + SUM_BLOCK * ROW_LANES, params.cols); i += ROW_LANES) {
+        var g = gradY[start + i];
+        if (HAS_WEIGHT) { g *= weight[i]; }
+        block += g;
+        blockNormal += g * (x[start + i] - stat.x);
+      }
+      sum += block;
+      sumNormal += blockNormal;
     }
     let mean = row_sum(total(sum), lane) / size;
     let meanNormal = row_sum(total(sumNormal), lane) * stat.y / size;

@@ -1,5 +1,7 @@
-// Running sums along the middle dim of x (outer, length, inner), one invocation per (outer, inner) line.
+// Running sums along the middle dim of x (outer, length, inner), one invocation per (outer, inner) line. A line is cut into
+// blocks and blocks of blocks, each summed from 0 and added to the total of those before it.
 import package::lib::index::{linear_group, group_count};
+import package::lib::sum::{SUM_BLOCK, SUM_BLOCKS};
 
 struct Params { lines: u32, length: u32, inner: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -8,6 +10,8 @@ struct Params { lines: u32, length: u32, inner: u32 }
 override WORKGROUP: u32 = 64;
 // Whole numbers rather than f32.
 override INTEGER: bool = false;
+
+fn plus(a: u32, b: u32) -> u32 { return select(bitcast<u32>(bitcast<f32>(a) + bitcast<f32>(b)), a + b, INTEGER); }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -19,10 +23,18 @@ fn main(
   for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.lines; i += stride) {
     let base = (i / params.inner) * params.length * params.inner + i % params.inner;
     var total = 0u;
-    for (var k = 0u; k < params.length; k++) {
-      let next = x[base + k * params.inner];
-      total = select(bitcast<u32>(bitcast<f32>(total) + bitcast<f32>(next)), total + next, INTEGER);
-      y[base + k * params.inner] = total;
+    for (var start = 0u; start < params.length; start += SUM_BLOCKS) {
+      var blocks = 0u;
+      for (var begin = start; begin < min(start + SUM_BLOCKS, params.length); begin += SUM_BLOCK) {
+        var block = 0u;
+        for (var k = begin; k < min(begin + SUM_BLOCK, params.length); k++) {
+          let at = base + k * params.inner;
+          block = plus(block, x[at]);
+          y[at] = plus(total, plus(blocks, block));
+        }
+        blocks = plus(blocks, block);
+      }
+      total = plus(total, blocks);
     }
   }
 }

@@ -1,9 +1,11 @@
 // Softmax, or its logarithm, of each row. A row of -inf alone, or one with NaN or inf in it, gives NaN, as in PyTorch.
 import package::lib::activation::nan_of;
 import package::lib::element::{Element, total, largest};
+import package::lib::elementary::log_exact;
 import package::lib::exponential::{exp_below_zero, nan_if, LARGEST_F32};
 import package::lib::index::{linear_group, group_count};
 import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum, row_max};
+import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, cols: u32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,11 +27,17 @@ fn main(
     for (var i = first; i < params.cols; i += ROW_LANES) { most = max(most, x[start + i]); }
     let rowMost = row_max(largest(most), lane);
     var sums = Element();
-    for (var i = first; i < params.cols; i += ROW_LANES) { sums += exp_below_zero(x[start + i] - rowMost); }
+    for (var begin = first; begin < params.cols; begin += SUM_BLOCK * ROW_LANES) {
+      var block = Element();
+      for (var i = begin; i < min(begin + SUM_BLOCK * ROW_LANES, params.cols); i += ROW_LANES) {
+        block += exp_below_zero(x[start + i] - rowMost);
+      }
+      sums += block;
+    }
     let sum = row_sum(total(sums), lane);
     // The largest value alone contributes 1: a sum of 0 means that there was none.
     let scale = 1.0 / sum + nan_if(sum == 0.0);
-    let logSum = log(sum) + nan_of(sum) + nan_if(sum == 0.0);
+    let logSum = log_exact(sum) + nan_of(sum) + nan_if(sum == 0.0);
     let end = select(0u, params.cols, row < params.rows);
     for (var i = first; i < end; i += ROW_LANES) {
       let d = x[start + i] - rowMost;

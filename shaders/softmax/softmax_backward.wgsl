@@ -3,6 +3,7 @@ import package::lib::element::{Element, total};
 import package::lib::exponential::exp_below_zero;
 import package::lib::index::{linear_group, group_count};
 import package::lib::row::{WORKGROUP, ROW_LANES, rows_at_once, row_sum};
+import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, cols: u32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,8 +23,12 @@ fn main(
     let row = base + lane / ROW_LANES;
     let start = min(row, params.rows - 1u) * params.cols;
     var sums = Element();
-    for (var i = first; i < params.cols; i += ROW_LANES) {
-      if (LOG) { sums += gradY[start + i]; } else { sums += gradY[start + i] * y[start + i]; }
+    for (var begin = first; begin < params.cols; begin += SUM_BLOCK * ROW_LANES) {
+      var block = Element();
+      for (var i = begin; i < min(begin + SUM_BLOCK * ROW_LANES, params.cols); i += ROW_LANES) {
+        if (LOG) { block += gradY[start + i]; } else { block += gradY[start + i] * y[start + i]; }
+      }
+      sums += block;
     }
     let sum = row_sum(total(sums), lane);
     let end = select(0u, params.cols, row < params.rows);

@@ -17,7 +17,8 @@ const PAGE = 1024;
 /**
  * Runs `fn` and throws an AnomalyError that names the first operation, forward or backward, with an infinity or NaN in
  * its result, its shapes and the parameter that it read or is a gradient of. Costs a dispatch per operation and a read
- * at the end. Of a captured function only eager operations are watched: a replay runs none.
+ * at the end. Of a captured function only eager operations are watched: a replay runs none. With an async `fn` also what
+ * other tasks run before its promise settles is watched: all of the library has one order.
  */
 export async function detectAnomaly<T>(fn: () => T | Promise<T>): Promise<T> {
   check(typeof fn === "function", ArgumentError, () => expected("detectAnomaly", "fn", "a function", fn));

@@ -3,6 +3,7 @@ import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import { checkHalf } from "../tensor/half.ts";
 import type { Dtype } from "../tensor/storage.ts";
+import { checkSynchronous, finished } from "../tensor/synchronous.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { f16Source } from "./graph.ts";
 import { isAutocast, withMode } from "./modes.ts";
@@ -72,14 +73,14 @@ export interface AutocastOptions {
  * and recurrent layers round their inputs to f16 and give f16, summed in f32; norms, softmax, losses, sums, powers, exp and
  * log cast up and give f32; everything else takes what it is given. Parameters and their gradients stay f32. Scopes nest.
  * Run forward and loss in it; `backward()` goes by what forward did, inside or out. Small gradients need an
- * `optim.GradScaler`. With an async `fn` the scope lasts until its promise settles.
+ * `optim.GradScaler`. `fn` must not be async: between its awaits other code would run in the scope.
  */
 export function autocast<T>(fn: () => T, options: AutocastOptions = {}): T {
-  check(typeof fn === "function", ArgumentError, () => expected("autocast", "fn", "a function", fn));
+  checkSynchronous("autocast", fn);
   checkKeys("autocast", options, ["dtype", "enabled"]);
   const { dtype = "f16", enabled = true } = options;
   check(dtype === "f16", ArgumentError, () => expected("autocast", "dtype", "'f16'", dtype));
   check(typeof enabled === "boolean", ArgumentError, () => expected("autocast", "enabled", "true or false", enabled));
   if (enabled) checkHalf("autocast", currentDevice());
-  return withMode("autocast", enabled, fn);
+  return finished("autocast", withMode("autocast", enabled, fn));
 }

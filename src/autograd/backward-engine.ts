@@ -4,13 +4,13 @@ import type { Device } from "../gpu/device.ts";
 import { addInPlace, fill } from "../tensor/copy.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
-import { aliasWithGraph, Edge, type Node, type Target, targetOf } from "./graph.ts";
+import { empty, gradOf, overwritesGrad, Tensor } from "../tensor/tensor.ts";
+import { aliasWithGraph, Edge, freeFrom, type Node, type Target, targetOf } from "./graph.ts";
 import { withMode } from "./modes.ts";
 import { isObserved, type ObservedOp, observe } from "./op-observer.ts";
 import type { BackwardContext, InputGradients } from "./op-types.ts";
 import { primitives } from "./primitives.ts";
-import { releaseLater } from "./release-queue.ts";
+import { type Batch, beginBatch, releaseLater } from "./release-queue.ts";
 import { checkGradients } from "./validate-gradients.ts";
 
 const units = new WeakMap<Device, Tensor>();
@@ -47,6 +47,8 @@ export class BackwardEngine {
   readonly #results = new Map<Tensor, Tensor>();
   readonly #uses = new Map<Node, number>();
   readonly #starts: Node[] = [];
+  /** The leaves that the graph reaches. */
+  readonly #reached = new Set<Tensor>();
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -69,21 +71,25 @@ export class BackwardEngine {
 
   run(): void {
     const order = this.#order();
+    const [first] = order;
+    if (!first) return;
+    // The twin of an operation is a part of a graph.
+    const batch = this.#options.since === undefined ? beginBatch(first.device, this.#reached) : undefined;
     // A freed node lets go of those before it, which must last until their own turn.
     for (const node of order) node.refs++;
     try {
-      for (const node of order) this.#step(node);
+      for (const node of order) this.#step(node, batch);
     } finally {
-      for (const node of order) if (--node.refs === 0) node.free();
+      for (const node of order) if (--node.refs === 0) freeFrom(node);
     }
   }
 
-  #step(node: Node): void {
+  #step(node: Node, batch: Batch | undefined): void {
     const gradients = this.#pending.get(node);
     this.#pending.delete(node);
     this.#collect(node, gradients);
     if (gradients) this.#visit(node, gradients);
-    if (!this.#options.retainGraph) retire(node);
+    if (!this.#options.retainGraph) retire(node, batch);
   }
 
   /** The reachable nodes, consumers before producers. */
@@ -101,6 +107,7 @@ export class BackwardEngine {
       );
       seen.add(node);
       for (const target of node.targets) {
+        if (target instanceof Tensor) this.#reached.add(target);
         if (!(target instanceof Edge)) continue;
         stack.push(target.node);
         this.#uses.set(target.node, (this.#uses.get(target.node) ?? 0) + 1);
@@ -131,13 +138,13 @@ export class BackwardEngine {
     const inMode = () => withMode("grad", createGraph, () => (createGraph ? run() : scope(run)));
     const results = withMode("autocast", false, inMode);
     if (isObserved()) observe(seenBackward(node, gradients, results));
+    // What a backward hands on, or gives to several inputs, must not be one handle with several owners.
+    const given = new Set(gradients);
     node.targets.forEach((target, i) => {
       const gradient = results[i];
-      if (target && gradient)
-        this.#give(
-          target,
-          gradients.includes(gradient) ? aliasWithGraph(gradient, gradient.node as Edge | undefined) : gradient,
-        );
+      if (!target || !gradient) return;
+      this.#give(target, given.has(gradient) ? aliasWithGraph(gradient, gradient.node as Edge | undefined) : gradient);
+      given.add(gradient);
     });
     if (!createGraph) for (const gradient of gradients) gradient?.dispose();
   }
@@ -171,7 +178,9 @@ export class BackwardEngine {
   #slot(target: Target | undefined): Tensor | undefined {
     if (!(target instanceof Tensor) || this.#options.wanted || this.#options.createGraph) return undefined;
     target.device.recorder.tape?.guardGrad(target);
-    return target.grad === null && !this.leaves.has(target) ? target.gradSlot : undefined;
+    if (!target.requiresGrad || !target.gradSlot || gradOf(target) !== null || this.leaves.has(target))
+      return undefined;
+    return overwritesGrad(target.gradSlot);
   }
 
   #soleProducer(target: Target | undefined): Node | undefined {
@@ -218,7 +227,7 @@ function backwardThroughDecomposition(node: Node, gradients: (Tensor | undefined
   // Identities mark where the twin begins: an input that another input depends on must not be counted through it.
   const inputs = node.inputs().map((input) => (input?.requiresGrad ? primitives.identity(input) : input));
   const wanted = inputs.filter((input): input is Tensor => input?.requiresGrad === true);
-  const since = Math.max(0, ...wanted.map((input) => (input.node as Edge).node.id));
+  const since = wanted.reduce((latest, input) => Math.max(latest, (input.node as Edge).node.id), 0);
   const outputs = asList(
     (node.op.decomposition as NonNullable<typeof node.op.decomposition>)(inputs, node.attrs),
   ) as Tensor[];
@@ -237,12 +246,12 @@ function seenBackward(node: Node, inputs: (Tensor | undefined)[], outputs: (Tens
 }
 
 /** Frees a node that was walked; tensors of it that the program still holds live on for a while. */
-function retire(node: Node): void {
+function retire(node: Node, batch: Batch | undefined): void {
   // First, so that a spent tensor's memory is its own and leaves the count of live bytes.
-  node.free();
+  freeFrom(node);
   for (const { ref } of node.outputs) {
     const tensor = ref.deref();
-    if (tensor) releaseLater(tensor);
+    if (tensor) releaseLater(tensor, batch);
   }
 }
 

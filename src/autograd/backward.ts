@@ -3,10 +3,10 @@ import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } fro
 import { addInPlace, contiguous, copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { gradOf, overwritesGrad, ownGrad, putGrad, Tensor } from "../tensor/tensor.ts";
 import { BackwardEngine, onesScalar } from "./backward-engine.ts";
+import { aliasWithGraph, type Edge } from "./graph.ts";
 import { primitives } from "./primitives.ts";
-import { freeReleased } from "./release-queue.ts";
 
 export interface BackwardOptions {
   /** Keep the graph, to walk it again. Default: what `createGraph` says. */
@@ -35,8 +35,11 @@ export function backward(
   checkKeys("backward", options, KEYS);
   const { createGraph = false, retainGraph = createGraph } = options;
   output.assertLive("backward");
-  check(output.requiresGrad, ArgumentError, () => "backward: the tensor does not depend on anything with requiresGrad");
-  freeReleased(output.device);
+  check(output.requiresGrad, ArgumentError, () =>
+    output.storage.isCaptured
+      ? "backward: the tensor is an output of a captured function, which has no graph; call backward() inside the function"
+      : "backward: the tensor does not depend on anything with requiresGrad",
+  );
   const walk = new BackwardEngine({ createGraph, retainGraph });
   walk.start(output, startGradient("backward", "gradient", output, isOptions(gradient) ? undefined : gradient));
   walk.run();
@@ -59,13 +62,16 @@ export function grad(
   const seeds = options.gradOutputs === undefined ? [] : ([options.gradOutputs].flat() as Tensor[]);
   for (const top of tops) {
     check(top?.requiresGrad, ArgumentError, () => expected("grad", "outputs", "tensors that need a gradient", top));
+    top.assertLive("grad");
   }
   for (const input of wanted) {
     check(input?.requiresGrad, ArgumentError, () => expected("grad", "inputs", "tensors with requiresGrad", input));
+    input.assertLive("grad");
   }
   const walk = new BackwardEngine({ createGraph, retainGraph, wanted });
   for (const [i, top] of tops.entries()) walk.start(top, startGradient("grad", "gradOutputs", top, seeds[i]));
   walk.run();
+  const results = new Map<Tensor, Tensor>();
   return wanted.map((input) => {
     const found = walk.resultFor(input);
     check(
@@ -74,7 +80,10 @@ export function grad(
       () =>
         `grad: the outputs do not depend on the input ${input.label ?? `of shape [${input.shape}]`}; pass allowUnused: true for null`,
     );
-    return (found ?? null) as Tensor;
+    if (!found) return null as unknown as Tensor;
+    const result = results.get(found) ?? apart(found);
+    results.set(found, result);
+    return result;
   });
 }
 
@@ -103,24 +112,45 @@ function startGradient(op: string, argument: string, output: Tensor, gradient: T
 /** Puts a finished gradient into `leaf.grad`. */
 function deposit(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
   leaf.device.recorder.tape?.guardGrad(leaf);
-  if (createGraph) {
-    leaf.grad = keep(leaf.grad ? primitives.add(leaf.grad, gradient) : gradient);
-    return;
-  }
-  if (leaf.grad) {
-    addInPlace(leaf.grad, gradient);
+  const before = gradOf(leaf);
+  // Frozen or freed since forward: nobody asks for it any more.
+  if (!leaf.requiresGrad || leaf.disposed) {
+    if (gradient !== leaf.gradSlot && !createGraph) gradient.dispose();
+  } else if (createGraph) putGrad(leaf, differentiable(before ? primitives.add(before, gradient) : gradient));
+  else if (before) {
+    addInPlace(before, gradient);
     if (gradient !== leaf.gradSlot) gradient.dispose();
-    return;
-  }
-  if (leaf.gradSlot) {
-    if (gradient !== leaf.gradSlot) {
-      copyInto(leaf.gradSlot, gradient);
-      gradient.dispose();
-    }
-    leaf.grad = leaf.gradSlot;
-    return;
-  }
+  } else if (leaf.gradSlot) putGrad(leaf, ownGrad(intoSlot(leaf.gradSlot, gradient), true));
+  else putGrad(leaf, newGradient(gradient));
+}
+
+/** The slot, with this gradient in it. */
+function intoSlot(slot: Tensor, gradient: Tensor): Tensor {
+  if (gradient === slot) return slot;
+  copyInto(overwritesGrad(slot), gradient);
+  gradient.dispose();
+  return slot;
+}
+
+/** A gradient in memory of its own. */
+function newGradient(gradient: Tensor): Tensor {
   const own = gradient.storage.exclusive && gradient.isContiguous ? gradient : contiguous(gradient, { copy: true });
   if (own !== gradient) gradient.dispose();
-  leaf.grad = keep(own);
+  return ownGrad(keep(own), false);
+}
+
+/** A gradient with its graph, under a handle that is not one of the graph's: a later backward frees those. */
+function differentiable(gradient: Tensor): Tensor {
+  const alone = apart(gradient);
+  const own = aliasWithGraph(alone, alone.node as Edge | undefined);
+  alone.dispose();
+  return ownGrad(own, false);
+}
+
+/** The gradient, or a copy where others can write into its memory: the constant 1, or what a caller passed in. */
+function apart(gradient: Tensor): Tensor {
+  if (gradient.storage.exclusive || gradient.node) return gradient;
+  const copy = contiguous(gradient, { copy: true });
+  gradient.dispose();
+  return copy;
 }

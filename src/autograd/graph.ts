@@ -27,7 +27,23 @@ export class Edge implements GraphLink {
   }
 
   release(): void {
-    if (--this.node.refs === 0) this.node.free();
+    if (--this.node.refs === 0) freeFrom(this.node);
+  }
+}
+
+/** Nodes whose turn to be freed comes next: a list and not a recursion, since graphs may be of any depth. */
+const unreferenced: Node[] = [];
+let isFreeing = false;
+
+/** Frees a node, and then those that nothing leads to any more. */
+export function freeFrom(first: Node): void {
+  unreferenced.push(first);
+  if (isFreeing) return;
+  isFreeing = true;
+  try {
+    for (let node = unreferenced.pop(); node; node = unreferenced.pop()) node.letGo();
+  } finally {
+    isFreeing = false;
   }
 }
 
@@ -45,13 +61,17 @@ class SavedTensor {
   readonly #writes: number;
   /** The output of the node itself that this is: its link is set at backward, or node and tensor would hold each other. */
   readonly output: number;
+  /** Whether `tensor` is a handle of the graph's own. Decided here: the user may freeze a leaf afterwards. */
+  readonly #isOwn: boolean;
   readonly #isLifted: boolean;
 
   constructor(tensor: Tensor, { reads = true, output = -1 } = {}) {
     const source = f16Source.get(tensor) ?? tensor;
     this.#isLifted = source !== tensor;
     // The half's values with the cast's place in the graph.
-    this.tensor = this.#isLifted ? aliasWithGraph(source, tensor.node as Edge | undefined) : retainForBackward(tensor);
+    // A leaf stays itself: it is looked up by identity.
+    this.#isOwn = this.#isLifted || !tensor.requiresGrad || tensor.node !== undefined;
+    this.tensor = this.#isOwn ? aliasWithGraph(source, tensor.node as Edge | undefined) : tensor;
     this.#label = source.label;
     this.#writes = reads ? source.storage.version : -1;
     this.output = output;
@@ -60,6 +80,7 @@ class SavedTensor {
   /** The tensor, unless its values are no longer those of forward; with `linked`, as a part of the graph. */
   valueFor(op: string, linked: boolean): Tensor {
     const { tensor } = this;
+    if (this.#writes >= 0) tensor.assertReadable(`backward of ${op}`);
     check(
       this.#writes < 0 || tensor.storage.version === this.#writes,
       ArgumentError,
@@ -72,6 +93,10 @@ class SavedTensor {
     const alias = aliasWithGraph(value, tensor.node as Edge | undefined);
     value.dispose();
     return alias;
+  }
+
+  release(): void {
+    if (this.#isOwn) this.tensor.dispose();
   }
 }
 
@@ -136,11 +161,12 @@ export class Node implements Producer {
     });
   }
 
-  /** Lets go of everything that backward would need. */
-  free(): void {
+  /** Lets go of everything that backward would need. For `freeFrom`, which goes on with the producers. */
+  letGo(): void {
     if (this.freed) return;
     this.freed = true;
-    for (const held of [...this.#saved, ...this.#inputs]) if (held) releaseSaved(held.tensor);
+    for (const held of this.#saved) held.release();
+    for (const held of this.#inputs) held?.release();
     this.#saved = [];
     for (const target of this.targets) if (target instanceof Edge) target.release();
   }
@@ -148,16 +174,6 @@ export class Node implements Producer {
 
 export function targetOf(tensor: Tensor): Target {
   return (tensor.node as Edge | undefined) ?? tensor;
-}
-
-/** A handle of the graph's own on a tensor, so that the user's may be freed first. A leaf stays itself: it is looked up by identity. */
-function retainForBackward(tensor: Tensor): Tensor {
-  if (tensor.requiresGrad && !tensor.node) return tensor;
-  return aliasWithGraph(tensor, tensor.node as Edge | undefined);
-}
-
-function releaseSaved(tensor: Tensor): void {
-  if (!tensor.requiresGrad || tensor.node) tensor.dispose();
 }
 
 export function aliasWithGraph(tensor: Tensor, edge: Edge | undefined): Tensor {

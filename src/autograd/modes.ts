@@ -1,13 +1,16 @@
 /** Whether operations are written into the graph, and whether they choose their precision. */
+import { checkSynchronous, finished } from "../tensor/synchronous.ts";
+
 const mode = { grad: true, autocast: false };
 type Mode = typeof mode;
 
 export const isGradEnabled = (): boolean => mode.grad;
 export const isAutocast = (): boolean => mode.autocast;
 
-/** Runs `fn` without building a graph. With an async `fn`, until its promise settles. */
+/** Runs `fn` without building a graph. `fn` must not be async: between its awaits other code would run in the mode. */
 export function noGrad<T>(fn: () => T): T {
-  return withGrad(false, fn);
+  checkSynchronous("noGrad", fn);
+  return finished("noGrad", withMode("grad", false, fn));
 }
 
 /** Runs `fn` with graph building on or off, and puts back what was before. */
@@ -17,16 +20,9 @@ export const withGrad = <T>(enabled: boolean, fn: () => T): T => withMode("grad"
 export function withMode<T>(name: keyof Mode, enabled: boolean, fn: () => T): T {
   const before = mode[name];
   mode[name] = enabled;
-  let result: T | undefined;
   try {
-    result = fn();
-    return result;
+    return fn();
   } finally {
-    if (result instanceof Promise) {
-      const restore = () => {
-        mode[name] = before;
-      };
-      void result.then(restore, restore);
-    } else mode[name] = before;
+    mode[name] = before;
   }
 }

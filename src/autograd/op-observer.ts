@@ -15,15 +15,16 @@ export interface ObservedOp {
 
 export type Observer = (seen: ObservedOp) => void;
 
-const observers: Observer[] = [];
+const observers = new Set<Observer>();
 
-export const isObserved = (): boolean => observers.length > 0;
+export const isObserved = (): boolean => observers.size > 0;
 
 export function observe(seen: ObservedOp): void {
   for (const observer of observers) observer(seen);
 }
 
+/** The result takes it away again, however often it is called. */
 export function addObserver(observer: Observer): () => void {
-  observers.push(observer);
-  return () => void observers.splice(observers.indexOf(observer), 1);
+  observers.add(observer);
+  return () => void observers.delete(observer);
 }

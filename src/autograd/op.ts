@@ -24,8 +24,8 @@ export interface Op<A extends object, O extends Outputs> {
 export function defineOp<A extends object = Record<string, never>, O extends Outputs = Tensor>(
   definition: OpDefinition<A, O>,
 ): Op<A, O> {
-  check(typeof definition.forward === "function", ArgumentError, () =>
-    expected("defineOp", "forward", "a function", definition.forward),
+  check(typeof definition?.forward === "function", ArgumentError, () =>
+    expected("defineOp", "forward", "a function", definition?.forward),
   );
   const op = (...args: unknown[]): O => {
     if (Array.isArray(args[0])) return runOp(definition, args[0], (args[1] ?? {}) as A);
@@ -129,7 +129,7 @@ function checkInputs(name: string, inputs: Inputs): Device {
     const input = inputs[i];
     if (input === undefined) continue;
     if (!(input instanceof Tensor)) throw new DtypeError(expected(name, `input ${i}`, "a tensor", input));
-    input.assertLive(name);
+    input.assertReadable(name);
     device ??= input.device;
     if (input.device !== device) throw new ArgumentError(`${name}: input ${i} is on another device than the first`);
   }

@@ -5,7 +5,7 @@ import { type Dispatch, isSmallDispatch, type Tape } from "../gpu/command-record
 import type { KernelArgs } from "../gpu/compute-kernel.ts";
 import type { Device } from "../gpu/device.ts";
 import type { ParamWords } from "../gpu/uniform-arena.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { cutOffGrad, gradOf, isOwnGrad, ownGrad, putGrad, type Tensor } from "../tensor/tensor.ts";
 import { fuseElementwise } from "./fuse.ts";
 
 /** Something that host code must do before a replay, in the order of recording. */
@@ -26,10 +26,13 @@ export class RecordedTape implements Tape {
   readonly #device: Device;
   readonly #pool: BufferPool;
   #entries: Dispatch[] = [];
+  /** The buffers written to, each with the operation that did so last, by name. */
+  readonly #writers = new Map<GpuBuffer, string>();
   #preludes: HostStep[] = [];
   readonly #guards: Guard[] = [];
   readonly #pinned = new Set<GpuBuffer>();
   readonly #gradLeaves = new Set<Tensor>();
+  readonly #overwrittenGrads = new Set<Tensor>();
   #finalGrads: (readonly [Tensor, Tensor | null])[] = [];
   readonly #slotBytes: number;
   /** Where each entry's params lie, in words. */
@@ -39,6 +42,7 @@ export class RecordedTape implements Tape {
   #groups: GPUBindGroup[] = [];
   #counts = new Uint32Array(0);
   #tiny = 0;
+  #writtenByReplay: readonly GpuBuffer[] | undefined;
   #uniform: GPUBuffer | undefined;
   #words: ParamWords | undefined;
 
@@ -55,7 +59,12 @@ export class RecordedTape implements Tape {
   dispatch(entry: Dispatch): void {
     this.#entries.push(entry);
     if (entry.refresh) this.#preludes.push({ entry, refresh: entry.refresh });
-    for (const { buffer } of entry.slices) this.#hold(buffer);
+    const { bindings } = entry.kernel.shader;
+    const writer = this.#device.operation?.name ?? entry.kernel.label;
+    entry.slices.forEach(({ buffer }, i) => {
+      this.#hold(buffer);
+      if (bindings[i]?.access === "read_write") this.#writers.set(buffer, writer);
+    });
   }
 
   onReplay(fn: () => void, undo: () => void): void {
@@ -73,12 +82,16 @@ export class RecordedTape implements Tape {
   guardGrad(leaf: object): void {
     const tensor = leaf as Tensor;
     if (this.#gradLeaves.has(tensor)) return;
-    this.addCaptureGuard(() => tensor.grad?.storage ?? null);
+    this.addCaptureGuard(() => gradOf(tensor)?.storage ?? null);
     this.#gradLeaves.add(tensor);
   }
 
-  assertNotCapturing(what: string): void {
-    throw new CaptureError(`capture: ${what} cannot be captured; do it outside the captured function`);
+  overwritesGrad(gradient: object): void {
+    this.#overwrittenGrads.add(gradient as Tensor);
+  }
+
+  assertNotCapturing(what: string, instead = "do it outside the captured function"): void {
+    throw new CaptureError(`capture: ${what} cannot be captured; ${instead}`);
   }
 
   /** Whether everything that the recording depended on is as it was. */
@@ -92,7 +105,8 @@ export class RecordedTape implements Tape {
     const { gpu } = this.#device;
     this.#entries = fuseElementwise(this.#device, this.#entries, (buffer) => buffer.pool === this.#pool && buffer.free);
     const size = Math.max(16, this.#place());
-    this.#uniform = gpu.createBuffer({ label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST });
+    const descriptor = { label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST };
+    this.#uniform = this.#device.makeBuffer(descriptor, "capture");
     const memory = new ArrayBuffer(size);
     this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
     this.#counts = new Uint32Array(this.#entries.length * 3);
@@ -105,7 +119,15 @@ export class RecordedTape implements Tape {
       this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform, at));
     });
     gpu.queue.writeBuffer(this.#uniform, 0, memory);
-    this.#finalGrads = [...this.#gradLeaves].map((leaf) => [leaf, leaf.grad] as const);
+    this.#finalGrads = [...this.#gradLeaves].map((leaf) => [leaf, gradOf(leaf)] as const);
+    for (const [, gradient] of this.#finalGrads) if (gradient) this.#share(gradient);
+  }
+
+  /** A gradient that the recording made is written anew by every replay; one from before is added to. */
+  #share(gradient: Tensor): void {
+    const isOfTape = gradient.storage.buffer.pool === this.#pool;
+    if (isOfTape) this.#overwrittenGrads.add(gradient);
+    if (isOfTape || isOwnGrad(gradient)) ownGrad(gradient, true);
   }
 
   /** Gives every entry its place in the uniform buffer; returns the bytes in all. */
@@ -118,13 +140,12 @@ export class RecordedTape implements Tape {
     return bytes;
   }
 
-  /** One encoder, one pass, one submit. `inputs` are copied into `bound` first. */
-  replay(inputs: readonly Tensor[], bound: readonly Tensor[]): void {
+  /** One encoder, one pass, one submit. `before` and `after` add the copies of inputs and outputs. */
+  replay<T>(before: (encoder: GPUCommandEncoder) => void, after: (encoder: GPUCommandEncoder) => T): T {
     const { recorder, gpu } = this.#device;
     this.#advance(gpu);
     const encoder = recorder.encoder();
-    for (let i = 0; i < inputs.length; i++)
-      copyDense(encoder, recorder.submitIndex, inputs[i] as Tensor, bound[i] as Tensor);
+    before(encoder);
     if (recorder.timer) this.#playTimed(encoder);
     else this.#play(encoder);
     recorder.dispatchCount += this.#entries.length;
@@ -132,8 +153,13 @@ export class RecordedTape implements Tape {
     if (recorder.debug)
       for (const { kernel, slices, groups } of this.#entries) recorder.debug.dispatch(kernel, slices, groups, REPLAY);
     for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;
+    this.#writtenByReplay ??= [...this.written];
+    for (const buffer of this.#writtenByReplay) recorder.wrote(buffer);
+    for (const [leaf, gradient] of this.#finalGrads) if (gradOf(leaf) !== gradient) putGrad(leaf, gradient);
+    for (const gradient of this.#overwrittenGrads) cutOffGrad(gradient);
+    const result = after(encoder);
     recorder.flush();
-    for (const [leaf, gradient] of this.#finalGrads) if (leaf.grad !== gradient) leaf.grad = gradient;
+    return result;
   }
 
   /** Takes back what the last replay did to host counters. */
@@ -142,14 +168,13 @@ export class RecordedTape implements Tape {
   }
 
   /** The buffers that outlive the tape and that it writes to. */
-  get written(): Set<GpuBuffer> {
-    const buffers = new Set<GpuBuffer>();
-    for (const { kernel, slices } of this.#entries) {
-      slices.forEach(({ buffer }, i) => {
-        if (kernel.shader.bindings[i]?.access === "read_write" && this.#pinned.has(buffer)) buffers.add(buffer);
-      });
-    }
-    return buffers;
+  get written(): GpuBuffer[] {
+    return [...this.#writers.keys()].filter((buffer) => this.#pinned.has(buffer));
+  }
+
+  /** Which operation wrote to a buffer last, by name; undefined where none does. */
+  writerOf(buffer: GpuBuffer): string | undefined {
+    return this.#writers.get(buffer);
   }
 
   /** Leaves whose `grad` the tape sets. */
@@ -207,11 +232,4 @@ export class RecordedTape implements Tape {
     this.#pinned.add(buffer);
     buffer.pool.pin(buffer);
   }
-}
-
-function copyDense(encoder: GPUCommandEncoder, submitIndex: number, source: Tensor, bound: Tensor): void {
-  const { buffer, offset } = source.binding;
-  const size = Math.ceil((source.size * (source.dtype === "f16" ? 2 : 4)) / 4) * 4;
-  if (size > 0) encoder.copyBufferToBuffer(buffer.gpu, offset, bound.binding.buffer.gpu, bound.binding.offset, size);
-  buffer.lastUse = submitIndex;
 }

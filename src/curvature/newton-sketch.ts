@@ -84,7 +84,7 @@ function settingsOf(options: NewtonSketchOptions): Settings {
   const known = "x y model sketch sketchSize ridge maxIterations tolerance solver initial".split(" ");
   checkKeys(op, options ?? {}, known);
   const { x, y, model, sketch = "gaussian", ridge = 0, maxIterations = 50, tolerance = 1e-6, initial } = options ?? {};
-  const { solver = "cholesky" } = options;
+  const { solver = "cholesky" } = options ?? {};
   check(x instanceof Tensor && x.ndim === 2 && x.size > 0, ShapeError, () =>
     expected(op, "x", "a tensor of shape (n, d)", x),
   );

@@ -1,10 +1,15 @@
-/** Checkpoints: a run's model, optimizer, step and random state in one safetensors file. */
+/** Checkpoints: all that a run needs to go on, in one safetensors file with a checksum. */
+
+import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, DataError, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
+import { clone } from "../ops/movement.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type { FileBytes } from "./bytes.ts";
+import { bytesOfFile, type FileBytes } from "./bytes.ts";
+import { crc32 } from "./checksum.ts";
+import { packState, parseState, unpackState } from "./nested.ts";
 import { loadSafetensors, safetensorsMetadata, saveSafetensors } from "./safetensors.ts";
 
 /** A module, or anything else whose state is tensors by name. */
@@ -12,12 +17,12 @@ export interface HasTensors {
   stateDict(): Record<string, Tensor>;
   loadStateDict(map: Record<string, Tensor>): unknown;
 }
-/** An optimizer, or anything else whose state is made of objects, lists, numbers, strings and tensors. */
+/** An optimizer, gradient scaler or loader, or anything else whose state is objects, lists, numbers, strings and tensors. */
 export interface HasState {
   stateDict(): object;
   loadStateDict(state: object): unknown;
 }
-/** Where the random numbers stand: a device's `random`. */
+/** A position in the stream of random numbers: a device's `random`. */
 export interface RandomState {
   seed: number;
   call: number;
@@ -26,126 +31,195 @@ export interface RandomState {
 export interface CheckpointContent {
   model: HasTensors;
   optimizer?: HasState;
-  /** Whatever the program counts. Default 0. */
+  /** A `GradScaler`. */
+  scaler?: HasState;
+  /** A `DataLoader`: its epoch, and its position within it. */
+  loader?: HasState;
+  /** The number of steps taken. Default 0. */
   step?: number;
+  /** The number of epochs finished. Default 0. */
+  epoch?: number;
   /** The state of the random numbers; true (default): the device's, false: none. */
   rng?: boolean | RandomState;
+  /** Anything that JSON can hold: hyperparameters, the best loss so far. */
+  metadata?: unknown;
 }
 export interface CheckpointTarget {
   model?: HasTensors;
   optimizer?: HasState;
+  scaler?: HasState;
+  loader?: HasState;
   /** Whether the device's random numbers go on where they were. Default true. */
   rng?: boolean;
 }
 export interface Checkpoint {
   readonly step: number;
+  readonly epoch: number;
   readonly rng: RandomState | undefined;
+  readonly metadata: unknown;
 }
 
 const FORMAT = "gradwell-checkpoint";
-const VERSION = "1";
+/** Version 1 had no checksum, and neither scaler, loader, epoch nor metadata. */
+const VERSION = "2";
+const VERSIONS: readonly unknown[] = ["1", VERSION];
 const MODEL = "model.";
-const OPTIMIZER = "optimizer.";
+/** The parts whose state is more than tensors by name. */
+const PARTS = ["optimizer", "scaler", "loader"] as const;
+const CONTENT_KEYS = ["model", ...PARTS, "step", "epoch", "rng", "metadata"];
+const TARGET_KEYS = ["model", ...PARTS, "rng"];
 
 /**
- * The file of a checkpoint: a safetensors file whose tensors are `model.<name>` and `optimizer.<path>`. A run that is
- * continued from it by `loadCheckpoint` computes the same bits as one that never stopped.
+ * Returns the file of a checkpoint: a safetensors file whose tensors are `model.<name>`, `optimizer.<path>` and so on, with
+ * a CRC-32 over all of it. A run that is continued from it by `loadCheckpoint` computes the same bits as one that never
+ * stopped. Training may go on while the promise is pending: the file holds the state at the call.
  */
 export async function saveCheckpoint(content: CheckpointContent): Promise<Uint8Array<ArrayBuffer>> {
-  checkKeys("saveCheckpoint", content, ["model", "optimizer", "step", "rng"]);
-  const { model, optimizer, step = 0, rng = true } = content;
-  checkHolder("saveCheckpoint", "model", model);
-  if (optimizer) checkHolder("saveCheckpoint", "optimizer", optimizer);
-  check(Number.isSafeInteger(step) && step >= 0, ArgumentError, () =>
-    expected("saveCheckpoint", "step", "a whole number >= 0", step),
+  const op = "saveCheckpoint";
+  checkKeys(op, content, CONTENT_KEYS);
+  const { model, step = 0, epoch = 0, rng = true } = content;
+  checkHolder(op, "model", model);
+  for (const part of PARTS) if (content[part] !== undefined) checkHolder(op, part, content[part]);
+  for (const [name, count] of Object.entries({ step, epoch }))
+    check(isCount(count), ArgumentError, () => expected(op, name, "an integer >= 0", count));
+  check(typeof rng === "boolean" || isRandomState(rng), ArgumentError, () =>
+    expected(op, "rng", "true, false or { seed, call } with integers, call >= 0", rng),
   );
   // Copies that the state dicts make are freed when the file is there; tensors that were there before stay.
-  return scope(() => {
+  return scope(async () => {
     const state = model.stateDict();
     const tensors: Record<string, Tensor> = {};
     for (const [name, tensor] of Object.entries(state)) tensors[MODEL + name] = tensor;
-    const metadata: Record<string, string> = { format: FORMAT, version: VERSION, step: String(step) };
+    const metadata: Record<string, string> = { format: FORMAT, version: VERSION, checksum: NO_CHECKSUM };
+    Object.assign(metadata, { step: String(step), epoch: String(epoch) });
     if (rng) metadata.rng = JSON.stringify(rng === true ? deviceOf(state).random : rng);
-    if (optimizer) metadata.optimizer = JSON.stringify(pack(optimizer.stateDict(), "", tensors));
-    return saveSafetensors(tensors, metadata);
+    for (const part of PARTS) {
+      const held = content[part]?.stateDict();
+      if (held) metadata[part] = JSON.stringify(packState(op, held, `${part}.`, tensors));
+    }
+    if (content.metadata !== undefined)
+      metadata.metadata = JSON.stringify(packState(op, content.metadata, "metadata.", tensors));
+    return sealed(await saveSafetensors(tensors, metadata));
   });
 }
 
 /**
- * Puts a checkpoint's state into a model and an optimizer that were made like the saved ones, sets the device's random
- * numbers, and gives the step. DataError where the file is no checkpoint or lacks what is asked for.
+ * Puts a checkpoint's state into a model, an optimizer and so on that were made like the saved ones, sets the device's
+ * random numbers, and returns step, epoch and metadata. All or nothing: where one part refuses its state, the others
+ * keep theirs. DataError where the file is no checkpoint, is damaged, or lacks what is asked for.
  */
-export function loadCheckpoint(bytes: FileBytes, target: CheckpointTarget): Checkpoint {
-  checkKeys("loadCheckpoint", target, ["model", "optimizer", "rng"]);
-  const { model, optimizer, rng: wanted = true } = target;
-  if (model) checkHolder("loadCheckpoint", "model", model);
-  if (optimizer) checkHolder("loadCheckpoint", "optimizer", optimizer);
-  const { step, rng, optimizer: packed } = readMetadata(bytes);
-  check(!optimizer || packed, DataError, () => "loadCheckpoint: the checkpoint was saved without an optimizer");
+export function loadCheckpoint(bytes: FileBytes, target: CheckpointTarget = {}): Checkpoint {
+  const op = "loadCheckpoint";
+  checkKeys(op, target, TARGET_KEYS);
+  const { model, rng: wanted = true } = target;
+  check(typeof wanted === "boolean", ArgumentError, () => expected(op, "rng", "true or false", wanted));
+  if (model !== undefined) checkHolder(op, "model", model);
+  const parts = PARTS.filter((part) => target[part] !== undefined);
+  for (const part of parts) checkHolder(op, part, target[part]);
+  const { packed, ...read } = readMetadata(op, bytes);
+  for (const part of parts)
+    check(packed[part] !== undefined, DataError, () => `${op}: the checkpoint was saved without ${article(part)}`);
   const device = model ? deviceOf(model.stateDict()) : currentDevice();
   const tensors = loadSafetensors(bytes, { device });
   try {
-    const unpacked = optimizer && unpack(packed, tensors);
-    model?.loadStateDict(withPrefix(tensors, MODEL));
-    if (unpacked) optimizer.loadStateDict(unpacked as object);
+    const states = parts.map((part) => unpackState(op, packed[part], tensors) as object);
+    const metadata = unpackState(op, packed.metadata, tensors);
+    restore([
+      ...(model ? [{ holder: model as HasState, state: withPrefix(tensors, MODEL) }] : []),
+      ...parts.map((part, i) => ({ holder: target[part] as HasState, state: states[i] as object })),
+    ]);
+    if (wanted && read.rng) Object.assign(device.random, read.rng);
+    return { ...read, metadata };
   } finally {
     for (const tensor of Object.values(tensors)) tensor.dispose();
   }
-  if (wanted && rng) Object.assign(device.random, rng);
-  return { step, rng };
 }
 
-function readMetadata(bytes: FileBytes): Checkpoint & { optimizer: unknown } {
-  const { format, version, step, rng, optimizer } = safetensorsMetadata(bytes);
-  check(format === FORMAT && version === VERSION, DataError, () =>
-    expected("loadCheckpoint", "bytes", `a file of saveCheckpoint (version ${VERSION})`, `${format} ${version ?? ""}`),
+interface Restored {
+  readonly holder: HasState;
+  readonly state: object;
+}
+
+/** Loads all states, or, when one is refused, puts back what every holder had. */
+function restore(all: readonly Restored[]): void {
+  scope(() => {
+    const undo: (() => unknown)[] = [];
+    try {
+      for (const { holder, state } of all) {
+        const before = copyOf(holder.stateDict()) as object;
+        undo.unshift(() => holder.loadStateDict(before));
+        holder.loadStateDict(state);
+      }
+    } catch (error) {
+      for (const one of undo) {
+        try {
+          one();
+        } catch {
+          // The one that refuses any state, its own included: the first error says so.
+        }
+      }
+      throw error;
+    }
+  });
+}
+
+/** The same state with tensors of its own. */
+function copyOf(state: unknown): unknown {
+  if (state instanceof Tensor) return noGrad(() => clone(state));
+  if (Array.isArray(state)) return state.map(copyOf);
+  if (typeof state !== "object" || state === null) return state;
+  return Object.fromEntries(Object.entries(state).map(([key, one]) => [key, copyOf(one)]));
+}
+
+type Packed = Partial<Record<(typeof PARTS)[number] | "metadata", unknown>>;
+
+function readMetadata(op: string, bytes: FileBytes): Omit<Checkpoint, "metadata"> & { packed: Packed } {
+  const texts = safetensorsMetadata(bytes);
+  const { format, version, step, epoch = "0", rng } = texts;
+  check(format === FORMAT && VERSIONS.includes(version), DataError, () =>
+    expected(op, "bytes", `a file of saveCheckpoint (version 1 or ${VERSION})`, `${format} ${version ?? ""}`),
   );
-  const state = parsed("rng", rng) as Partial<RandomState> | undefined;
-  const counts = [Number(step), state?.seed ?? 0, state?.call ?? 0];
+  if (version === VERSION) checkSeal(op, bytesOfFile(op, bytes), texts.checksum);
+  const state = rng === undefined ? undefined : parseState(op, "rng", rng);
+  const counts = [step, epoch].map((text) => (/^\d+$/.test(text ?? "") ? Number(text) : -1));
+  check(counts.every(isCount), DataError, () => `${op}: step or epoch is damaged (${step}, ${epoch})`);
+  check(state === undefined || isRandomState(state), DataError, () => `${op}: the random state is damaged (${rng})`);
+  const packed: Packed = {};
+  for (const part of [...PARTS, "metadata"] as const) {
+    const text = texts[part];
+    if (text !== undefined) packed[part] = parseState(op, part, text);
+  }
+  return { step: counts[0] as number, epoch: counts[1] as number, rng: state as RandomState | undefined, packed };
+}
+
+/** What stands in the place of the checksum while it is computed. */
+const NO_CHECKSUM = "00000000";
+const FIELD = '"checksum":"';
+
+/** Writes the checksum of a file into its own metadata. */
+function sealed(file: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const at = placeOfChecksum(file) as number;
+  file.set(new TextEncoder().encode(crc32(file).toString(16).padStart(8, "0")), at);
+  return file;
+}
+
+function checkSeal(op: string, file: Uint8Array<ArrayBuffer>, checksum: string | undefined): void {
+  const at = placeOfChecksum(file);
+  const zeros = new TextEncoder().encode(NO_CHECKSUM);
+  const found = at !== undefined && crc32(file.subarray(0, at), zeros, file.subarray(at + zeros.length));
   check(
-    counts.every(Number.isSafeInteger),
+    found !== false && checksum === found.toString(16).padStart(8, "0"),
     DataError,
-    () => `loadCheckpoint: step or rng is damaged (${step}, ${rng})`,
+    () => `${op}: the file is damaged: its checksum is ${checksum}, its content has another`,
   );
-  return { step: Number(step), rng: state as RandomState | undefined, optimizer: parsed("optimizer", optimizer) };
 }
 
-function parsed(name: string, json: string | undefined): unknown {
-  try {
-    return json === undefined ? undefined : JSON.parse(json);
-  } catch (cause) {
-    throw new DataError(`loadCheckpoint: the metadata '${name}' is not JSON`, { cause });
-  }
-}
-
-/** A state as JSON would hold it, its tensors put among `tensors` and replaced by their names. */
-function pack(value: unknown, path: string, tensors: Record<string, Tensor>): unknown {
-  if (value instanceof Tensor) {
-    const name = OPTIMIZER + path;
-    tensors[name] = value;
-    return { $tensor: name };
-  }
-  const inside = (key: string | number) => (path ? `${path}.${key}` : String(key));
-  if (Array.isArray(value)) return value.map((one, i) => pack(one, inside(i), tensors));
-  if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, pack(one, inside(key), tensors)]));
-  }
-  const fits = value === null || typeof value === "boolean" || typeof value === "string" || Number.isFinite(value);
-  check(fits || value === undefined, ArgumentError, () =>
-    expected("saveCheckpoint", inside("").slice(0, -1), "a tensor, list, object, string or finite number", value),
-  );
-  return value;
-}
-
-function unpack(value: unknown, tensors: Readonly<Record<string, Tensor>>): unknown {
-  if (Array.isArray(value)) return value.map((one) => unpack(one, tensors));
-  if (typeof value !== "object" || value === null) return value;
-  if ("$tensor" in value) {
-    const found = tensors[String(value.$tensor)];
-    check(found, DataError, () => `loadCheckpoint: the tensor '${value.$tensor}' is missing in the file`);
-    return found;
-  }
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unpack(one, tensors)]));
+/** The byte at which the digits of the checksum begin; undefined where there are none. */
+function placeOfChecksum(file: Uint8Array<ArrayBuffer>): number | undefined {
+  // The field stands among the first of the metadata, which come first in the header.
+  const text = new TextDecoder("latin1").decode(file.subarray(0, 512));
+  const at = text.indexOf(FIELD);
+  return at < 0 ? undefined : at + FIELD.length;
 }
 
 function withPrefix(tensors: Readonly<Record<string, Tensor>>, prefix: string): Record<string, Tensor> {
@@ -154,9 +228,18 @@ function withPrefix(tensors: Readonly<Record<string, Tensor>>, prefix: string): 
 }
 
 const deviceOf = (state: Record<string, Tensor>): Device => Object.values(state)[0]?.device ?? currentDevice();
+const article = (part: string): string => (part === "optimizer" ? `an ${part}` : `a ${part}`);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** Exactly a seed and a count of calls: nothing else may reach the device's own state. */
+function isRandomState(value: unknown): value is RandomState {
+  if (typeof value !== "object" || value === null) return false;
+  const { seed, call, ...rest } = value as Partial<RandomState>;
+  return Number.isSafeInteger(seed) && isCount(call) && Object.keys(rest).length === 0;
+}
 
 function checkHolder(op: string, argument: string, value: unknown): void {
-  const methods = value as Partial<HasState> | undefined;
+  const methods = value as Partial<HasState> | null | undefined;
   const holds = typeof methods?.stateDict === "function" && typeof methods.loadStateDict === "function";
   check(holds, ArgumentError, () => expected(op, argument, "something with stateDict() and loadStateDict()", value));
 }

@@ -1,16 +1,26 @@
 /** Data: files in, batches out, and what a training run leaves behind. */
 export type { FileBytes } from "./bytes.ts";
 export {
-  type Checkpoint,
-  type CheckpointContent,
-  type CheckpointTarget,
-  type HasState,
-  type HasTensors,
+  idxImages,
+  idxLabels,
   loadCheckpoint,
-  type RandomState,
+  loadSafetensors,
+  readCheckpoint,
+  safetensorsMetadata,
   saveCheckpoint,
+  saveSafetensors,
+  standardize,
+  writeCheckpoint,
+} from "./checked.ts";
+export type {
+  Checkpoint,
+  CheckpointContent,
+  CheckpointTarget,
+  HasState,
+  HasTensors,
+  RandomState,
 } from "./checkpoint.ts";
-export { IdxField, type IdxImagesOptions, idxImages, idxLabels } from "./idx.ts";
-export { type Batch, DataLoader, type DataLoaderOptions, type Field } from "./loader.ts";
-export { type LoadSafetensorsOptions, loadSafetensors, safetensorsMetadata, saveSafetensors } from "./safetensors.ts";
-export { type Standardized, type StandardizeOptions, standardize } from "./standardize.ts";
+export { IdxField, type IdxImagesOptions } from "./idx.ts";
+export { type Batch, DataLoader, type DataLoaderOptions, type DataLoaderState, type Field } from "./loader.ts";
+export type { LoadSafetensorsOptions } from "./safetensors.ts";
+export type { Standardized, StandardizeOptions } from "./standardize.ts";

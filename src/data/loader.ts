@@ -1,5 +1,6 @@
 /** Batches: samples stay on the GPU, and each batch is one gather per field out of them. */
-import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { anything, count, flag, integer, options as optionsOf, signature } from "../arguments.ts";
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
@@ -26,8 +27,26 @@ export interface DataLoaderOptions {
   seed?: number;
 }
 
+/** The position of a loader, and what the order of its samples depends on. */
+export interface DataLoaderState {
+  readonly epoch: number;
+  /** Batches of that epoch that are done. */
+  readonly batch: number;
+  readonly samples: number;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  /** null: the device's. */
+  readonly seed: number | null;
+}
+
 /** A tensor for every field. */
 export type Batch<F extends readonly Field[]> = { -readonly [K in keyof F]: Tensor };
+
+const checkArguments = /* @__PURE__ */ signature("DataLoader", {
+  fields: anything,
+  options: optionsOf({ batchSize: count, shuffle: flag, dropLast: flag, seed: integer }),
+});
 
 const WHY = "the loader made the next batch; clone() it to keep it";
 
@@ -47,12 +66,14 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
   /** The number of the next epoch, from 0. Set it to go on where an earlier run stopped. */
   epoch = 0;
   readonly #fields: readonly Field[];
+  /** The epoch and the batch that come next: what a checkpoint holds. */
+  #position = { epoch: 0, batch: 0 };
+  /** Batches that the next epoch leaves out, since an earlier run has had them. */
+  #skip = 0;
 
   constructor(fields: F, options: DataLoaderOptions = {}) {
-    checkKeys("DataLoader", options, ["batchSize", "shuffle", "dropLast", "seed"]);
+    checkArguments(arguments);
     const { batchSize = 1, shuffle = false, dropLast = false, seed } = options;
-    checkWhole("batchSize", batchSize, 1);
-    if (seed !== undefined) checkWhole("seed", seed);
     this.samples = checkFields(fields);
     this.#fields = [...fields];
     this.batchSize = batchSize;
@@ -71,9 +92,14 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
     const device = deviceOf(this.#fields);
     device.assertOpen("DataLoader");
     device.recorder.tape?.assertNotCapturing("a DataLoader, which chooses its batches on the host");
-    const epoch = new Epoch(device, this.#fields, this.#order(device));
+    const number = this.epoch++;
+    const first = this.#skip;
+    this.#skip = 0;
+    const epoch = new Epoch(device, this.#fields, this.#order(device, number));
     try {
-      for (let i = 0; i < this.length; i++) {
+      for (let i = first; i < this.length; i++) {
+        const isLast = i + 1 === this.length;
+        this.#position = isLast ? { epoch: number + 1, batch: 0 } : { epoch: number, batch: i + 1 };
         yield epoch.batch(i * this.batchSize, this.batchSize) as Batch<F>;
         epoch.release();
       }
@@ -83,8 +109,44 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
     }
   }
 
-  #order(device: Device): Int32Array<ArrayBuffer> {
-    const number = this.epoch++;
+  /**
+   * The position after the batch that was given last, for a checkpoint: the epoch, how many of its batches are done, and
+   * what the order depends on.
+   */
+  stateDict(): DataLoaderState {
+    const { samples, batchSize, shuffle, dropLast } = this;
+    // Where `epoch` was set by hand since, that is what comes next.
+    const isMoved = this.epoch !== this.#position.epoch + (this.#position.batch > 0 ? 1 : 0);
+    const position = isMoved ? { epoch: this.epoch, batch: this.#skip } : this.#position;
+    return { ...position, samples, batchSize, shuffle, dropLast, seed: this.seed ?? null };
+  }
+
+  /**
+   * Goes on where another loader over the same data stood: the next `for ... of` gives the rest of its epoch. ArgumentError
+   * where the loaders differ in what the order depends on.
+   */
+  loadStateDict(state: object): void {
+    const op = "DataLoader.loadStateDict";
+    check(typeof state === "object" && state !== null, ArgumentError, () => expected(op, "state", "an object", state));
+    const { epoch, batch, ...made } = state as DataLoaderState;
+    const { epoch: _epoch, batch: _batch, ...own } = this.stateDict();
+    for (const [name, value] of Object.entries(own)) {
+      const other = made[name as keyof typeof made];
+      check(other === value, ArgumentError, () => expected(op, name, `${value}, as this loader has`, other));
+    }
+    for (const [name, count, most] of [
+      ["epoch", epoch, Infinity],
+      ["batch", batch, this.length],
+    ] as const) {
+      const fits = Number.isSafeInteger(count) && count >= 0 && count <= most;
+      check(fits, ArgumentError, () => expected(op, name, `an integer from 0 to ${most}`, count));
+    }
+    this.epoch = epoch;
+    this.#skip = batch;
+    this.#position = { epoch, batch };
+  }
+
+  #order(device: Device, number: number): Int32Array<ArrayBuffer> {
     if (this.shuffle) return permutation(this.samples, this.seed ?? device.random.seed, number);
     return Int32Array.from({ length: this.samples }, (_, i) => i);
   }
@@ -202,9 +264,4 @@ function checkField(field: Field, i: number): void {
   check((sizeOf(field.shape.slice(1)) * bytesOf(field.dtype)) % 4 === 0, DtypeError, () =>
     expected("DataLoader", name, "an even number of values per sample for dtype f16", field),
   );
-}
-
-function checkWhole(argument: string, value: number, low?: number): void {
-  checkNumber("DataLoader", argument, value, low);
-  check(Number.isSafeInteger(value), ArgumentError, () => expected("DataLoader", argument, "a whole number", value));
 }

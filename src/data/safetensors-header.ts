@@ -104,7 +104,25 @@ export function readHeader(file: Uint8Array): Header {
   return { entries, metadata };
 }
 
+/** Other formats by their first bytes, with the way to a safetensors file. */
+const OTHERS: readonly (readonly [bytes: readonly number[], name: string])[] = [
+  [[0x50, 0x4b, 0x03, 0x04], "a zip archive, as torch.save writes (a PyTorch file: .pt, .pth, .bin)"],
+  [[0x80, 0x02], "a pickle, as older versions of torch.save write (a PyTorch file)"],
+  [[0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], "a NumPy file (.npy)"],
+  [[0x89, 0x48, 0x44, 0x46], "an HDF5 file (Keras)"],
+  [[0x47, 0x47, 0x55, 0x46], "a GGUF file"],
+];
+
+function checkFormat(file: Uint8Array): void {
+  const other = OTHERS.find(([bytes]) => bytes.every((byte, i) => file[i] === byte));
+  if (!other) return;
+  // A header of such a length cannot be excluded, but it would have to begin like one.
+  if (file[LENGTH_BYTES] === 0x7b && other[0].length < 4) return;
+  fail(0, `this is ${other[1]}, not safetensors; convert it in Python: safetensors.torch.save_file(state_dict, path)`);
+}
+
 function readJson(file: Uint8Array): { json: string; start: number } {
+  checkFormat(file);
   if (file.length < LENGTH_BYTES) fail(file.length, `expected the header's length (8 bytes), got the end of the file`);
   const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
   if (length > MAX_HEADER)

@@ -1,5 +1,7 @@
 /** GPU buffers by size class: who holds one, what is free, and how many bytes that makes. */
 import { check, OutOfMemoryError } from "../errors.ts";
+import type { Written } from "./lost-memory.ts";
+import { MemoryPressure } from "./memory-pressure.ts";
 
 /** WebGPU's usage flags as numbers: Node has no `GPUBufferUsage` global. */
 export const usage = {
@@ -15,7 +17,7 @@ export const usage = {
 export const ALIGNMENT = 256;
 
 /** A pooled buffer. `lastUse` is the submit that last touched it; `pins` counts captures that hold it. */
-export interface GpuBuffer {
+export interface GpuBuffer extends Written {
   readonly gpu: GPUBuffer;
   readonly bytes: number;
   readonly id: number;
@@ -25,6 +27,8 @@ export interface GpuBuffer {
   free: boolean;
   /** Whether its bytes count as live. */
   counted: boolean;
+  /** What its owner left for the next one: see tensor/stand-in.ts. */
+  standIn: ArrayBuffer | undefined;
 }
 
 /** A byte range of a buffer, as a kernel binds it. */
@@ -33,6 +37,9 @@ export interface BufferSlice {
   readonly offset: number;
   readonly size: number;
 }
+
+/** Makes a buffer; `refused` is called when the driver turns out not to give the memory. */
+export type MakeBuffer = (descriptor: GPUBufferDescriptor, what: string, refused: () => void) => GPUBuffer;
 
 export interface PoolBytes {
   live: number;
@@ -70,27 +77,34 @@ function placeOf(id: number, list: readonly GpuBuffer[]): number {
  */
 export class BufferPool {
   readonly bytes: PoolBytes;
+  readonly pressure: MemoryPressure;
   /** Called with each buffer that becomes free; the tests poison it here. */
   onFree: ((buffer: GpuBuffer) => void) | undefined;
   /** Rises whenever buffers were destroyed, so that caches over buffers know to forget them. */
   generation = 0;
   readonly #gpu: GPUDevice;
+  readonly #make: MakeBuffer;
   readonly #parent: BufferPool | undefined;
   readonly #free = new Map<number, GpuBuffer[]>();
   readonly #owned = new Set<GpuBuffer>();
   #nextId = 1;
 
-  constructor(gpu: GPUDevice, parent?: BufferPool) {
+  constructor(gpu: GPUDevice, make: MakeBuffer, parent?: BufferPool) {
     this.#gpu = gpu;
+    this.#make = make;
     this.#parent = parent;
     this.bytes = parent?.bytes ?? { live: 0, pooled: 0, peak: 0 };
+    this.pressure = parent?.pressure ?? new MemoryPressure(this.bytes, gpu.limits.maxStorageBufferBindingSize);
   }
 
   /** A buffer of at least `bytes`, its content undefined. `what` names the wanted thing in the error. */
   acquire(bytes: number, what: () => string): GpuBuffer {
     const size = sizeClass(bytes);
-    const buffer = this.#free.get(size)?.pop() ?? this.#take(size, what);
+    if (this.bytes.live + size > this.pressure.limit) this.pressure.relieve();
+    const buffer = this.#reuse(size) ?? this.#take(size, what);
     buffer.free = false;
+    buffer.lastWrite = 0;
+    buffer.lost = 0;
     buffer.counted = true;
     this.bytes.pooled -= size;
     this.bytes.live += size;
@@ -130,7 +144,7 @@ export class BufferPool {
 
   /** A pool whose buffers stay its own until `drain`. */
   child(): BufferPool {
-    return new BufferPool(this.#gpu, this);
+    return new BufferPool(this.#gpu, this.#make, this);
   }
 
   /** Hands a child's buffers back to its parent; ones still live follow when they are released. */
@@ -145,7 +159,11 @@ export class BufferPool {
 
   /** Destroys free buffers that the GPU no longer needs, when more is pooled than is worth keeping. */
   trim(submitted: number): void {
-    if (this.bytes.pooled <= Math.max(KEEP_BYTES, this.bytes.live)) return;
+    if (this.bytes.pooled > Math.max(KEEP_BYTES, this.bytes.live)) this.destroyIdle(submitted);
+  }
+
+  /** Gives the memory of all free buffers that the GPU no longer needs back to the driver. */
+  destroyIdle(submitted: number): void {
     for (const [size, list] of this.#free) {
       const idle = list.filter((buffer) => buffer.lastUse < submitted);
       if (idle.length === 0) continue;
@@ -161,7 +179,7 @@ export class BufferPool {
 
   #take(size: number, what: () => string): GpuBuffer {
     if (!this.#parent) return this.#create(size, what);
-    const taken = this.#parent.#free.get(size)?.pop() ?? this.#parent.#take(size, what);
+    const taken = this.#parent.#reuse(size) ?? this.#parent.#take(size, what);
     const buffer: GpuBuffer = { ...taken, pool: this };
     this.#owned.add(buffer);
     return buffer;
@@ -176,12 +194,46 @@ export class BufferPool {
       () => `${what()}: needs ${size} bytes in one buffer, this adapter allows ${allowed}`,
     );
     const flags = usage.STORAGE | usage.COPY_SRC | usage.COPY_DST;
-    const gpu = this.#gpu.createBuffer({ label: `pool ${size}`, size, usage: flags });
+    const creation = { refused: false };
+    const gpu = this.#make({ label: `pool ${size}`, size, usage: flags }, what(), () => {
+      creation.refused = true;
+      // Bind groups with it are of no more use.
+      this.generation++;
+    });
     this.bytes.pooled += size;
-    return { gpu, bytes: size, id: this.#nextId++, pool: this, lastUse: 0, pins: 0, free: true, counted: false };
+    return {
+      gpu,
+      bytes: size,
+      id: this.#nextId++,
+      pool: this,
+      lastUse: 0,
+      pins: 0,
+      free: true,
+      counted: false,
+      creation,
+      standIn: undefined,
+      lastWrite: 0,
+      lost: 0,
+      lossesSeen: 0,
+    };
+  }
+
+  /** A free buffer of this size; ones that the driver refused meanwhile are let go. */
+  #reuse(size: number): GpuBuffer | undefined {
+    const list = this.#free.get(size);
+    let buffer = list?.pop();
+    while (buffer?.creation.refused) {
+      this.bytes.pooled -= size;
+      buffer = list?.pop();
+    }
+    return buffer;
   }
 
   #returnToFreeList(buffer: GpuBuffer): void {
+    if (buffer.creation.refused) {
+      this.bytes.pooled -= buffer.bytes;
+      return;
+    }
     const list = this.#free.get(buffer.bytes) ?? [];
     if (list.length === 0) this.#free.set(buffer.bytes, list);
     list.splice(placeOf(buffer.id, list), 0, buffer);

@@ -3,9 +3,10 @@
  * A tape, when set, also keeps what was recorded.
  */
 
-import type { BufferPool, BufferSlice } from "./buffer-pool.ts";
+import type { BufferPool, BufferSlice, GpuBuffer, MakeBuffer } from "./buffer-pool.ts";
 import type { ComputeKernel, KernelArgs } from "./compute-kernel.ts";
 import type { Debug } from "./debug.ts";
+import type { Losses } from "./lost-memory.ts";
 import { type ParamWords, UniformArena } from "./uniform-arena.ts";
 
 /** One recorded dispatch; `refresh` gives the params anew on every replay. */
@@ -28,8 +29,10 @@ export interface Tape {
   recordGrad(leaf: object): void;
   /** A tensor whose present `grad` decides what is recorded. */
   guardGrad(leaf: object): void;
-  /** Throws: the thing named cannot be replayed. */
-  assertNotCapturing(what: string): void;
+  /** A gradient whose memory gets other values: from each replay on, what a user kept of it is gone. */
+  overwritesGrad(gradient: object): void;
+  /** Throws: the thing named cannot be replayed. `instead` says what to do. */
+  assertNotCapturing(what: string, instead?: string): void;
 }
 
 /** Asked for a pass of its own for each dispatch while something is profiled. */
@@ -53,6 +56,7 @@ export class CommandRecorder {
   submitCount = 0;
   readonly #gpu: GPUDevice;
   readonly #pool: BufferPool;
+  readonly #losses: Losses;
   readonly #params: UniformArena;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
@@ -61,10 +65,11 @@ export class CommandRecorder {
   #pending = 0;
   #most = COMMANDS.first;
 
-  constructor(gpu: GPUDevice, pool: BufferPool) {
+  constructor(gpu: GPUDevice, pool: BufferPool, losses: Losses, make: MakeBuffer) {
     this.#gpu = gpu;
     this.#pool = pool;
-    this.#params = new UniformArena(gpu);
+    this.#losses = losses;
+    this.#params = new UniformArena(gpu, make);
   }
 
   /** Records one dispatch. `refresh`, if given, makes the args and is asked again on every replay. */
@@ -84,12 +89,17 @@ export class CommandRecorder {
     this.tape?.dispatch({ kernel, slices, params: next.u32.slice(0, paramWords), groups: [x, y, z], refresh });
     this.dispatchCount++;
     if (isSmallDispatch(x, y, z)) this.smallDispatchCount++;
+    const { bindings } = kernel.shader;
+    for (let i = 0; i < slices.length; i++)
+      if (bindings[i]?.access === "read_write") this.wrote((slices[i] as BufferSlice).buffer);
     this.#recorded(slices);
   }
 
   /** Writes host bytes into a buffer, after everything recorded that may still use it. */
   upload(slice: BufferSlice, bytes: ArrayBufferView<ArrayBuffer>): void {
     if (slice.buffer.lastUse >= this.submitIndex) this.flush();
+    // What is written here comes from the host: the submit under way cannot spoil it.
+    this.#losses.wrote(slice.buffer, this.submitIndex - 1);
     const whole = bytes.byteLength % 4 === 0 ? bytes : padded(bytes);
     if (whole.byteLength > 0) {
       this.#gpu.queue.writeBuffer(slice.buffer.gpu, slice.offset, whole.buffer, whole.byteOffset, whole.byteLength);
@@ -100,13 +110,20 @@ export class CommandRecorder {
   copy(source: BufferSlice, destination: BufferSlice, bytes: number): void {
     const { buffer, offset } = destination;
     this.encoder().copyBufferToBuffer(source.buffer.gpu, source.offset, buffer.gpu, offset, bytes);
+    this.wrote(buffer);
     this.#recorded([source, destination]);
   }
 
   /** Writes zeros. Not for tapes. */
   clear(destination: BufferSlice, bytes: number): void {
     this.encoder().clearBuffer(destination.buffer.gpu, destination.offset, bytes);
+    this.wrote(destination.buffer);
     this.#recorded([destination]);
+  }
+
+  /** Notes that the present submit writes a buffer. */
+  wrote(buffer: GpuBuffer): void {
+    this.#losses.wrote(buffer, this.submitIndex);
   }
 
   /** The encoder of the current submit, with no pass open: for copies and replays. */

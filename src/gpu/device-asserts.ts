@@ -1,19 +1,19 @@
 /**
  * What kernels find wrong with values that only the GPU sees, such as a label that is no class. A kernel writes a code
- * and two numbers; every read of a tensor brings them along and throws.
+ * and up to three numbers; every read of a tensor brings them along and throws.
  */
 import { ArgumentError, type GradwellError } from "../errors.ts";
 import type { BufferPool, BufferSlice } from "./buffer-pool.ts";
 import type { CommandRecorder } from "./command-recorder.ts";
 
 interface Kind {
-  readonly describe: (first: number, second: number) => string;
+  readonly describe: (first: number, second: number, third: number) => string;
   readonly Class: new (message: string) => GradwellError;
 }
 
 const kinds: Kind[] = [];
 
-/** Registers a kind of fault; the result is the code that a kernel writes in word 0, beside two numbers for the message. */
+/** Registers a kind of fault; the result is the code that a kernel writes in word 0, beside up to three numbers for the message. */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineDeviceAssert(describe: Kind["describe"], Class: Kind["Class"] = ArgumentError): number {
   return kinds.push({ describe, Class });
@@ -32,7 +32,7 @@ export class DeviceAsserts {
     this.#recorder = recorder;
   }
 
-  /** For kernels: array<i32> of code, first, second, unused. Which of several faults is kept is open. */
+  /** For kernels: array<i32> of code, first, second, third. Which of several faults is kept is open. */
   get binding(): BufferSlice {
     if (!this.#slice) {
       const buffer = this.#pool.acquire(FAULT_BYTES, () => "faults");
@@ -52,11 +52,11 @@ export class DeviceAsserts {
   }
 
   /** Throws what the copied words say, once. */
-  throwIfAny([code = 0, first = 0, second = 0]: Int32Array): void {
+  throwIfAny([code = 0, first = 0, second = 0, third = 0]: Int32Array): void {
     const kind = kinds[code - 1];
     if (!kind) return;
     this.#clear();
-    throw new kind.Class(kind.describe(first, second));
+    throw new kind.Class(kind.describe(first, second, third));
   }
 
   #clear(): void {

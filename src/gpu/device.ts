@@ -1,12 +1,16 @@
-import { DeviceLostError, DisposedError, ValidationError } from "../errors.ts";
-import { BufferPool, type BufferSlice, usage } from "./buffer-pool.ts";
+import { DeviceLostError, DisposedError, OutOfMemoryError, ValidationError } from "../errors.ts";
+import type { Wait } from "./adapter/adapter.ts";
+import { BufferPool, type BufferSlice, type MakeBuffer, usage } from "./buffer-pool.ts";
 import { CommandRecorder } from "./command-recorder.ts";
 import type { ComputeKernel, KernelArgs, OverrideValues } from "./compute-kernel.ts";
 import type { Operation } from "./debug.ts";
 import { DeviceAsserts, FAULT_BYTES } from "./device-asserts.ts";
 import { type DeviceFeatures, type DeviceInfo, featuresOf } from "./device-info.ts";
-import { ErrorScopes, formatOperation, type Wait } from "./error-scopes.ts";
+import { ErrorScopes, formatOperation } from "./error-scopes.ts";
+import { printAsString } from "./inspect.ts";
 import { foldWorkgroups, workgroupSize } from "./launch-policy.ts";
+import { Losses, lostError } from "./lost-memory.ts";
+import { RECIPE } from "./memory-pressure.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
 import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
 import { Tuning } from "./tuning.ts";
@@ -21,6 +25,8 @@ export class Device {
   readonly recorder: CommandRecorder;
   /** What kernels found wrong with the values they were given; reads throw it. */
   readonly faults: DeviceAsserts;
+  /** What was lost when memory ran out; using it throws. */
+  readonly losses = new Losses();
   /** Where new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
@@ -39,12 +45,19 @@ export class Device {
   readonly #onClose = new Set<() => void>();
   readonly #verdicts: ErrorScopes;
   readonly #wait: Wait;
+  /** The submit before which all is known to have been done. */
+  #sureSubmit = 1;
   /** How many tiny dispatches had been recorded at the last wait. */
   #waitedFor = 0;
   #lostReason: string | undefined;
   #closed = false;
 
   /** `wait` is how to await the GPU. */
+  /** Only what this class made is a device, and no proxy of one. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && #closed in value;
+  }
+
   constructor(gpu: GPUDevice, info: DeviceInfo, ownsGpu: boolean, wait: Wait = (promise) => promise) {
     this.gpu = gpu;
     this.#wait = wait;
@@ -53,11 +66,14 @@ export class Device {
     this.limits = gpu.limits;
     this.#ownsGpu = ownsGpu;
     this.features = featuresOf(gpu);
-    this.#rootPool = new BufferPool(gpu);
+    this.#verdicts = new ErrorScopes(gpu, wait, () =>
+      this.#outOfMemory("the driver has no memory left", this.#sureSubmit),
+    );
+    const makeBuffer: MakeBuffer = (descriptor, what, refused) => this.makeBuffer(descriptor, what, refused);
+    this.#rootPool = new BufferPool(gpu, makeBuffer);
     this.pool = this.#rootPool;
-    this.recorder = new CommandRecorder(gpu, this.#rootPool);
+    this.recorder = new CommandRecorder(gpu, this.#rootPool, this.losses, makeBuffer);
     this.faults = new DeviceAsserts(this.#rootPool, this.recorder);
-    this.#verdicts = new ErrorScopes(gpu, wait);
     this.#kernels = new PipelineCache(this, this.#verdicts);
     this.lost = gpu.lost.then((lost) => {
       this.#lostReason = `${lost.reason}: ${lost.message}`;
@@ -164,7 +180,8 @@ export class Device {
     if (slice.size === 0) return new ArrayBuffer(0);
     const size = Math.ceil(slice.size / 4) * 4;
     const wanted = { label: "readback", size: size + FAULT_BYTES, usage: usage.MAP_READ | usage.COPY_DST };
-    const staging = this.gpu.createBuffer(wanted);
+    const [losses, sure] = [this.losses.count, this.recorder.submitIndex];
+    const staging = this.makeBuffer(wanted, "read");
     this.recorder.encoder().copyBufferToBuffer(slice.buffer.gpu, slice.offset, staging, 0, size);
     const mayFault = this.faults.copyTo(staging, size);
     slice.buffer.lastUse = this.recorder.submitIndex;
@@ -172,13 +189,16 @@ export class Device {
     try {
       await this.wait(staging.mapAsync(1));
     } catch (cause) {
+      if (!this.#lostReason && !this.#closed) await this.#verdicts.throwFirst();
       throw this.#failure(cause);
     }
     const mapped = staging.getMappedRange();
     const bytes = mapped.slice(0, slice.size);
     const faults = new Int32Array(mapped.slice(size));
     staging.destroy();
-    await this.#verdicts.throwFirst();
+    await this.#settled(sure);
+    // Another read may have thrown the error that made this one's values doubtful.
+    if (losses < this.losses.count) throw lostError("read: what is read");
     if (mayFault) this.faults.throwIfAny(faults);
     return bytes;
   }
@@ -188,15 +208,34 @@ export class Device {
     this.assertOpen("sync");
     this.recorder.tape?.assertNotCapturing("device.sync()");
     this.recorder.flush();
+    const sure = this.recorder.submitIndex;
     await this.wait(this.gpu.queue.onSubmittedWorkDone());
     if (this.#lostReason) throw this.#failure(undefined);
+    await this.#settled(sure);
+  }
+
+  /** All submits before `sure` are done: throws what WebGPU found wrong with them. */
+  async #settled(sure: number): Promise<void> {
+    this.#rootPool.pressure.turned();
     await this.#verdicts.throwFirst();
+    this.#sureSubmit = Math.max(this.#sureSubmit, sure);
+  }
+
+  toString(): string {
+    const { vendor, description, isSoftware } = this.info;
+    const state = this.#closed ? ", closed" : this.#lostReason ? ", lost" : "";
+    return `Device(${isSoftware ? "software" : "gpu"}, '${description || vendor}'${state})`;
   }
 
   /** Tensors alive and bytes: in use, kept for reuse, and the most ever in use at once. */
   memory(): { tensors: number; liveBytes: number; pooledBytes: number; peakBytes: number } {
     const { live, pooled, peak } = this.#rootPool.bytes;
     return { tensors: this.tensorCount, liveBytes: live, pooledBytes: pooled, peakBytes: peak };
+  }
+
+  /** The garbage collector has freed memory of this device. */
+  collected(): void {
+    this.#rootPool.pressure.settle();
   }
 
   /** The WebGPU errors that nothing has thrown yet; the list is then empty. */
@@ -210,11 +249,13 @@ export class Device {
     return () => this.#onClose.delete(fn);
   }
 
-  /** Finishes what is recorded and frees the GPU; a Node process can then exit by itself. Safe to call twice. */
+  /** Finishes what is recorded and frees the GPU; a Node process or worker can then end in any way. Safe to call twice. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.recorder.flush();
     if (!this.#lostReason) await this.wait(this.gpu.queue.onSubmittedWorkDone()).catch(() => undefined);
+    // A process that ends with an answer of Dawn still to come is aborted.
+    await this.wait(this.#verdicts.settled());
     this.#closed = true;
     for (const fn of this.#onClose) fn();
     this.#verdicts.close();
@@ -224,6 +265,11 @@ export class Device {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Neither closed nor lost. */
+  get isUsable(): boolean {
+    return !this.#closed && this.#lostReason === undefined;
   }
 
   assertOpen(op: string): void {
@@ -237,6 +283,30 @@ export class Device {
     return this.kernelOf(shader, open ? { ...overrides, WORKGROUP: workgroupSize(this) } : overrides);
   }
 
+  /** A buffer of the library's own. `refused` is called when the driver turns out to have no memory for it; the next read throws. */
+  makeBuffer(descriptor: GPUBufferDescriptor, what: string, refused: () => void = () => undefined): GPUBuffer {
+    const first = this.recorder.submitIndex;
+    return this.#verdicts.allocate(
+      () => this.gpu.createBuffer(descriptor),
+      () => {
+        refused();
+        return this.#outOfMemory(`${what}: the driver has no memory for ${descriptor.size} bytes`, first);
+      },
+    );
+  }
+
+  /** The driver refused memory: what was written since submit `from` is lost, and what is free goes back. */
+  #outOfMemory(what: string, from: number): OutOfMemoryError {
+    const { live, pooled } = this.#rootPool.bytes;
+    this.recorder.flush();
+    this.losses.add({ from, to: this.recorder.submitIndex - 1 });
+    this.#rootPool.destroyIdle(this.recorder.submitIndex);
+    this.#rootPool.pressure.relieve();
+    return new OutOfMemoryError(
+      `${what}; ${live} bytes are in live tensors, ${pooled} were kept for reuse. What was computed since it was asked for is lost. To need less: ${RECIPE}`,
+    );
+  }
+
   #failure(cause: unknown): Error {
     if (this.#lostReason)
       return new DeviceLostError(`the GPU device was lost (${this.#lostReason}); call init() for a new one`);
@@ -244,3 +314,4 @@ export class Device {
     return new DeviceLostError(`a read failed: ${String(cause)}`);
   }
 }
+printAsString(Device);

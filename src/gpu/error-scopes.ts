@@ -1,21 +1,22 @@
 /** What WebGPU finds wrong. It tells late: reads wait for what is still to be told, and throw it. */
 import { ValidationError } from "../errors.ts";
+import type { Wait } from "./adapter/adapter.ts";
 import type { Operation } from "./debug.ts";
 import type { Shader } from "./shader.ts";
-
-/** Awaits what the GPU must do first, so many tiny dispatches (see `isTiny`) among it. */
-export type Wait = <T>(promise: Promise<T>, tiny?: number) => Promise<T>;
 
 export class ErrorScopes {
   readonly #gpu: GPUDevice;
   readonly #wait: Wait;
+  readonly #outOfMemory: () => Error;
   /** Compilations and checked dispatches whose outcome is not known yet. */
   readonly #pending = new Set<Promise<void>>();
   #errors: Error[] = [];
 
-  constructor(gpu: GPUDevice, wait: Wait) {
+  /** `outOfMemory` makes the error of an allocation that nothing was told of. */
+  constructor(gpu: GPUDevice, wait: Wait, outOfMemory: () => Error) {
     this.#gpu = gpu;
     this.#wait = wait;
+    this.#outOfMemory = outOfMemory;
     gpu.addEventListener("uncapturederror", this.#onUncaptured);
   }
 
@@ -23,15 +24,34 @@ export class ErrorScopes {
   check<T>(fn: () => T, describe: (message: string) => Error | Promise<Error>, isCause = false): T {
     this.#gpu.pushErrorScope("validation");
     const result = fn();
-    const verdict = this.#gpu.popErrorScope().then(async (error) => {
-      if (!error) return;
-      const described = await describe(error.message);
-      if (isCause) this.#errors.unshift(described);
-      else this.#errors.push(described);
-    });
+    this.#await(
+      this.#gpu.popErrorScope().then(async (error) => {
+        if (!error) return;
+        const described = await describe(error.message);
+        if (isCause) this.#errors.unshift(described);
+        else this.#errors.push(described);
+      }),
+    );
+    return result;
+  }
+
+  /** Makes a buffer; if the driver refuses it, `refused` makes the error, which is the cause of all that follow. */
+  allocate(make: () => GPUBuffer, refused: () => Error): GPUBuffer {
+    this.#gpu.pushErrorScope("validation");
+    this.#gpu.pushErrorScope("out-of-memory");
+    const buffer = make();
+    const outcomes = [this.#gpu.popErrorScope(), this.#gpu.popErrorScope()];
+    this.#await(
+      Promise.all(outcomes).then((errors) => {
+        if (errors.some((error) => error)) this.#errors.unshift(refused());
+      }),
+    );
+    return buffer;
+  }
+
+  #await(verdict: Promise<void>): void {
     const settled = verdict.catch(() => undefined).finally(() => this.#pending.delete(settled));
     this.#pending.add(settled);
-    return result;
   }
 
   /** The errors that nothing has thrown yet; the list is then empty. */
@@ -43,13 +63,18 @@ export class ErrorScopes {
 
   /** Throws the first error of what was recorded so far, if there is one. */
   async throwFirst(): Promise<void> {
-    if (this.#pending.size > 0) await Promise.all(this.#pending);
+    if (this.#pending.size > 0) await this.settled();
     const [first] = this.take();
     if (!first) return;
     // One mistake has several reports (the pipeline, the pass, the submit): those still under way belong to this one.
     await this.#wait(this.#gpu.queue.onSubmittedWorkDone());
     this.take();
     throw first;
+  }
+
+  /** Resolves when nothing is still to be told of what was checked so far. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pending);
   }
 
   close(): void {
@@ -59,7 +84,8 @@ export class ErrorScopes {
   readonly #onUncaptured = (event: Event): void => {
     const { error } = event as GPUUncapturedErrorEvent;
     event.preventDefault();
-    this.#errors.push(new ValidationError(error.message));
+    if (error.constructor.name === "GPUOutOfMemoryError") this.#errors.unshift(this.#outOfMemory());
+    else this.#errors.push(new ValidationError(error.message));
   };
 }
 

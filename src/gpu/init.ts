@@ -1,74 +1,108 @@
-/** init(): from an adapter to a device with all that it can give. */
+/** init(): the open device, or from an adapter to a device with all that it can give. */
 import { debugEnvironment, requestAdapter } from "#adapter";
-import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import type { AdapterChoice } from "./adapter/adapter.ts";
-import { Debug, type DebugLevel } from "./debug.ts";
-import { setDefaultDevice } from "./default-device.ts";
+import { ArgumentError, GradwellError } from "../errors.ts";
+import { Debug } from "./debug.ts";
+import { deviceOn, keepOpen, setDefaultDevice, usableDefault } from "./default-device.ts";
 import { Device } from "./device.ts";
 import { FEATURES, infoOf } from "./device-info.ts";
+import { checkedOptions, checkLevel, type InitOptions } from "./init-options.ts";
 
-export interface InitOptions {
-  /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
-  adapter?: "auto" | "gpu" | "software";
-  /** A GPUDevice that the page already has; it is not destroyed by `close()`. */
-  device?: GPUDevice;
-  powerPreference?: "low-power" | "high-performance";
-  /** Seed of the random numbers; also `manualSeed(n)`. Default 0. */
-  seed?: number;
-  /** Submits every dispatch alone, so that a WebGPU error names its operation and shapes. Slow. Default false. */
-  validation?: boolean;
-  /**
-   * Writes to the console what the runtime does: 1 each submit with its dispatches and the host's time, 2 also each
-   * dispatch with kernel, workgroups, operation and shapes, 3 also the WGSL of each pipeline when it is made.
-   * Default in Node: the environment variable GRADWELL_DEBUG, else 0.
-   */
-  debug?: DebugLevel;
-  /** Whether to use what `tune()` measured on this adapter in earlier runs. Default true. */
-  tuning?: boolean;
-}
+/** Under way to become the default device. */
+let opening: Promise<Device> | undefined;
 
-/** Chooses an adapter, makes a device with its largest limits, and makes it the default one. */
+/**
+ * Gives the default device, and opens it where none is open: calls at the same time give one device. `adapter: "gpu"` or
+ * `"software"`, `device`, `powerPreference` and `default: false` ask for a device of their own, with the largest limits of
+ * its adapter; it becomes the default where there is none, or with `default: true`. The other options set the state of the
+ * device that is given. After the default was closed or lost, the next call opens a new one.
+ */
 export async function init(options: InitOptions = {}): Promise<Device> {
-  checkKeys("init", options, ["adapter", "device", "powerPreference", "seed", "validation", "debug", "tuning"]);
-  const { adapter = "auto", seed = 0 } = options;
-  check(["auto", "gpu", "software"].includes(adapter), ArgumentError, () =>
-    expected("init", "adapter", "'auto', 'gpu' or 'software'", adapter),
-  );
-  check(Number.isSafeInteger(seed), ArgumentError, () => expected("init", "seed", "a whole number", seed));
-  const level = debugLevel(options.debug);
-  const device = options.device
-    ? new Device(options.device, infoOf(options.device.adapterInfo), false)
-    : await open(
-        await requestAdapter({ adapter, ...(options.powerPreference && { powerPreference: options.powerPreference }) }),
-      );
-  device.random.seed = seed;
-  device.validation = options.validation ?? false;
-  if (level > 0) device.recorder.debug = new Debug(level, debugEnvironment.log);
-  if (options.tuning ?? true) await device.tuning.load();
-  setDefaultDevice(device);
+  const wanted = checkedOptions(options);
+  const level = checkLevel("GRADWELL_DEBUG", debugEnvironment.level());
+  const fresh: InitOptions = { debug: level, tuning: "auto", ...wanted };
+  if (asksForItsOwn(wanted)) {
+    const known = wanted.device && deviceOn(wanted.device);
+    return known ? setUp(known, wanted) : opened(fresh);
+  }
+  for (;;) {
+    const device = usableDefault();
+    if (opening) await opening.catch(() => undefined);
+    else if (!device) return opened(fresh);
+    else if (await answers(device)) return setUp(device, wanted);
+  }
+}
+
+const asksForItsOwn = (wanted: InitOptions): boolean =>
+  wanted.device !== undefined ||
+  wanted.powerPreference !== undefined ||
+  wanted.adapter === "gpu" ||
+  wanted.adapter === "software" ||
+  wanted.default === false;
+
+/** Whether a device is usable still: a loss that just happened is told before the GPU's next answer. */
+export async function answers(device: Device): Promise<boolean> {
+  device.gpu.pushErrorScope("validation");
+  await device.gpu.popErrorScope().catch(() => undefined);
+  return device.isUsable;
+}
+
+/** A new device; the first becomes the default one. Claims that before anything is awaited. */
+function opened(wanted: InitOptions): Promise<Device> {
+  const isFirst = wanted.default !== false && !opening && !usableDefault();
+  const made = make({ ...wanted, default: wanted.default ?? isFirst });
+  if (isFirst) {
+    opening = made;
+    const settled = () => {
+      opening = undefined;
+    };
+    made.then(settled, settled);
+  }
+  return made;
+}
+
+async function make(wanted: InitOptions): Promise<Device> {
+  return setUp(wanted.device ? wrapped(wanted.device) : await fromAdapter(wanted), wanted);
+}
+
+async function setUp(device: Device, { seed, validation, debug, tuning, ...rest }: InitOptions): Promise<Device> {
+  if (seed !== undefined) Object.assign(device.random, { seed, call: 0 });
+  if (validation !== undefined) device.validation = validation;
+  if (debug !== undefined) device.recorder.debug = debug > 0 ? new Debug(debug, debugEnvironment.log) : undefined;
+  if (tuning === "auto" || tuning === true) await device.tuning.load();
+  else if (tuning !== undefined) device.tuning.choices.clear();
+  if (rest.default) setDefaultDevice(device);
   return device;
 }
 
-function debugLevel(wanted: unknown): DebugLevel {
-  const [argument, value] = wanted === undefined ? ["GRADWELL_DEBUG", debugEnvironment.level()] : ["debug", wanted];
-  const known = ([0, 1, 2, 3] as const).find((level) => level === value);
-  check(known !== undefined, ArgumentError, () => expected("init", argument, "0, 1, 2 or 3", value));
-  return known as DebugLevel;
-}
-
-async function open(choice: AdapterChoice): Promise<Device> {
-  const { adapter } = choice;
-  const requiredFeatures = Object.values(FEATURES).filter((name) => adapter.features.has(name)) as GPUFeatureName[];
-  const gpu = await adapter.requestDevice({ label: "gradwell", requiredFeatures, requiredLimits: maximaOf(adapter) });
-  const device = new Device(gpu, infoOf(adapter.info, choice), true, choice.wait);
-  device.onClose(() => void choice.keepAlive);
+async function fromAdapter({ adapter = "auto", powerPreference }: InitOptions): Promise<Device> {
+  const choice = await requestAdapter({ adapter, ...(powerPreference && { powerPreference }) });
+  const { features, limits, info } = choice.adapter;
+  const requiredFeatures = Object.values(FEATURES).filter((name) => features.has(name)) as GPUFeatureName[];
+  const gpu = await choice.adapter.requestDevice({
+    label: "gradwell",
+    requiredFeatures,
+    requiredLimits: maximaOf(limits),
+  });
+  const device = new Device(gpu, infoOf(info, choice), true, choice.wait);
+  keepOpen(device, choice);
   return device;
 }
 
-function maximaOf(adapter: GPUAdapter): Record<string, number> {
+function wrapped(gpu: GPUDevice): Device {
+  try {
+    const device = new Device(gpu, infoOf(gpu.adapterInfo), false);
+    keepOpen(device, gpu);
+    return device;
+  } catch (error) {
+    if (error instanceof GradwellError) throw error;
+    throw new ArgumentError(`init: argument 'device' expected a GPUDevice, got what does not work as one: ${error}`);
+  }
+}
+
+function maximaOf(supported: GPUSupportedLimits): Record<string, number> {
   const limits: Record<string, number> = {};
-  for (const name in adapter.limits) {
-    const value = adapter.limits[name as keyof GPUSupportedLimits];
+  for (const name in supported) {
+    const value = supported[name as keyof GPUSupportedLimits];
     if (typeof value === "number") limits[name] = value;
   }
   return limits;

@@ -35,8 +35,6 @@ interface Policy {
   readonly columnRun: number;
   /** Whether the parts of a reduction interleave, so that neighbouring lanes read neighbouring elements. */
   readonly interleavesParts: boolean;
-  /** Whether the compiler may contract a product and a sum of a fused kernel to one rounding. */
-  readonly contractsFma: boolean;
   /** Workgroups of the multiply-add probe. */
   readonly probeGroups: number;
 }
@@ -54,7 +52,6 @@ const SOFTWARE: Policy = {
   singleWorkgroup: 8,
   columnRun: 64,
   interleavesParts: false,
-  contractsFma: false,
   probeGroups: 64,
 };
 
@@ -71,11 +68,13 @@ const GPU: Policy = {
   singleWorkgroup: 256,
   columnRun: 1,
   interleavesParts: true,
-  contractsFma: true,
   probeGroups: 8192,
 };
 
 export const launchPolicy = (device: Adapter): Policy => (device.info.isSoftware ? SOFTWARE : GPU);
+
+/** The class of adapter that the policies are for. */
+export const adapterClass = (device: Adapter): "software" | "gpu" => (device.info.isSoftware ? "software" : "gpu");
 
 /** Which adapters a kernel of a table is for or can run on. */
 export const adapters = {
@@ -97,7 +96,7 @@ export function strideGroups(device: Adapter, items: number): number {
 }
 
 /** WebGPU's most workgroups in one dimension. */
-const MAX_GROUPS_PER_DIM = 65535;
+export const MAX_GROUPS_PER_DIM = 65535;
 
 /** A count of workgroups as three, none above the limit; the last row may have some too many. */
 export function foldWorkgroups(groups: number): [number, number, number] {

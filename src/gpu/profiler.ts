@@ -1,5 +1,5 @@
 /** profile(fn): GPU time of every kernel by timestamps around each dispatch, set against what this adapter can do at most. */
-
+import { ArgumentError, check, expected } from "../errors.ts";
 import { type BufferSlice, usage } from "./buffer-pool.ts";
 import type { PassTimer } from "./command-recorder.ts";
 import type { ComputeKernel } from "./compute-kernel.ts";
@@ -99,11 +99,15 @@ function flopsOf(kernel: ComputeKernel, words: ParamWords, at: number): number {
 }
 
 /**
- * Runs `fn` (which may be async) with a timestamp around every dispatch. Each dispatch is then a pass of its own, so
- * the whole takes longer than it does unprofiled.
+ * Runs `fn` (which may be async) with a timestamp around every dispatch of the device, also of what other tasks do until
+ * its promise settles. Each dispatch is then a pass of its own, so the whole takes longer than it does unprofiled. One at a
+ * time: ArgumentError while another runs.
  */
 export async function profile(fn: () => unknown, device: Device = currentDevice()): Promise<Profile> {
+  check(typeof fn === "function", ArgumentError, () => expected("profile", "fn", "a function", fn));
   const limits = await adapterLimits(device);
+  const message = "profile: another profile of this device is running; await it first";
+  check(!device.recorder.timer, ArgumentError, () => message);
   const timer = new Timer(device);
   device.recorder.flush();
   device.recorder.timer = timer;

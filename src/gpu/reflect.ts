@@ -22,6 +22,8 @@ export interface Override<N extends string = string> {
   readonly name: N;
   readonly type: string;
   readonly default?: number | boolean;
+  /** Its default is computed from other overrides. */
+  readonly computed?: true;
 }
 export interface Reflection {
   readonly entry: string;
@@ -135,7 +137,8 @@ function overridesOf(code: string): Override[] {
     const known = text === "true" || text === "false" ? text === "true" : Number(text?.replace(/[iufh]$/, ""));
     const literal = typeof known === "boolean" || !Number.isNaN(known);
     const guess = typeof known === "boolean" ? "bool" : /[.f]/.test(text ?? "") ? "f32" : "i32";
-    return { name, type: type ?? guess, ...(text !== undefined && literal && { default: known }) };
+    const open = text === undefined ? {} : literal ? { default: known } : ({ computed: true } as const);
+    return { name, type: type ?? guess, ...open };
   });
 }
 

@@ -28,7 +28,7 @@ export class Tuning {
   /** Takes what earlier runs measured on this adapter with this version. */
   async load(): Promise<void> {
     const text = await load(this.#adapter).catch(() => undefined);
-    for (const [shape, choice] of Object.entries(parsed(text))) this.choices.set(shape, choice);
+    for (const [shape, choice] of parsed(text)) this.choices.set(shape, choice);
   }
 
   /** Keeps the choices for later runs; false where nothing can be written. */
@@ -41,12 +41,19 @@ export class Tuning {
   }
 }
 
-/** What was written by somebody else, or cut off, counts as nothing. */
-function parsed(text: string | undefined): Record<string, Choice> {
+/** What is no choice, such as a file that was cut off, counts as nothing. */
+function parsed(text: string | undefined): [string, Choice][] {
   try {
     const read: unknown = JSON.parse(text ?? "{}");
-    return typeof read === "object" && read !== null ? (read as Record<string, Choice>) : {};
+    return typeof read === "object" && read !== null ? Object.entries(read).filter(isEntry) : [];
   } catch {
-    return {};
+    return [];
   }
 }
+
+const isEntry = (entry: [string, unknown]): entry is [string, Choice] => {
+  const [, choice] = entry;
+  if (typeof choice !== "object" || choice === null) return false;
+  const { variant, splits } = choice as Record<string, unknown>;
+  return typeof variant === "string" && (splits === undefined || (Number.isSafeInteger(splits) && Number(splits) > 0));
+};

@@ -3,7 +3,7 @@
  * that repeat are uploaded once. One place for all, with a dynamic offset, would need fewer bind groups, but a dynamic
  * offset costs lavapipe 20 us in every dispatch.
  */
-import { usage } from "./buffer-pool.ts";
+import { type MakeBuffer, usage } from "./buffer-pool.ts";
 
 /** Bytes of a uniform buffer that places are cut from: what is rewritten, at most, for one place that changed. */
 const PAGE_BYTES = 16 * 1024;
@@ -24,6 +24,7 @@ interface Page {
   used: number;
   /** The words to upload before the next submit. */
   dirty: readonly [number, number];
+  refused: boolean;
 }
 
 /** A place for the params of one bind group. `lastUse` is the submit that last read it. */
@@ -42,11 +43,13 @@ export class UniformArena {
   readonly next: ParamWords;
   readonly #gpu: GPUDevice;
   readonly #slotWords: number;
-  readonly #pages: Page[] = [];
+  readonly #make: MakeBuffer;
+  #pages: Page[] = [];
   readonly #given: UniformSlot[] = [];
 
-  constructor(gpu: GPUDevice) {
+  constructor(gpu: GPUDevice, make: MakeBuffer) {
     this.#gpu = gpu;
+    this.#make = make;
     this.#slotWords = gpu.limits.minUniformBufferOffsetAlignment / 4;
     const memory = new ArrayBuffer(LARGEST_BYTES);
     this.next = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
@@ -63,7 +66,7 @@ export class UniformArena {
 
   /** Takes a place back whose bind group is forgotten. */
   give(place: UniformSlot): void {
-    this.#given.push(place);
+    if (!place.page.refused) this.#given.push(place);
   }
 
   /** Whether a place has the words of `next` already. */
@@ -104,8 +107,11 @@ export class UniformArena {
 
   #addPage(bytes: number): Page {
     const size = Math.max(PAGE_BYTES, bytes);
-    const gpu = this.#gpu.createBuffer({ label: "params", size, usage: usage.UNIFORM | usage.COPY_DST });
-    const page: Page = { gpu, words: new Uint32Array(size / 4), used: 0, dirty: CLEAN };
+    const gpu = this.#make({ label: "params", size, usage: usage.UNIFORM | usage.COPY_DST }, "params", () => {
+      page.refused = true;
+      this.#pages = this.#pages.filter((one) => one !== page);
+    });
+    const page: Page = { gpu, words: new Uint32Array(size / 4), used: 0, dirty: CLEAN, refused: false };
     this.#pages.push(page);
     return page;
   }

@@ -1,9 +1,12 @@
 /** Kernels of the program's own: plain WGSL in, something to run on tensors out. */
+import { object, options as optionsOf, signature, text } from "../arguments.ts";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { BufferSlice } from "./buffer-pool.ts";
 import type { ComputeKernel, KernelArgs, OverrideValues } from "./compute-kernel.ts";
+import { MAX_GROUPS_PER_DIM } from "./launch-policy.ts";
 import { type Binding, reflect } from "./reflect.ts";
 import type { ParamValue, Shader } from "./shader.ts";
+import { clear_padding } from "./shaders.generated.ts";
 
 export interface KernelOptions {
   /** A compute shader: its buffers in group 0, its params, if any, one struct in `var<uniform>`. */
@@ -16,11 +19,15 @@ export interface KernelOptions {
 
 /** What a tensor is to this file, which knows nothing of tensors. */
 export interface Bindable {
+  /** @internal */
   readonly binding: BufferSlice;
   readonly isContiguous: boolean;
   readonly size: number;
   readonly dtype: string;
+  /** Whether the bytes after its last element, up to the next 16, are nobody else's. */
+  readonly ownsPadding: boolean;
   assertLive(op: string): void;
+  assertReadable(op: string): void;
 }
 
 /** A tensor (or slice of a buffer) for every binding, a number or several for every param. */
@@ -34,6 +41,10 @@ interface Runner {
   dispatch(kernel: ComputeKernel, args: KernelArgs, groups: number | readonly [number, number, number]): void;
 }
 
+const checkOptions = /* @__PURE__ */ signature("device.kernel", {
+  options: optionsOf({ wgsl: text, name: text, overrides: object }),
+});
+
 /** A kernel made by `device.kernel`. Nothing is compiled before its first run. */
 export class UserKernel {
   readonly shader: Shader;
@@ -41,8 +52,8 @@ export class UserKernel {
   readonly #overrides: OverrideValues;
 
   constructor(runner: Runner, options: KernelOptions) {
-    checkKeys("device.kernel", options, ["wgsl", "name", "overrides"]);
-    const { wgsl, name = "kernel", overrides = {} } = options;
+    checkOptions([options]);
+    const { wgsl, name = "kernel", overrides = {} } = options ?? {};
     check(typeof wgsl === "string", ArgumentError, () => expected("device.kernel", "wgsl", "a shader's text", wgsl));
     this.shader = { name, code: wgsl, ...reflect(wgsl) };
     checkKeys(
@@ -64,29 +75,42 @@ export class UserKernel {
       [...bindings, ...params].map((one) => one.name),
     );
     const known: Record<string, BufferSlice | ParamValue> = {};
-    for (const binding of bindings) known[binding.name] = sliceFor(op, binding, args[binding.name]);
+    for (const binding of bindings) known[binding.name] = this.#sliceFor(op, binding, args[binding.name]);
     for (const param of params) known[param.name] = paramFor(op, param.name, args[param.name]);
     this.#runner.dispatch(this.#runner.kernelOf(this.shader, this.#overrides), known, countsOf(op, workgroups));
   }
-}
 
-function sliceFor(op: string, binding: Binding, value: UserKernelArgs[string] | undefined): BufferSlice {
-  const bound = typeof value === "object" && "binding" in value;
-  check(bound || (typeof value === "object" && "buffer" in value), ArgumentError, () =>
-    expected(op, binding.name, "a tensor for this binding", value),
-  );
-  if (!bound) return value as BufferSlice;
-  value.assertLive(op);
-  check(value.isContiguous, ArgumentError, () =>
-    expected(op, binding.name, "a contiguous tensor (contiguous() makes one)", value),
-  );
-  // Tensors are padded to 16 bytes: arrayLength() of scalars should count elements, a vec4 needs the padding.
-  const scalars = /^array<(atomic<)?[fiu]32>*$/.test(binding.type) && value.size > 0;
-  return scalars ? { ...value.binding, size: value.size * (value.dtype === "f16" ? 2 : 4) } : value.binding;
+  #sliceFor(op: string, binding: Binding, value: UserKernelArgs[string] | undefined): BufferSlice {
+    const isObject = typeof value === "object" && value !== null;
+    const bound = isObject && "binding" in value;
+    check(bound || (isObject && "buffer" in value), ArgumentError, () =>
+      expected(op, binding.name, "a tensor for this binding", value),
+    );
+    if (!bound) return value as BufferSlice;
+    if (binding.access === "read") value.assertReadable(op);
+    else value.assertLive(op);
+    check(value.isContiguous, ArgumentError, () =>
+      expected(op, binding.name, "a contiguous tensor (contiguous() makes one)", value),
+    );
+    const bytes = value.size * (value.dtype === "f16" ? 2 : 4);
+    // arrayLength() of scalars should count elements; a vec4 needs the padding, and no binding can be empty.
+    if (bytes > 0 && /^array<(atomic<)?[fiu]32>*$/.test(binding.type)) return { ...value.binding, size: bytes };
+    if (bytes === 0 || bytes % 16 > 0) this.#clearPadding(op, binding, value, bytes / 2);
+    return value.binding;
+  }
+
+  /** What memory held before must not be seen. */
+  #clearPadding(op: string, binding: Binding, value: Bindable, halves: number): void {
+    check(value.ownsPadding, ArgumentError, () =>
+      expected(op, binding.name, "a tensor whose last 16 bytes are its own (clone() makes one)", value),
+    );
+    this.#runner.dispatch(this.#runner.kernelOf(clear_padding), { y: value.binding, halves }, [1, 1, 1]);
+  }
 }
 
 function paramFor(op: string, name: string, value: UserKernelArgs[string] | undefined): ParamValue {
-  const fits = typeof value === "number" || Array.isArray(value) || typeof value === "boolean";
+  const isNumbers = Array.isArray(value) && value.every((one) => typeof one === "number");
+  const fits = typeof value === "number" || isNumbers || typeof value === "boolean";
   check(fits, ArgumentError, () => expected(op, name, "a number or a list of numbers for this param", value));
   return typeof value === "boolean" ? Number(value) : (value as ParamValue);
 }
@@ -96,6 +120,14 @@ function countsOf(op: string, workgroups: Workgroups): number | [number, number,
   const fits = Array.isArray(counts) && counts.length > 0 && counts.length <= 3 && counts.every(isCount);
   check(fits, ArgumentError, () =>
     expected(op, "workgroups", "a whole number >= 0, or a list of one to three", workgroups),
+  );
+  // A single count is folded into two dims, a list is taken as it is.
+  const most = typeof workgroups === "number" ? MAX_GROUPS_PER_DIM ** 2 : MAX_GROUPS_PER_DIM;
+  check(
+    counts.every((one) => one <= most),
+    ArgumentError,
+    () =>
+      expected(op, "workgroups", `at most ${MAX_GROUPS_PER_DIM} in each dim, or one count that is folded`, workgroups),
   );
   const [x = 0, y = 1, z = 1] = counts;
   return typeof workgroups === "number" ? x : [x, y, z];

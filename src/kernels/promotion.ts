@@ -1,5 +1,8 @@
 /** Dtype promotion of mixed operands. */
+
+import { checkValue } from "../tensor/host.ts";
 import type { Dtype } from "../tensor/storage.ts";
+import { isFloat } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Operand } from "./elementwise/run.ts";
 
@@ -16,6 +19,7 @@ export function promote(operands: readonly Operand[]): Dtype {
     if (!Number.isInteger(operand)) dtype = larger(dtype, dtype === "f16" ? "f16" : "f32");
     else if (operand < 0 && dtype === "u32") dtype = "i32";
     else if (dtype === "bool") dtype = "i32";
+    if (!isFloat(dtype)) checkValue("an operation of integers", "number", operand, dtype);
   }
   return dtype;
 }

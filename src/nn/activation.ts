@@ -1,12 +1,16 @@
 /** Activations as layers. */
 
-import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
+import { finite, integer, maybe, signature } from "../arguments.ts";
 import type { Activation } from "../kernels/matmul/run.ts";
 import { softmax } from "../ops/softmax.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { NextActivation } from "./default-weight.ts";
 import { Module } from "./module.ts";
+import { checkInput, takesNothing } from "./options.ts";
+
+const checkLeaky = /* @__PURE__ */ signature("LeakyReLU", { negativeSlope: maybe(finite) });
+const checkSoftmax = /* @__PURE__ */ signature("Softmax", { dim: maybe(integer) });
 
 /** An elementwise function that a linear layer before it can compute on its way. */
 export abstract class ActivationLayer extends Module {
@@ -28,7 +32,13 @@ export class ReLU extends ActivationLayer {
   override readonly activation = "relu";
   override readonly slope = 0;
 
+  constructor() {
+    takesNothing("ReLU", arguments);
+    super();
+  }
+
   override forward(x: Tensor): Tensor {
+    checkInput("ReLU", arguments);
     return relu(x);
   }
 }
@@ -39,12 +49,13 @@ export class LeakyReLU extends ActivationLayer {
   override readonly slope: number;
 
   constructor(negativeSlope = 0.01) {
-    checkNumber("LeakyReLU", "negativeSlope", negativeSlope);
+    checkLeaky(arguments);
     super();
     this.slope = negativeSlope;
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("LeakyReLU", arguments);
     return leakyRelu(x, this.slope);
   }
 }
@@ -54,7 +65,13 @@ export class GELU extends ActivationLayer {
   override readonly activation = "gelu";
   override readonly slope = 0;
 
+  constructor() {
+    takesNothing("GELU", arguments);
+    super();
+  }
+
   override forward(x: Tensor): Tensor {
+    checkInput("GELU", arguments);
     return gelu(x);
   }
 }
@@ -64,7 +81,13 @@ export class SiLU extends ActivationLayer {
   override readonly activation = "silu";
   override readonly slope = 0;
 
+  constructor() {
+    takesNothing("SiLU", arguments);
+    super();
+  }
+
   override forward(x: Tensor): Tensor {
+    checkInput("SiLU", arguments);
     return silu(x);
   }
 }
@@ -73,7 +96,13 @@ export class Tanh extends ActivationLayer {
   override readonly activation = "tanh";
   override readonly slope = undefined;
 
+  constructor() {
+    takesNothing("Tanh", arguments);
+    super();
+  }
+
   override forward(x: Tensor): Tensor {
+    checkInput("Tanh", arguments);
     return tanh(x);
   }
 }
@@ -82,7 +111,13 @@ export class Sigmoid extends ActivationLayer {
   override readonly activation = "sigmoid";
   override readonly slope = undefined;
 
+  constructor() {
+    takesNothing("Sigmoid", arguments);
+    super();
+  }
+
   override forward(x: Tensor): Tensor {
+    checkInput("Sigmoid", arguments);
     return sigmoid(x);
   }
 }
@@ -92,12 +127,13 @@ export class Softmax extends Module {
   readonly dim: number;
 
   constructor(dim = -1) {
-    check(Number.isSafeInteger(dim), ArgumentError, () => expected("Softmax", "dim", "a whole number", dim));
+    checkSoftmax(arguments);
     super();
     this.dim = dim;
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("Softmax", arguments);
     return softmax(x, this.dim);
   }
 }

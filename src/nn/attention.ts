@@ -1,4 +1,5 @@
-import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { count, flag, options as optionsOf, probability, signature } from "../arguments.ts";
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { attentionWeights } from "../ops/attention.ts";
 import { add, logicalAnd, where } from "../ops/binary.ts";
@@ -9,13 +10,13 @@ import { mean } from "../ops/reduce.ts";
 import { sameLifetime } from "../ops/same-lifetime.ts";
 import { splitViews, unbind } from "../ops/split.ts";
 import { logicalNot } from "../ops/unary.ts";
+import { tensorArgument } from "../tensor/arguments.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { drawBlocks } from "./default-weight.ts";
 import { zeros } from "./init.ts";
 import { Linear } from "./linear.ts";
 import { Module } from "./module.ts";
-import { checkCount, checkFlag } from "./options.ts";
 import { parameter } from "./parameter.ts";
 
 export interface MultiheadAttentionOptions {
@@ -46,6 +47,19 @@ export interface MultiheadAttentionCall {
 
 const LAYER = "MultiheadAttention";
 
+const checkArguments = /* @__PURE__ */ signature(LAYER, {
+  embedDim: count,
+  numHeads: count,
+  options: optionsOf({ dropout: probability, bias: flag, batchFirst: flag, kdim: count, vdim: count }),
+});
+const checkInputs = /* @__PURE__ */ signature(LAYER, {
+  ...{ query: tensorArgument, key: tensorArgument, value: tensorArgument },
+  call: optionsOf({
+    ...{ attnMask: tensorArgument, keyPaddingMask: tensorArgument },
+    ...{ isCausal: flag, needWeights: flag, averageAttnWeights: flag },
+  }),
+});
+
 /**
  * Attention of `numHeads` heads side by side. Vaswani et al. 2017. `inProjWeight` (3 embedDim, embedDim) holds the
  * projections of query, key and value; where these differ in width there are `qProjWeight`, `kProjWeight` (embedDim, kdim)
@@ -58,26 +72,19 @@ export class MultiheadAttention extends Module {
   readonly batchFirst: boolean;
   readonly kdim: number;
   readonly vdim: number;
-  inProjWeight: Tensor | null;
-  qProjWeight: Tensor | null;
-  kProjWeight: Tensor | null;
-  vProjWeight: Tensor | null;
-  inProjBias: Tensor | null;
+  declare inProjWeight: Tensor | null;
+  declare qProjWeight: Tensor | null;
+  declare kProjWeight: Tensor | null;
+  declare vProjWeight: Tensor | null;
+  declare inProjBias: Tensor | null;
   readonly outProj: Linear;
 
   constructor(embedDim: number, numHeads: number, options: MultiheadAttentionOptions = {}) {
-    checkCount(LAYER, "embedDim", embedDim);
-    checkCount(LAYER, "numHeads", numHeads);
+    checkArguments(arguments);
     check(embedDim % numHeads === 0, ArgumentError, () =>
       expected(LAYER, "numHeads", `a divisor of embedDim ${embedDim}`, numHeads),
     );
-    checkKeys(LAYER, options, ["bias", "dropout", "batchFirst", "kdim", "vdim"]);
     const { bias = true, dropout = 0, batchFirst = false, kdim = embedDim, vdim = embedDim } = options;
-    checkCount(LAYER, "kdim", kdim);
-    checkCount(LAYER, "vdim", vdim);
-    checkFlag(LAYER, "bias", bias);
-    checkNumber(LAYER, "dropout", dropout, 0, 1);
-    checkFlag(LAYER, "batchFirst", batchFirst);
     super();
     this.embedDim = embedDim;
     this.numHeads = numHeads;
@@ -88,11 +95,11 @@ export class MultiheadAttention extends Module {
     const joint = kdim === embedDim && vdim === embedDim;
     const projection = (blocks: number, width: number) =>
       parameter([blocks * embedDim, width], (weight) => drawBlocks(weight, blocks));
-    this.inProjWeight = joint ? projection(3, embedDim) : null;
-    this.qProjWeight = joint ? null : projection(1, embedDim);
-    this.kProjWeight = joint ? null : projection(1, kdim);
-    this.vProjWeight = joint ? null : projection(1, vdim);
-    this.inProjBias = bias ? parameter([3 * embedDim], zeros()) : null;
+    this.registerParameter("inProjWeight", joint ? projection(3, embedDim) : null);
+    this.registerParameter("qProjWeight", joint ? null : projection(1, embedDim));
+    this.registerParameter("kProjWeight", joint ? null : projection(1, kdim));
+    this.registerParameter("vProjWeight", joint ? null : projection(1, vdim));
+    this.registerParameter("inProjBias", bias ? parameter([3 * embedDim], zeros()) : null);
     this.outProj = new Linear(embedDim, embedDim, { bias });
   }
 
@@ -112,6 +119,7 @@ export class MultiheadAttention extends Module {
     value: Tensor,
     call: MultiheadAttentionCall = {},
   ): [Tensor, Tensor | null] {
+    checkInputs(arguments);
     this.#check(query, key, value, call);
     if (query.ndim === 3) return this.#attend(query, key, value, call);
     const at = this.batchFirst ? 0 : 1;
@@ -171,9 +179,6 @@ export class MultiheadAttention extends Module {
   }
 
   #check(query: Tensor, key: Tensor, value: Tensor, call: MultiheadAttentionCall): void {
-    checkKeys(LAYER, call, ["attnMask", "keyPaddingMask", "isCausal", "needWeights", "averageAttnWeights"]);
-    for (const flag of ["isCausal", "needWeights", "averageAttnWeights"] as const)
-      if (call[flag] !== undefined) checkFlag(LAYER, flag, call[flag]);
     const { embedDim, batchFirst } = this;
     const widths = { query: embedDim, key: this.kdim, value: this.vdim };
     for (const [argument, one] of Object.entries({ query, key, value })) {

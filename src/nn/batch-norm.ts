@@ -1,9 +1,10 @@
-import { check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
+import { count, flag, numberIn, options as optionsOf, orNull, probability, signature } from "../arguments.ts";
+import { check, expected, ShapeError } from "../errors.ts";
 import { batchNorm } from "../ops/batch-norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./init.ts";
 import { Module } from "./module.ts";
-import { checkCount, checkFlag } from "./options.ts";
+import { checkInput } from "./options.ts";
 import { buffer, parameter } from "./parameter.ts";
 
 export interface BatchNormOptions {
@@ -17,31 +18,34 @@ export interface BatchNormOptions {
   trackRunningStats?: boolean;
 }
 
+const parameters = {
+  numFeatures: count,
+  options: /* @__PURE__ */ optionsOf({
+    ...{ eps: numberIn(0), momentum: orNull(probability), affine: flag, trackRunningStats: flag },
+  }),
+};
+const check1d = /* @__PURE__ */ signature("BatchNorm1d", parameters);
+const check2d = /* @__PURE__ */ signature("BatchNorm2d", parameters);
+
 /** Batch norm over the channels of x (N, C, ...). Ioffe and Szegedy 2015. */
 abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly eps: number;
   readonly momentum: number | null;
-  weight: Tensor | null;
-  bias: Tensor | null;
+  declare weight: Tensor | null;
+  declare bias: Tensor | null;
   declare runningMean: Tensor | null;
   declare runningVar: Tensor | null;
   declare numBatchesTracked: Tensor | null;
 
-  constructor(layer: string, numFeatures: number, options: BatchNormOptions) {
-    checkCount(layer, "numFeatures", numFeatures);
-    checkKeys(layer, options, ["eps", "momentum", "affine", "trackRunningStats"]);
+  constructor(numFeatures: number, options: BatchNormOptions) {
     const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
-    checkNumber(layer, "eps", eps, 0);
-    if (momentum !== null) checkNumber(layer, "momentum", momentum, 0, 1);
-    checkFlag(layer, "affine", affine);
-    checkFlag(layer, "trackRunningStats", trackRunningStats);
     super();
     this.numFeatures = numFeatures;
     this.eps = eps;
     this.momentum = momentum;
-    this.weight = affine ? parameter([numFeatures], ones()) : null;
-    this.bias = affine ? parameter([numFeatures], zeros()) : null;
+    this.registerParameter("weight", affine ? parameter([numFeatures], ones()) : null);
+    this.registerParameter("bias", affine ? parameter([numFeatures], zeros()) : null);
     this.registerBuffer("runningMean", trackRunningStats ? buffer([numFeatures], 0) : null);
     this.registerBuffer("runningVar", trackRunningStats ? buffer([numFeatures], 1) : null);
     this.registerBuffer("numBatchesTracked", trackRunningStats ? buffer([], 0, "i32") : null);
@@ -55,6 +59,7 @@ abstract class BatchNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput(this.constructor.name, arguments);
     const wanted =
       this.accepts(x.ndim) ?? (x.shape[1] === this.numFeatures ? undefined : `${this.numFeatures} channels`);
     check(wanted === undefined, ShapeError, () => expected(this.constructor.name, "x", wanted as string, x));
@@ -69,7 +74,8 @@ abstract class BatchNorm extends Module {
 /** Batch norm of x (N, C) or (N, C, L). Running statistics move in training only, with the unbiased variance. */
 export class BatchNorm1d extends BatchNorm {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    super("BatchNorm1d", numFeatures, options);
+    check1d(arguments);
+    super(numFeatures, options);
   }
 
   protected override accepts(ndim: number): string | undefined {
@@ -80,7 +86,8 @@ export class BatchNorm1d extends BatchNorm {
 /** Batch norm of x (N, C, H, W). */
 export class BatchNorm2d extends BatchNorm {
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
-    super("BatchNorm2d", numFeatures, options);
+    check2d(arguments);
+    super(numFeatures, options);
   }
 
   protected override accepts(ndim: number): string | undefined {

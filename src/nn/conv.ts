@@ -1,11 +1,13 @@
-import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import { count, flag, options as optionsOf, signature } from "../arguments.ts";
+import { ArgumentError, check, expected } from "../errors.ts";
 import { conv2d, type Padding, paddingOf } from "../ops/conv.ts";
 import { type Pair, pairOf } from "../ops/sliding-window.ts";
+import { pair, windowPadding } from "../tensor/arguments.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault } from "./default-weight.ts";
 import { type Initializer, zeros } from "./init.ts";
 import { Module } from "./module.ts";
-import { checkCount, checkFlag } from "./options.ts";
+import { checkInput, initializer } from "./options.ts";
 import { parameter } from "./parameter.ts";
 
 export interface Conv2dLayerOptions {
@@ -23,6 +25,16 @@ export interface Conv2dLayerOptions {
   weightInit?: Initializer;
 }
 
+const checkArguments = /* @__PURE__ */ signature("Conv2d", {
+  inChannels: count,
+  outChannels: count,
+  kernelSize: pair,
+  options: optionsOf({
+    ...{ stride: pair, padding: windowPadding, dilation: pair, groups: count },
+    ...{ bias: flag, weightInit: initializer },
+  }),
+});
+
 /**
  * Cross-correlation of x (N, inChannels, H, W) or (inChannels, H, W) with `weight` (outChannels, inChannels / groups, kH, kW), plus `bias`
  * (outChannels), zero at first. A number stands for both directions, a pair is [vertical, horizontal].
@@ -35,13 +47,11 @@ export class Conv2d extends Module {
   readonly padding: readonly [number, number] | "same";
   readonly dilation: readonly [number, number];
   readonly groups: number;
-  weight: Tensor;
-  bias: Tensor | null;
+  declare weight: Tensor;
+  declare bias: Tensor | null;
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
-    checkCount("Conv2d", "inChannels", inChannels);
-    checkCount("Conv2d", "outChannels", outChannels);
-    checkKeys("Conv2d", options, ["stride", "padding", "dilation", "groups", "bias", "weightInit"]);
+    checkArguments(arguments);
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true } = options;
     const { weightInit = (weight: Tensor) => drawDefault(weight, undefined) } = options;
     const kernel = pairOf("Conv2d", "kernelSize", kernelSize, 1);
@@ -50,13 +60,8 @@ export class Conv2d extends Module {
       padding: paddingOf("Conv2d", padding, stride),
       dilation: pairOf("Conv2d", "dilation", dilation, 1),
     };
-    checkCount("Conv2d", "groups", groups);
     check(inChannels % groups === 0 && outChannels % groups === 0, ArgumentError, () =>
       expected("Conv2d", "groups", `a divisor of ${inChannels} input and ${outChannels} output channels`, groups),
-    );
-    checkFlag("Conv2d", "bias", bias);
-    check(typeof weightInit === "function", ArgumentError, () =>
-      expected("Conv2d", "weightInit", "an initializer, such as nn.init.heNormal()", weightInit),
     );
     super();
     this.inChannels = inChannels;
@@ -66,11 +71,12 @@ export class Conv2d extends Module {
     this.padding = pairs.padding;
     this.dilation = pairs.dilation;
     this.groups = groups;
-    this.weight = parameter([outChannels, inChannels / groups, ...kernel], weightInit);
-    this.bias = bias ? parameter([outChannels], zeros()) : null;
+    this.registerParameter("weight", parameter([outChannels, inChannels / groups, ...kernel], weightInit));
+    this.registerParameter("bias", bias ? parameter([outChannels], zeros()) : null);
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("Conv2d", arguments);
     const { stride, padding, dilation, groups } = this;
     return conv2d(x, this.weight, this.bias ?? undefined, { stride, padding, dilation, groups });
   }

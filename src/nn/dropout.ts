@@ -1,14 +1,17 @@
-import { checkNumber } from "../errors.ts";
+import { maybe, probability, signature } from "../arguments.ts";
 import { dropout } from "../ops/dropout.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { checkInput } from "./options.ts";
+
+const checkArguments = /* @__PURE__ */ signature("Dropout", { p: maybe(probability) });
 
 /** Sets each element to 0 with probability `p` while training, the others to x / (1 - p). Srivastava et al. 2014. */
 export class Dropout extends Module {
   readonly p: number;
 
   constructor(p = 0.5) {
-    checkNumber("Dropout", "p", p, 0, 1);
+    checkArguments(arguments);
     super();
     this.p = p;
   }
@@ -18,6 +21,7 @@ export class Dropout extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("Dropout", arguments);
     return dropout(x, this.p, this.training);
   }
 }

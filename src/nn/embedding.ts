@@ -1,10 +1,10 @@
-import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import { count, integer, options as optionsOf, signature } from "../arguments.ts";
 import { embedding, paddingPlace } from "../ops/embedding.ts";
 import { fill } from "../tensor/copy.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { type Initializer, normal } from "./init.ts";
 import { Module } from "./module.ts";
-import { checkCount } from "./options.ts";
+import { checkInput, initializer } from "./options.ts";
 import { parameter } from "./parameter.ts";
 
 export interface EmbeddingOptions {
@@ -14,31 +14,33 @@ export interface EmbeddingOptions {
   weightInit?: Initializer;
 }
 
+const checkArguments = /* @__PURE__ */ signature("Embedding", {
+  numEmbeddings: count,
+  embeddingDim: count,
+  options: optionsOf({ paddingIdx: integer, weightInit: initializer }),
+});
+
 /** A row of `weight` (numEmbeddings, embeddingDim) for every index. index (...), i32 or u32; y (..., embeddingDim). */
 export class Embedding extends Module {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly paddingIdx: number | undefined;
-  weight: Tensor;
+  declare weight: Tensor;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
-    checkCount("Embedding", "numEmbeddings", numEmbeddings);
-    checkCount("Embedding", "embeddingDim", embeddingDim);
-    checkKeys("Embedding", options, ["paddingIdx", "weightInit"]);
+    checkArguments(arguments);
     const { paddingIdx, weightInit = normal() } = options;
-    check(typeof weightInit === "function", ArgumentError, () =>
-      expected("Embedding", "weightInit", "an initializer, such as nn.init.normal(0, 0.02)", weightInit),
-    );
     const padding = paddingPlace("Embedding", paddingIdx, numEmbeddings);
     super();
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.paddingIdx = padding;
-    this.weight = parameter([numEmbeddings, embeddingDim], weightInit);
+    this.registerParameter("weight", parameter([numEmbeddings, embeddingDim], weightInit));
     if (padding !== undefined) zeroRow(this.weight, padding);
   }
 
   override forward(index: Tensor): Tensor {
+    checkInput("Embedding", arguments);
     return embedding(index, this.weight, this.paddingIdx === undefined ? {} : { paddingIdx: this.paddingIdx });
   }
 }

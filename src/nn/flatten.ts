@@ -1,7 +1,10 @@
-import { ArgumentError, check, expected } from "../errors.ts";
+import { integer, maybe, signature } from "../arguments.ts";
 import { flatten } from "../ops/movement.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { checkInput } from "./options.ts";
+
+const checkArguments = /* @__PURE__ */ signature("Flatten", { startDim: maybe(integer), endDim: maybe(integer) });
 
 /** Joins the dims from `startDim` to `endDim` (inclusive): by default all but the batch. */
 export class Flatten extends Module {
@@ -9,9 +12,7 @@ export class Flatten extends Module {
   readonly endDim: number;
 
   constructor(startDim = 1, endDim = -1) {
-    for (const [argument, dim] of Object.entries({ startDim, endDim })) {
-      check(Number.isSafeInteger(dim), ArgumentError, () => expected("Flatten", argument, "a whole number", dim));
-    }
+    checkArguments(arguments);
     super();
     this.startDim = startDim;
     this.endDim = endDim;
@@ -22,6 +23,7 @@ export class Flatten extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("Flatten", arguments);
     return flatten(x, this.startDim, this.endDim);
   }
 }

@@ -1,11 +1,12 @@
 /** Norms that look at one sample at a time: the same in training and evaluation. */
-import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
+import { anything, count, flag, numberIn, options as optionsOf, signature } from "../arguments.ts";
+import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { groupNorm, layerNorm, rmsNorm } from "../ops/layer-norm.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./init.ts";
 import { Module } from "./module.ts";
-import { checkCount, checkFlag, normDims } from "./options.ts";
+import { checkInput, normDims } from "./options.ts";
 import { parameter } from "./parameter.ts";
 
 export interface LayerNormOptions {
@@ -24,6 +25,21 @@ export interface RMSNormOptions {
   affine?: boolean;
 }
 
+// `normDims` checks the shape.
+const checkLayerNorm = /* @__PURE__ */ signature("LayerNorm", {
+  normalizedShape: anything,
+  options: optionsOf({ eps: numberIn(0), affine: flag, bias: flag }),
+});
+const checkRmsNorm = /* @__PURE__ */ signature("RMSNorm", {
+  normalizedShape: anything,
+  options: optionsOf({ eps: numberIn(0), affine: flag }),
+});
+const checkGroupNorm = /* @__PURE__ */ signature("GroupNorm", {
+  numGroups: count,
+  numChannels: count,
+  options: optionsOf({ eps: numberIn(0), affine: flag }),
+});
+
 function checkTail(layer: string, x: Tensor, dims: Shape): void {
   check(sameShape(x.shape.slice(Math.max(0, x.ndim - dims.length)), dims), ShapeError, () =>
     expected(layer, "x", `a shape that ends in [${dims}]`, x),
@@ -34,21 +50,18 @@ function checkTail(layer: string, x: Tensor, dims: Shape): void {
 export class LayerNorm extends Module {
   readonly normalizedShape: Shape;
   readonly eps: number;
-  weight: Tensor | null;
-  bias: Tensor | null;
+  declare weight: Tensor | null;
+  declare bias: Tensor | null;
 
   constructor(normalizedShape: number | Shape, options: LayerNormOptions = {}) {
+    checkLayerNorm(arguments);
     const dims = normDims("LayerNorm", normalizedShape);
-    checkKeys("LayerNorm", options, ["eps", "affine", "bias"]);
     const { eps = 1e-5, affine = true, bias = true } = options;
-    checkNumber("LayerNorm", "eps", eps, 0);
-    checkFlag("LayerNorm", "affine", affine);
-    checkFlag("LayerNorm", "bias", bias);
     super();
     this.normalizedShape = dims;
     this.eps = eps;
-    this.weight = affine ? parameter(dims, ones()) : null;
-    this.bias = affine && bias ? parameter(dims, zeros()) : null;
+    this.registerParameter("weight", affine ? parameter(dims, ones()) : null);
+    this.registerParameter("bias", affine && bias ? parameter(dims, zeros()) : null);
   }
 
   override get isInitTransparent(): boolean {
@@ -56,6 +69,7 @@ export class LayerNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("LayerNorm", arguments);
     const { normalizedShape, eps, weight, bias } = this;
     checkTail("LayerNorm", x, normalizedShape);
     return layerNorm([x, weight ?? undefined, bias ?? undefined], { normalizedShape, eps });
@@ -66,18 +80,16 @@ export class LayerNorm extends Module {
 export class RMSNorm extends Module {
   readonly normalizedShape: Shape;
   readonly eps: number;
-  weight: Tensor | null;
+  declare weight: Tensor | null;
 
   constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
+    checkRmsNorm(arguments);
     const dims = normDims("RMSNorm", normalizedShape);
-    checkKeys("RMSNorm", options, ["eps", "affine"]);
     const { eps = 2 ** -23, affine = true } = options;
-    checkNumber("RMSNorm", "eps", eps, 0);
-    checkFlag("RMSNorm", "affine", affine);
     super();
     this.normalizedShape = dims;
     this.eps = eps;
-    this.weight = affine ? parameter(dims, ones()) : null;
+    this.registerParameter("weight", affine ? parameter(dims, ones()) : null);
   }
 
   override get isInitTransparent(): boolean {
@@ -85,6 +97,7 @@ export class RMSNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("RMSNorm", arguments);
     const { normalizedShape, eps, weight } = this;
     checkTail("RMSNorm", x, normalizedShape);
     return rmsNorm([x, weight ?? undefined], { normalizedShape, eps });
@@ -96,25 +109,21 @@ export class GroupNorm extends Module {
   readonly numGroups: number;
   readonly numChannels: number;
   readonly eps: number;
-  weight: Tensor | null;
-  bias: Tensor | null;
+  declare weight: Tensor | null;
+  declare bias: Tensor | null;
 
   constructor(numGroups: number, numChannels: number, options: Omit<LayerNormOptions, "bias"> = {}) {
-    checkCount("GroupNorm", "numGroups", numGroups);
-    checkCount("GroupNorm", "numChannels", numChannels);
+    checkGroupNorm(arguments);
     check(numChannels % numGroups === 0, ArgumentError, () =>
       expected("GroupNorm", "numGroups", `a divisor of numChannels ${numChannels}`, numGroups),
     );
-    checkKeys("GroupNorm", options, ["eps", "affine"]);
     const { eps = 1e-5, affine = true } = options;
-    checkNumber("GroupNorm", "eps", eps, 0);
-    checkFlag("GroupNorm", "affine", affine);
     super();
     this.numGroups = numGroups;
     this.numChannels = numChannels;
     this.eps = eps;
-    this.weight = affine ? parameter([numChannels], ones()) : null;
-    this.bias = affine ? parameter([numChannels], zeros()) : null;
+    this.registerParameter("weight", affine ? parameter([numChannels], ones()) : null);
+    this.registerParameter("bias", affine ? parameter([numChannels], zeros()) : null);
   }
 
   override get isInitTransparent(): boolean {
@@ -122,6 +131,7 @@ export class GroupNorm extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("GroupNorm", arguments);
     const { numGroups: groups, numChannels, eps, weight, bias } = this;
     check(x.ndim >= 2 && x.shape[1] === numChannels, ShapeError, () =>
       expected("GroupNorm", "x", `a shape (N, ${numChannels}, ...)`, x),

@@ -1,11 +1,11 @@
-import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
+import { count, flag, oneOf, options as optionsOf, signature } from "../arguments.ts";
 import type { Activation } from "../kernels/matmul/run.ts";
 import { linear } from "../ops/linear.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault, type NextActivation } from "./default-weight.ts";
 import { type Initializer, zeros } from "./init.ts";
 import { Module } from "./module.ts";
-import { checkCount, checkFlag } from "./options.ts";
+import { checkInput, initializer } from "./options.ts";
 import { parameter } from "./parameter.ts";
 
 export interface LinearLayerOptions {
@@ -28,36 +28,34 @@ const SLOPES: Record<Activation, number | undefined> = {
   sigmoid: undefined,
 };
 
+const checkArguments = /* @__PURE__ */ signature("Linear", {
+  inFeatures: count,
+  outFeatures: count,
+  options: optionsOf({ bias: flag, activation: oneOf(...Object.keys(SLOPES)), weightInit: initializer }),
+});
+
 /** `y = activation(x weight^T + bias)`. x (..., inFeatures), weight (outFeatures, inFeatures), bias (outFeatures), zero at first. */
 export class Linear extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly activation: Activation;
-  weight: Tensor;
-  bias: Tensor | null;
+  declare weight: Tensor;
+  declare bias: Tensor | null;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearLayerOptions = {}) {
-    checkCount("Linear", "inFeatures", inFeatures);
-    checkCount("Linear", "outFeatures", outFeatures);
-    checkKeys("Linear", options, ["bias", "activation", "weightInit"]);
+    checkArguments(arguments);
     const { bias = true, activation = "none", weightInit } = options;
-    checkFlag("Linear", "bias", bias);
-    check(activation in SLOPES, ArgumentError, () =>
-      expected("Linear", "activation", `one of ${Object.keys(SLOPES).join(", ")}`, activation),
-    );
-    check(weightInit === undefined || typeof weightInit === "function", ArgumentError, () =>
-      expected("Linear", "weightInit", "an initializer, such as nn.init.heNormal()", weightInit),
-    );
     super();
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.activation = activation;
     const draw = weightInit ?? ((weight: Tensor) => drawDefault(weight, followerOf(activation), activation !== "none"));
-    this.weight = parameter([outFeatures, inFeatures], draw);
-    this.bias = bias ? parameter([outFeatures], zeros()) : null;
+    this.registerParameter("weight", parameter([outFeatures, inFeatures], draw));
+    this.registerParameter("bias", bias ? parameter([outFeatures], zeros()) : null);
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("Linear", arguments);
     return this.forwardWith(x, this.activation);
   }
 

@@ -1,19 +1,21 @@
 /** Losses: `(prediction, target, options)`, reduced to a scalar by `reduction` "mean" (default) or "sum", or not by "none". */
 import { AUTOCAST_F32, withComputePrecision } from "../autograd/autocast.ts";
 import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { checkIndices, defineIndexFault } from "../kernels/indexing/index-check.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { add, le, mul, sub, where } from "../ops/binary.ts";
+import { add, mul, sub } from "../ops/binary.ts";
 import { checkFloat } from "../ops/check-arguments.ts";
 import {
   checkLabels,
   checkReduction,
+  classDim,
   crossEntropyLabels,
   labelLoss,
   probabilityLoss,
   type Reduction,
   reduceLoss,
 } from "../ops/loss.ts";
-import { abs, softplus, square } from "../ops/unary.ts";
+import { abs, clamp, softplus, square } from "../ops/unary.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -54,12 +56,18 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   );
 }
 
-/** `-x[target]` for log probabilities x (C), (N, C) or (N, C, ...). A label that is no class makes its row NaN. */
+const NO_CLASS = /* @__PURE__ */ defineIndexFault("nllLoss", "target", "a label");
+
+/**
+ * `-x[target]` for log probabilities x (C), (N, C) or (N, C, ...). A label out of range makes its row NaN, and the next read
+ * throws an ArgumentError.
+ */
 export function nllLoss(x: Tensor, target: Tensor, options: LabelLossOptions = {}): Tensor {
   checkKeys("nllLoss", options, ["reduction", "weight", "ignoreIndex"]);
   const { reduction = "mean", weight, ignoreIndex = -100 } = options;
   checkTensors("nllLoss", { x, target });
   checkLabels("nllLoss", [x, target, weight], reduction);
+  checkIndices(NO_CLASS, target, x.shape[classDim(x)] as number, ignoreIndex);
   const attrs = { reduction, ignoreIndex, labelSmoothing: 0 };
   return withComputePrecision(AUTOCAST_F32, [x, weight], ([wider, perClass]) =>
     labelLoss(wider as Tensor, target, perClass, attrs),
@@ -110,9 +118,10 @@ export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { de
   checkPair("huberLoss", x, target, reduction);
   checkNumber("huberLoss", "delta", delta, Number.MIN_VALUE);
   return compared(x, target, reduction, (a, b) => {
-    const off = sub(a, b);
-    const size = abs(off);
-    return where(le(size, delta), mul(square(off), 0.5), mul(sub(size, delta / 2), delta));
+    const size = abs(sub(a, b));
+    // One formula for both sides: a branch that is not taken would still have to be finite.
+    const near = clamp(size, 0, delta);
+    return mul(near, sub(size, mul(near, 0.5)));
   });
 }
 
@@ -126,9 +135,8 @@ export function bceWithLogits(x: Tensor, target: Tensor, options: LossOptions & 
   checkPair("bceWithLogits", x, target, reduction);
   if (posWeight) broadcastShapes("bceWithLogits", x.shape, posWeight.shape);
   return compared(x, target, reduction, (a, b) => {
-    // softplus(x) = softplus(-x) + x, so that one softplus does.
-    const negative = softplus(mul(a, -1));
-    const share = posWeight ? add(mul(b, sub(posWeight, 1)), 1) : undefined;
-    return add(mul(sub(1, b), a), share ? mul(share, negative) : negative);
+    // Not by softplus(x) = softplus(-x) + x, which cancels for a certain and right prediction.
+    const onTrue = mul(b, softplus(mul(a, -1)));
+    return add(mul(sub(1, b), softplus(a)), posWeight ? mul(posWeight, onTrue) : onTrue);
   });
 }

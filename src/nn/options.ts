@@ -1,16 +1,24 @@
 /** Checks that layers share. All throw before anything is made on the GPU. */
+import { count, must } from "../arguments.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
+import { tensorArgument } from "../tensor/arguments.ts";
 import type { Shape } from "../tensor/shape.ts";
 
-/** A whole number of at least 1: features, channels, heads. */
-export function checkCount(layer: string, argument: string, value: unknown): void {
-  check(Number.isSafeInteger(value) && (value as number) >= 1, ArgumentError, () =>
-    expected(layer, argument, "a whole number >= 1", value),
-  );
+/** An initializer. */
+export const initializer = /* @__PURE__ */ must(
+  "an initializer, such as nn.init.heNormal()",
+  (value) => typeof value === "function",
+);
+
+/** The arguments of a layer that has no options. */
+export function takesNothing(layer: string, given: ArrayLike<unknown>): void {
+  check(given.length === 0, ArgumentError, () => expected(layer, "options", "no arguments", given[0]));
 }
 
-export function checkFlag(layer: string, argument: string, value: unknown): void {
-  check(typeof value === "boolean", ArgumentError, () => expected(layer, argument, "true or false", value));
+/** The arguments of a layer's forward: one tensor. */
+export function checkInput(layer: string, given: ArrayLike<unknown>): void {
+  tensorArgument(layer, "x", given[0]);
+  check(given.length === 1, ArgumentError, () => `${layer}: forward takes one tensor, got ${given.length} arguments`);
 }
 
 /** The dims that a norm goes over: a number stands for one dim. */
@@ -19,6 +27,6 @@ export function normDims(layer: string, normalizedShape: number | Shape): readon
   check(Array.isArray(dims) && dims.length > 0, ArgumentError, () =>
     expected(layer, "normalizedShape", "a number or a list of at least one dim", normalizedShape),
   );
-  for (const dim of dims) checkCount(layer, "normalizedShape", dim);
+  for (const dim of dims) count(layer, "normalizedShape", dim);
   return [...dims];
 }

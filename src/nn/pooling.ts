@@ -1,9 +1,11 @@
 /** Pooling layers over windows of images x (N, C, H, W). */
-import { checkKeys } from "../errors.ts";
+import { options as optionsOf, signature } from "../arguments.ts";
 import { avgPool2d, maxPool2d } from "../ops/pool.ts";
 import { type Pair, pairOf } from "../ops/sliding-window.ts";
+import { pair } from "../tensor/arguments.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
+import { checkInput } from "./options.ts";
 
 export interface PoolLayerOptions {
   /** Distance of neighbouring windows. Default: the kernel's size. */
@@ -12,13 +14,16 @@ export interface PoolLayerOptions {
   padding?: Pair;
 }
 
+const parameters = { kernelSize: pair, options: /* @__PURE__ */ optionsOf({ stride: pair, padding: pair }) };
+const checkMax = /* @__PURE__ */ signature("MaxPool2d", parameters);
+const checkAvg = /* @__PURE__ */ signature("AvgPool2d", parameters);
+
 abstract class Pool extends Module {
   readonly kernelSize: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number];
 
   constructor(layer: string, kernelSize: Pair, options: PoolLayerOptions) {
-    checkKeys(layer, options, ["stride", "padding"]);
     const kernel = pairOf(layer, "kernelSize", kernelSize, 1);
     const stride = pairOf(layer, "stride", options.stride ?? kernel, 1);
     const padding = pairOf(layer, "padding", options.padding ?? 0, 0);
@@ -32,6 +37,7 @@ abstract class Pool extends Module {
 /** The largest value of each window. Padding is never chosen. */
 export class MaxPool2d extends Pool {
   constructor(kernelSize: Pair, options: PoolLayerOptions = {}) {
+    checkMax(arguments);
     super("MaxPool2d", kernelSize, options);
   }
 
@@ -40,6 +46,7 @@ export class MaxPool2d extends Pool {
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("MaxPool2d", arguments);
     return maxPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
   }
 }
@@ -47,10 +54,12 @@ export class MaxPool2d extends Pool {
 /** The mean of each window, zeros of the padding included. */
 export class AvgPool2d extends Pool {
   constructor(kernelSize: Pair, options: PoolLayerOptions = {}) {
+    checkAvg(arguments);
     super("AvgPool2d", kernelSize, options);
   }
 
   override forward(x: Tensor): Tensor {
+    checkInput("AvgPool2d", arguments);
     return avgPool2d(x, this.kernelSize, { stride: this.stride, padding: this.padding });
   }
 }

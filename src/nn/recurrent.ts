@@ -1,5 +1,15 @@
 /** What the recurrent layers share: options, weights by PyTorch's names, layers and directions over a sequence. */
-import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import {
+  count,
+  flag,
+  integerIn,
+  options as optionsOf,
+  type Parameters,
+  probability,
+  type Signature,
+  signature,
+} from "../arguments.ts";
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { cat, stack } from "../ops/cat-split.ts";
 import { dropout } from "../ops/dropout.ts";
@@ -13,7 +23,6 @@ import { Tensor } from "../tensor/tensor.ts";
 import { drawBlocks } from "./default-weight.ts";
 import * as init from "./init.ts";
 import { Module } from "./module.ts";
-import { checkCount, checkFlag } from "./options.ts";
 import { parameter } from "./parameter.ts";
 import { type DirectionWeights, runDirection } from "./recurrent-direction.ts";
 
@@ -32,7 +41,19 @@ export interface RecurrentOptions {
   layerNorm?: boolean;
 }
 
-const KEYS = ["numLayers", "bias", "batchFirst", "dropout", "bidirectional", "layerNorm"];
+/** Each layer is a dozen tensors or so: more are a mistake, and would take all memory one by one. */
+const MAX_LAYERS = 1024;
+
+/** The arguments of the constructors; `more` are the options of one of them. */
+/* @__NO_SIDE_EFFECTS__ */
+export const recurrentSignature = (layer: string, more: Parameters = {}): Signature =>
+  signature(layer, {
+    ...{ inputSize: count, hiddenSize: count },
+    options: optionsOf({
+      ...{ numLayers: integerIn(1, MAX_LAYERS), ...more, bias: flag, batchFirst: flag, dropout: probability },
+      ...{ bidirectional: flag, layerNorm: flag },
+    }),
+  });
 
 /** Base of RNN, LSTM and GRU. */
 export abstract class Recurrent extends Module {
@@ -45,17 +66,9 @@ export abstract class Recurrent extends Module {
   readonly layerNorm: boolean;
   readonly #cell: Cell;
 
-  constructor(cell: Cell, inputSize: number, hiddenSize: number, options: RecurrentOptions, keys: string[] = []) {
-    const layer = new.target.name;
-    checkCount(layer, "inputSize", inputSize);
-    checkCount(layer, "hiddenSize", hiddenSize);
-    checkKeys(layer, options, [...KEYS, ...keys]);
+  constructor(cell: Cell, inputSize: number, hiddenSize: number, options: RecurrentOptions) {
     const { numLayers = 1, bias = true, batchFirst = false, dropout: p = 0 } = options;
     const { bidirectional = false, layerNorm = false } = options;
-    checkCount(layer, "numLayers", numLayers);
-    for (const [flag, value] of Object.entries({ bias, batchFirst, bidirectional, layerNorm }))
-      checkFlag(layer, flag, value);
-    checkNumber(layer, "dropout", p, 0, 1);
     super();
     this.inputSize = inputSize;
     this.hiddenSize = hiddenSize;
@@ -65,11 +78,11 @@ export abstract class Recurrent extends Module {
     this.bidirectional = bidirectional;
     this.layerNorm = layerNorm;
     this.#cell = cell;
-    for (const [i, suffix] of this.#suffixes().entries())
-      Object.assign(
-        this,
-        this.#makeWeights(suffix, i < this.#directions ? inputSize : hiddenSize * this.#directions, bias),
-      );
+    for (const [i, suffix] of this.#suffixes().entries()) {
+      const inputs = i < this.#directions ? inputSize : hiddenSize * this.#directions;
+      for (const [name, weight] of Object.entries(this.#makeWeights(suffix, inputs, bias)))
+        this.registerParameter(name, weight);
+    }
   }
 
   get #directions(): number {

@@ -2,9 +2,10 @@ import { ArgumentError, check, expected } from "../errors.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { ActivationLayer, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
 import { adaptDefault, type NextActivation } from "./default-weight.ts";
+import { isPlain } from "./forward.ts";
 import { trace } from "./forward-trace.ts";
 import { Linear } from "./linear.ts";
-import { isPlain, Module } from "./module.ts";
+import { Module } from "./module.ts";
 
 /**
  * Layers one after the other; paths count them: `0.weight`. Default weights are drawn for the activation that follows,
@@ -35,6 +36,7 @@ export class Sequential extends Module {
   }
 
   override forward(x: Tensor): Tensor {
+    check(arguments.length <= 1, ArgumentError, () => expected("Sequential", "x", "one input", arguments.length));
     let y = x;
     for (let i = 0; i < this.layers.length; i++) {
       const layer = this.layers[i] as Module;
@@ -65,5 +67,7 @@ const FUSED = [ReLU, LeakyReLU, GELU, SiLU, Tanh, Sigmoid];
 function fused(layer: Module, next: Module | undefined): [Linear, ActivationLayer] | undefined {
   if (!(layer instanceof Linear && next instanceof ActivationLayer) || trace.seen) return undefined;
   const known = layer.constructor === Linear && FUSED.some((kind) => next.constructor === kind);
-  return known && layer.activation === "none" && isPlain(layer) && isPlain(next) ? [layer, next] : undefined;
+  const isWhole = layer.weight.isParameter && (layer.bias?.isParameter ?? true);
+  const isUnchanged = layer.activation === "none" && isPlain(layer) && isPlain(next);
+  return known && isWhole && isUnchanged ? [layer, next] : undefined;
 }

@@ -46,6 +46,7 @@ function outputShapes(model: Layer, inputShape: Shape, dtype: Dtype): Map<object
   const device = model.parameters()[0]?.device ?? currentDevice();
   const modes = model.namedModules().map(([, module]) => [module, module.training] as const);
   model.eval();
+  const outer = trace.seen;
   trace.seen = (module, output) => {
     const shapes = (tensorsIn(output) as Tensor[]).map(({ shape }) => `[${shape.join(", ")}]`);
     if (!outputs.has(module)) outputs.set(module, shapes.join(" "));
@@ -53,7 +54,7 @@ function outputShapes(model: Layer, inputShape: Shape, dtype: Dtype): Map<object
   try {
     noGrad(() => scope(() => void model.forward(zeros(inputShape, { dtype, device }))));
   } finally {
-    trace.seen = undefined;
+    trace.seen = outer;
     // Parents before children: `train` reaches down.
     for (const [module, training] of modes) module.train(training);
   }

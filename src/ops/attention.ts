@@ -27,8 +27,8 @@ const OP = "scaledDotProductAttention";
 /** The weights (..., L, S), each row adding up to 1 before dropout. */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
   const { attnMask, isCausal = false, scale = 1 / Math.sqrt(q.shape[q.ndim - 1] as number), dropout = 0 } = options;
+  if (attnMask) checkMask(attnMask, q, k);
   let scores = matmul(mul(q, scale), transpose(k, -1, -2));
-  if (attnMask) checkMask(attnMask, scores);
   if (attnMask && isFloat(attnMask.dtype)) scores = add(scores, attnMask);
   const allowed = allowedPairs(scores, attnMask?.dtype === "bool" ? attnMask : undefined, isCausal);
   if (!allowed) return drop(softmax(scores, -1), dropout);
@@ -76,11 +76,12 @@ export function checkAttention(op: string, { isCausal = false, scale, dropout = 
   checkNumber(op, "dropout", dropout, 0, 1);
 }
 
-function checkMask(mask: Tensor, scores: Tensor): void {
+function checkMask(mask: Tensor, q: Tensor, k: Tensor): void {
   const known = mask instanceof Tensor && (mask.dtype === "bool" || isFloat(mask.dtype));
   check(known, DtypeError, () => expected(OP, "attnMask", "a bool or float tensor", mask?.dtype ?? mask));
-  const joined = broadcastShapes(OP, mask.shape, scores.shape);
-  check(sameShape(joined, scores.shape), ShapeError, () =>
-    expected(OP, "attnMask", `a shape that broadcasts to [${scores.shape}]`, mask),
+  const lead = broadcastShapes(OP, q.shape.slice(0, -2), k.shape.slice(0, -2));
+  const scores = [...lead, q.shape[q.ndim - 2] as number, k.shape[k.ndim - 2] as number];
+  check(sameShape(broadcastShapes(OP, mask.shape, scores), scores), ShapeError, () =>
+    expected(OP, "attnMask", `a shape that broadcasts to [${scores}]`, mask),
   );
 }

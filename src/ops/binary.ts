@@ -1,6 +1,6 @@
 /** Elementwise operations of two or three operands, with NumPy's broadcasting. Numbers stand for scalar tensors. */
 
-import { defineOp } from "../autograd/op.ts";
+import { defineOp, type Op } from "../autograd/op.ts";
 import type { BackwardContext } from "../autograd/op-types.ts";
 import { primitives } from "../autograd/primitives.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
@@ -107,8 +107,9 @@ const arithmetic = /* @__NO_SIDE_EFFECTS__ */ (symbol: string) => ({
   i32: `a ${symbol} b`,
   u32: `a ${symbol} b`,
 });
-const comparison = /* @__NO_SIDE_EFFECTS__ */ (symbol: string): BinaryRule => ({
-  wgsl: arithmetic(symbol),
+/** Floats are compared by a function of the shaders' own, which knows NaN and subnormal numbers. */
+const comparison = /* @__NO_SIDE_EFFECTS__ */ (symbol: string, f32: string): BinaryRule => ({
+  wgsl: { ...arithmetic(symbol), f32 },
   result: "bool",
 });
 
@@ -139,15 +140,38 @@ export const div = defineBinary("div", {
 export const maximum = defineBinary("maximum", {
   wgsl: { f32: "maximum(a, b)", i32: "max(a, b)" },
   saves: ["a", "b"],
-  gradients: (g, a, b) => [mul(g, share(a, b)), mul(g, share(b, a))],
+  gradients: (g, a, b, _y, needs) => [needs[0] ? share(g, a, b) : undefined, needs[1] ? share(g, b, a) : undefined],
 });
 /** The smaller of a and b; NaN if either is. Equal values share the gradient. */
 export const minimum = defineBinary("minimum", {
   wgsl: { f32: "minimum(a, b)", i32: "min(a, b)" },
   saves: ["a", "b"],
-  gradients: (g, a, b) => [mul(g, share(b, a)), mul(g, share(a, b))],
+  gradients: (g, a, b, _y, needs) => [needs[0] ? share(g, b, a) : undefined, needs[1] ? share(g, a, b) : undefined],
 });
-const share = defineBinary("larger_share", { wgsl: { f32: "larger_share(a, b)" } });
+
+const LARGER_SHARE = /* @__PURE__ */ (["f32", "f16"] as const).map(
+  (result): Expression => ({ name: "larger_share", wgsl: "larger_share(a, b, c)", compute: "f32", result }),
+);
+
+/** What of g belongs to a as the larger of a and b. A selection, so that an infinite g leaves 0 elsewhere; its own adjoint. */
+const share = (g: Tensor, a: Operand, b: Operand): Tensor => {
+  const { tensors, attrs } = partsOf([a, b]);
+  return shareOp([g, ...tensors], attrs);
+};
+const shareOp: Op<Operands, Tensor> = defineOp<Operands>({
+  name: "larger_share",
+  forward(ctx, [g, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], { numbers }) {
+    ctx.save(...[a, b].filter((one) => one !== undefined));
+    const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number), g];
+    return runElementwise(ctx.device, LARGER_SHARE[g.dtype === "f16" ? 1 : 0] as Expression, operands, g.shape);
+  },
+  backward(ctx, g: Tensor) {
+    const saved = [...ctx.saved];
+    const [a, b] = ctx.attrs.numbers.map((one) => one ?? (saved.shift() as Tensor));
+    return [share(g, a as Operand, b as Operand), undefined, undefined];
+  },
+});
+
 /** 1 where both are not 0; for operands that are 0 or 1. */
 export const logicalAnd = defineBinary("logicalAnd", {
   wgsl: { f32: "a * b != 0.0", i32: "a * b != 0", u32: "a * b != 0u" },
@@ -155,12 +179,15 @@ export const logicalAnd = defineBinary("logicalAnd", {
 });
 
 /** Comparisons: tensors of dtype bool, without gradient. */
-export const eq = defineBinary("eq", comparison("=="));
-export const ne = defineBinary("ne", comparison("!="));
-export const lt = defineBinary("lt", comparison("<"));
-export const le = defineBinary("le", comparison("<="));
-export const gt = defineBinary("gt", comparison(">"));
-export const ge = defineBinary("ge", comparison(">="));
+export const eq = defineBinary("eq", comparison("==", "is_equal(a, b)"));
+export const ne = defineBinary("ne", comparison("!=", "!is_equal(a, b)"));
+export const lt = defineBinary("lt", comparison("<", "is_less(a, b)"));
+export const le = defineBinary("le", comparison("<=", "is_at_most(a, b)"));
+export const gt = defineBinary("gt", comparison(">", "is_less(b, a)"));
+export const ge = defineBinary("ge", comparison(">=", "is_at_most(b, a)"));
+
+/** a == b, or both NaN. */
+export const same = defineBinary("same", comparison("==", "is_same(a, b)"));
 
 /** `condition ? a : b`, elementwise; `condition` is bool (or any number, true when not 0). */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {

@@ -5,9 +5,11 @@ import { defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
-import { normalizeDim, sameShape } from "../tensor/shape.ts";
+import { checkFilling } from "../tensor/create.ts";
+import { checkShape, normalizeDim, sameShape } from "../tensor/shape.ts";
 import { empty, Tensor, view } from "../tensor/tensor.ts";
-import { narrow, unsqueeze } from "./movement.ts";
+import { expand } from "./broadcast.ts";
+import { flip, narrow, unsqueeze } from "./movement.ts";
 
 /** Pieces of `size` along a dim (the last may be smaller), or of the sizes given. */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
@@ -103,8 +105,19 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   );
 }
 
-/** Puts `value` before and after each dim: one pair per dim. */
-export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], value = 0): Tensor {
+export interface PadOptions {
+  /** What lies around: one value, the values mirrored at the edge (which is not repeated), the edge's own, or the other end's. */
+  mode?: "constant" | "reflect" | "replicate" | "circular";
+  /** Of mode "constant". Default 0. */
+  value?: number | boolean;
+}
+
+/** Puts `value`, or by `mode` values of x, before and after each dim: one pair per dim. */
+export function pad(
+  x: Tensor,
+  amounts: readonly (readonly [number, number])[],
+  value: number | boolean | PadOptions = 0,
+): Tensor {
   const valid =
     Array.isArray(amounts) &&
     amounts.length === x.ndim &&
@@ -112,8 +125,36 @@ export function pad(x: Tensor, amounts: readonly (readonly [number, number])[], 
   check(valid, ArgumentError, () =>
     expected("pad", "amounts", `${x.ndim} pairs [before, after] of whole numbers >= 0`, amounts),
   );
-  return padOp([x], { amounts, value });
+  const { mode = "constant", value: filling = 0 } = typeof value === "object" ? value : { value };
+  checkShape(
+    "pad",
+    x.shape.map((size, i) => size + (amounts[i]?.[0] ?? 0) + (amounts[i]?.[1] ?? 0)),
+    "amounts",
+  );
+  if (mode === "constant") return padOp([x], { amounts, value: checkFilling("pad", filling, x.dtype) });
+  check(value !== undefined && (value as PadOptions).value === undefined, ArgumentError, () =>
+    expected("pad", "value", `nothing with mode '${mode}'`, filling),
+  );
+  return amounts.reduce((padded, [before, after], i) => padEnds(padded, i, before, after, mode), x);
 }
+
+/** x with values of its own before and after a dim. */
+function padEnds(x: Tensor, dim: number, before: number, after: number, mode: "reflect" | "replicate" | "circular") {
+  if (before + after === 0) return x;
+  const size = x.shape[dim] as number;
+  const most = { reflect: size - 1, replicate: size === 0 ? 0 : Infinity, circular: size }[mode];
+  check(Math.max(before, after) <= most, ArgumentError, () =>
+    expected("pad", "amounts", `at most ${most} at dim ${dim} of size ${size} with mode '${mode}'`, [before, after]),
+  );
+  const edge = (start: number, n: number) => expand(narrow(x, dim, start, 1), x.shape.with(dim, n));
+  const ends = {
+    reflect: () => [flip(narrow(x, dim, 1, before), dim), flip(narrow(x, dim, size - 1 - after, after), dim)],
+    replicate: () => [edge(0, before), edge(size - 1, after)],
+    circular: () => [narrow(x, dim, size - before, before), narrow(x, dim, 0, after)],
+  }[mode]() as [Tensor, Tensor];
+  return cat([ends[0], x, ends[1]], dim);
+}
+
 const padOp = defineOp<{ amounts: readonly (readonly [number, number])[]; value: number }>({
   name: "pad",
   forward(ctx, [x]: [Tensor], { amounts, value }) {

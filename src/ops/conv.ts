@@ -173,12 +173,12 @@ function convImages(images: Tensor, weight: Tensor, bias: Tensor | undefined, op
   const { x, padding } = paddedBy(images, kernel, options);
   const windows = windowsOn("conv2d", x, kernel, { ...options, padding });
   const groups = checkGroups(x, weight, options.groups ?? 1);
-  const y = convOp([x, weight], { windows, groups });
-  if (!bias) return y;
   const outputs = weight.shape[0] as number;
-  check(bias.ndim === 1 && bias.size === outputs, ShapeError, () =>
+  check(!bias || (bias.ndim === 1 && bias.size === outputs), ShapeError, () =>
     expected("conv2d", "bias", `shape [${outputs}]`, bias),
   );
+  const y = convOp([x, weight], { windows, groups });
+  if (!bias) return y;
   return withComputePrecision(AUTOCAST_MATMUL, [y, bias], ([sums, offset]) =>
     add(sums as Tensor, reshape(offset as Tensor, [outputs, 1, 1])),
   );

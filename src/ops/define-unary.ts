@@ -5,9 +5,10 @@ import { check, DtypeError, expected } from "../errors.ts";
 import { runElementwise } from "../kernels/elementwise/run.ts";
 import type { Expression } from "../kernels/elementwise/shader.ts";
 import { computeType, isFloat } from "../kernels/promotion.ts";
+import { zerosLike } from "../tensor/create.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { mul } from "./binary.ts";
+import { mul, where } from "./binary.ts";
 
 export interface UnaryRule {
   /** f(a), with `p` and `q` for the op's own numbers. */
@@ -30,9 +31,13 @@ interface UnaryAttrs {
 }
 
 /** Writes the op's own numbers into its formula: distinct values are few (a slope, two limits). */
-const filled = (wgsl: string, { p, q }: UnaryAttrs): string =>
-  wgsl.replace(/\bp\b/g, literal(p)).replace(/\bq\b/g, literal(q));
-const literal = (value: number): string => `f32(${Math.max(-3.4028234e38, Math.min(3.4028234e38, value))})`;
+const filled = (wgsl: string, { p, q }: UnaryAttrs, isInteger = false): string =>
+  wgsl.replace(/\bp\b/g, literal(p, isInteger)).replace(/\bq\b/g, literal(q, isInteger));
+function literal(value: number, isInteger: boolean): string {
+  // WGSL has no infinite constants; integers have no infinity.
+  if (!isInteger && !Number.isFinite(value)) return value > 0 ? "inf_beside(a)" : "-inf_beside(a)";
+  return `f32(${Math.max(-3.4028234663852886e38, Math.min(3.4028234663852886e38, value))})`;
+}
 
 /** The expression for a dtype and the op's own numbers, made once. */
 function remembered(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): typeof make {
@@ -52,7 +57,7 @@ export function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: numb
     const whole = !isFloat(dtype) && dtype !== "bool" && rule.integer !== undefined;
     const compute = whole ? computeType(dtype) : "f32";
     const result = rule.result ?? (whole || isFloat(dtype) ? dtype : "f32");
-    const wgsl = filled(whole ? (rule.integer as string).replaceAll("int", compute) : rule.wgsl, attrs);
+    const wgsl = filled(whole ? (rule.integer as string).replaceAll("int", compute) : rule.wgsl, attrs, whole);
     return { name, wgsl, compute, result };
   });
   const backward = remembered((result, attrs) => {
@@ -87,5 +92,7 @@ export function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: numb
 
 function chain(rule: UnaryRule, g: Tensor, x: Tensor, y: Tensor, { p, q }: UnaryAttrs): Tensor {
   const slope = rule.derivative?.(x, y, p, q);
-  return slope === undefined ? mul(g, 0) : mul(g, slope);
+  if (slope === undefined) return zerosLike(g);
+  // A mask selects: a product with 0 would make NaN of an infinite gradient.
+  return slope instanceof Tensor && slope.dtype === "bool" ? where(slope, g, 0) : mul(g, slope);
 }

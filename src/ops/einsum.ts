@@ -38,7 +38,7 @@ const ELLIPSIS = [...Array(8).keys()].map((i) => String.fromCharCode(0x3b1 + i))
 
 function parse(equation: string, operands: readonly Tensor[]): { inputs: Lettered[]; output: string } {
   const term = "[a-zA-Z]*(\\.{3})?[a-zA-Z]*";
-  const match = new RegExp(`^(${term}(?:,${term})*)(->(${term}))?$`).exec(String(equation).replaceAll(" ", ""));
+  const match = new RegExp(`^(${term}(?:,${term})*)(->(${term}))?$`).exec(equation.replaceAll(" ", ""));
   check(match, ArgumentError, () =>
     expected("einsum", "equation", "letters, '...', commas and at most one '->'", equation),
   );

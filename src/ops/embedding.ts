@@ -1,8 +1,9 @@
 /** Embedding: rows of a table by index. */
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { checkRoom, defineIndexFault } from "../kernels/indexing/index-check.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { eq, where } from "./binary.ts";
-import { indexSelect } from "./indexing.ts";
+import { selectRows } from "./indexing.ts";
 import { detach, reshape, unsqueeze } from "./movement.ts";
 
 export interface EmbeddingCall {
@@ -19,7 +20,12 @@ export function paddingPlace(op: string, paddingIdx: number | undefined, rows: n
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }
 
-/** y[...] = weight[index[...]]. index (...), i32 or u32; weight (rows, width); y (..., width). A row that is not there is NaN. */
+const EMBEDDING = /* @__PURE__ */ defineIndexFault("embedding");
+
+/**
+ * y[...] = weight[index[...]]. index (...), i32 or u32; weight (rows, width); y (..., width). An index out of range gives a
+ * row of 0 without a gradient, and the next read throws.
+ */
 export function embedding(index: Tensor, weight: Tensor, options: EmbeddingCall = {}): Tensor {
   checkKeys("embedding", options, ["paddingIdx"]);
   const isIndex = index instanceof Tensor && (index.dtype === "i32" || index.dtype === "u32");
@@ -30,7 +36,8 @@ export function embedding(index: Tensor, weight: Tensor, options: EmbeddingCall 
     expected("embedding", "weight", "a tensor (rows, width)", weight),
   );
   const flat = reshape(index, [index.size]);
-  let rows = indexSelect(weight, 0, flat);
+  checkRoom("embedding", weight.shape[0] as number, flat);
+  let rows = selectRows(weight, 0, flat, EMBEDDING);
   const paddingIdx = paddingPlace("embedding", options.paddingIdx, weight.shape[0] as number);
   if (paddingIdx !== undefined && weight.requiresGrad) {
     rows = where(unsqueeze(eq(flat, paddingIdx), 1), detach(rows), rows);

@@ -6,30 +6,35 @@ import type { ForwardContext } from "../autograd/op-types.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { gather as gatherShader } from "../gpu/shaders.generated.ts";
+import {
+  checkIndices,
+  checkRoom,
+  defineIndexFault,
+  faultCode,
+  type IndexFault,
+} from "../kernels/indexing/index-check.ts";
 import { addElements, addRows, innerSize } from "../kernels/indexing/scatter-sorted.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { bitsOf, contiguous, fill } from "../tensor/copy.ts";
+import { contiguous, fill } from "../tensor/copy.ts";
 import { normalizeDim, sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
 import { pad } from "./cat-split.ts";
 import { narrow, reshape } from "./movement.ts";
 
-/** What an adjoint must know: the dim, its size in the tensor that was read, and where a leaf's gradient may go. */
+/** What an adjoint must know: the dim, its size in the tensor that was read, its fault, and where a leaf's gradient may go. */
 interface Indices {
   readonly dim: number;
   readonly length: number;
+  readonly fault: IndexFault;
   readonly into?: Tensor | undefined;
 }
 
 /** y[..., j, ...] = x[..., index, ...]; `shared`: one list of places for every line. */
-function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, shared: boolean): Tensor {
+function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, { dim, fault }: Indices, shared: boolean): Tensor {
   const y = empty(ctx.device, shared ? x.shape.with(dim, index.size) : index.shape, x.dtype);
   const length = x.shape[dim] as number;
-  // A place that does not exist cannot be reported from the GPU: floats become NaN, whole numbers 0.
-  const missing = isFloat(x.dtype) ? Number.NaN : 0;
-  if (length === 0) fill(y, missing);
-  if (length * y.size === 0) return y;
+  if (y.size === 0) return y;
   ctx.device.run(
     gatherShader,
     {
@@ -39,7 +44,7 @@ function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, s
         y: y.binding,
       },
       ...{ size: y.size, count: y.shape[dim] as number, length, inner: innerSize(x.shape, dim) },
-      outside: bitsOf(missing, "f32"),
+      ...{ faults: ctx.device.faults.binding, faultCode: faultCode(fault, index) },
     },
     strideGroups(ctx.device, y.size),
     { SHARED: shared },
@@ -50,9 +55,9 @@ function runGather(ctx: ForwardContext, x: Tensor, index: Tensor, dim: number, s
 const gatherOp: Op<Indices, Tensor> = defineOp<Indices>({
   name: "gather",
   computeDtype: "f32",
-  forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
+  forward(ctx, [x, index]: [Tensor, Tensor], attrs) {
     ctx.save(index);
-    return runGather(ctx, x, index, dim, false);
+    return runGather(ctx, x, index, attrs, false);
   },
   backward: (ctx, g: Tensor) => scatterAddOp([g, ctx.saved[0]], ctx.attrs),
 });
@@ -74,9 +79,9 @@ const scatterAddOp: Op<Indices, Tensor> = defineOp<Indices>({
 const selectOp: Op<Indices, Tensor> = defineOp<Indices>({
   name: "indexSelect",
   computeDtype: "f32",
-  forward(ctx, [x, index]: [Tensor, Tensor], { dim }) {
+  forward(ctx, [x, index]: [Tensor, Tensor], attrs) {
     ctx.save(index);
-    return runGather(ctx, x, index, dim, true);
+    return runGather(ctx, x, index, attrs, true);
   },
   backward(ctx, g: Tensor) {
     const into = isGradEnabled() ? undefined : ctx.gradSlot(0);
@@ -103,14 +108,23 @@ function checkIndex(op: string, index: Tensor): void {
   check(whole, DtypeError, () => expected(op, "index", "a tensor of dtype i32 or u32", index?.dtype ?? index));
 }
 
-/** `x` with the places of `index` (1-D, i32 or u32) along `dim`. A place outside gives NaN (0 in whole numbers). */
+const GATHER = /* @__PURE__ */ defineIndexFault("gather");
+const INDEX_SELECT = /* @__PURE__ */ defineIndexFault("indexSelect");
+const SCATTER_ADD = /* @__PURE__ */ defineIndexFault("scatterAdd");
+
+/** `x` at the indices of `index` (1-D, i32 or u32) along `dim`. One out of range gives 0, and the next read throws. */
 export function indexSelect(x: Tensor, dim: number, index: Tensor): Tensor {
   checkIndex("indexSelect", index);
   check(index.ndim <= 1, ShapeError, () => expected("indexSelect", "index", "at most 1 dim", index));
   const at = normalizeDim("indexSelect", dim, x.ndim);
   if (x.ndim === 0) return reshape(indexSelect(reshape(x, [1]), 0, index), []);
-  return selectOp([x, index], { dim: at, length: x.shape[at] as number });
+  checkRoom("indexSelect", x.shape[at] as number, index);
+  return selectRows(x, at, index, INDEX_SELECT);
 }
+
+/** indexSelect of checked arguments, whose faults are another op's. */
+export const selectRows = (x: Tensor, dim: number, index: Tensor, fault: IndexFault): Tensor =>
+  selectOp([x, index], { dim, length: x.shape[dim] as number, fault });
 
 /** `x` cut to the places that `index` reaches in all dims but `dim`. */
 function cutTo(op: string, argument: string, x: Tensor, index: Tensor, dim: number): Tensor {
@@ -124,15 +138,21 @@ function cutTo(op: string, argument: string, x: Tensor, index: Tensor, dim: numb
   return index.shape.reduce((cut, size, d) => (d === dim || size === cut.shape[d] ? cut : narrow(cut, d, 0, size)), x);
 }
 
-/** y[i][j][k] = x[i][index[i][j][k]][k] for dim 1, and likewise for others. A place outside gives NaN (0 in whole numbers). */
+/** y[i][j][k] = x[i][index[i][j][k]][k] for dim 1, and likewise for others. An index out of range gives 0, and the next read throws. */
 export function gather(x: Tensor, dim: number, index: Tensor): Tensor {
   checkIndex("gather", index);
   const at = normalizeDim("gather", dim, x.ndim);
   if (x.ndim === 0) return reshape(gather(reshape(x, [1]), 0, reshape(index, [index.size])), index.shape);
-  return gatherOp([cutTo("gather", "x", x, index, at), index], { dim: at, length: x.shape[at] as number });
+  const length = x.shape[at] as number;
+  const cut = cutTo("gather", "x", x, index, at);
+  checkRoom("gather", length, index);
+  return gatherOp([cut, index], { dim: at, length, fault: GATHER });
 }
 
-/** x with src[i][j][k] added at [i][index[i][j][k]][k] for dim 1, and likewise for others. Places outside are left out. */
+/**
+ * x with src[i][j][k] added at [i][index[i][j][k]][k] for dim 1, and likewise for others. What goes to an index out of range
+ * is left out, and the next read throws.
+ */
 export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): Tensor {
   checkIndex("scatterAdd", index);
   check(src.dtype === x.dtype || (isFloat(src.dtype) && isFloat(x.dtype)), DtypeError, () =>
@@ -146,7 +166,10 @@ export function scatterAdd(x: Tensor, dim: number, index: Tensor, src: Tensor): 
   cutTo("scatterAdd", "x", x, index, at);
   let values = cutTo("scatterAdd", "src", src, index, at);
   if (values.shape[at] !== index.shape[at]) values = narrow(values, at, 0, index.shape[at] as number);
-  const placed = scatterAddOp([values, index], { dim: at, length: x.shape[at] as number });
+  const length = x.shape[at] as number;
+  checkRoom("scatterAdd", length, index);
+  checkIndices(SCATTER_ADD, index, length);
+  const placed = scatterAddOp([values, index], { dim: at, length, fault: SCATTER_ADD });
   if (sameShape(placed.shape, x.shape)) return add(x, placed);
   return add(
     x,

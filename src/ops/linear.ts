@@ -12,6 +12,7 @@ import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, gt, mul, sub, where } from "./binary.ts";
 import { matmul } from "./matmul.ts";
 import { reshape, t } from "./movement.ts";
+import { sum } from "./reduce.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, square, tanh } from "./unary.ts";
 
 export interface LinearOptions {
@@ -105,6 +106,8 @@ function weightGradients(
   K: number,
 ): (Tensor | undefined)[] {
   if (!ctx.needsInputGrad[1] && !ctx.needsInputGrad[2]) return [undefined, undefined];
+  // Without input features there is no product that could carry the sums along.
+  if (K === 0) return [empty(ctx.device, [N, K]), ctx.needsInputGrad[2] ? sum(g, 0) : undefined];
   const weightGrad = ctx.gradSlot(1) ?? empty(ctx.device, [N, K]);
   const biasGrad = ctx.needsInputGrad[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
   runMatmul(ctx.device, {

@@ -189,13 +189,16 @@ export function labelLoss(
   const weights = weight ? reshape(weight, along) : 1;
   const ofLabel = (values: Tensor | number) => sum(where(isLabel, values, 0), dim);
   const counts = ne(target, ignoreIndex);
-  const labelWeight = where(counts, where(eq(ofLabel(to(isLabel, "f32")), 1), ofLabel(weights), Number.NaN), 0);
+  const isKnown = ofLabel(to(isLabel, "f32"));
+  const labelWeight = where(counts, ofLabel(weights), 0);
   let losses = neg(mul(labelWeight, where(counts, ofLabel(x), 0)));
   if (labelSmoothing > 0) {
     const all = neg(where(counts, sum(mul(x, weights), dim), 0));
     losses = add(mul(losses, 1 - labelSmoothing), mul(all, labelSmoothing / (x.shape[dim] as number)));
   }
-  return reduceLoss(losses, reduction, sum(labelWeight));
+  // Selected, so that the row has no gradient: it must not reach the weights.
+  const known = where(counts, where(isKnown, losses, Number.NaN), 0);
+  return reduceLoss(known, reduction, sum(labelWeight));
 }
 
 /** Cross entropy of logits and class probabilities of the same shape, in plain operations. */

@@ -1,61 +1,94 @@
 /** The operations as methods of Tensor, in one list: each is a function with the tensor as its first argument. */
-
+import { signature } from "../arguments.ts";
+import { ArgumentError, check } from "../errors.ts";
 import type { Operand } from "../kernels/elementwise/run.ts";
+import { tensorList } from "../tensor/arguments.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { add, div, eq, ge, gt, le, lt, maximum, minimum, mul, ne, sub, where } from "./binary.ts";
-import { expand } from "./broadcast.ts";
-import { cat, chunk, pad, split, stack } from "./cat-split.ts";
-import { einsum } from "./einsum.ts";
-import { gather, indexSelect, scatterAdd } from "./indexing.ts";
-import { addmm, matmul } from "./matmul.ts";
-import {
-  clone,
-  contiguous,
-  detach,
-  flatten,
-  flip,
-  narrow,
-  permute,
-  reshape,
-  slice,
-  squeeze,
-  t,
-  transpose,
-  unsqueeze,
-} from "./movement.ts";
-import "./tensor-methods.ts";
-import { to } from "./cast.ts";
-import { pow } from "./pow.ts";
-import { argmax, argmin, max, mean, min, prod, sum } from "./reduce.ts";
-import { logSoftmax, softmax } from "./softmax.ts";
-import { cumsum, logsumexp, norm, std, variance } from "./statistics.ts";
-import { tril, triu } from "./tril-triu.ts";
 import {
   abs,
+  add,
+  addmm,
+  argmax,
+  argmin,
+  cat,
+  chunk,
   clamp,
+  clone,
+  contiguous,
   cos,
+  cumsum,
+  detach,
+  div,
+  einsum,
   elu,
+  eq,
   erf,
   exp,
+  expand,
+  flatten,
+  flip,
+  gather,
+  ge,
   gelu,
+  gt,
+  indexSelect,
   isfinite,
+  isinf,
+  isnan,
+  le,
   leakyRelu,
   log,
   log1p,
   logicalNot,
+  logSoftmax,
+  logsumexp,
+  lt,
+  matmul,
+  max,
+  maximum,
+  mean,
+  min,
+  minimum,
+  mul,
+  narrow,
+  ne,
   neg,
+  norm,
+  pad,
+  permute,
+  pow,
+  prod,
   reciprocal,
   relu,
+  reshape,
   rsqrt,
+  scatterAdd,
   sigmoid,
   sign,
   silu,
   sin,
+  slice,
+  softmax,
   softplus,
+  split,
   sqrt,
   square,
+  squeeze,
+  stack,
+  std,
+  sub,
+  sum,
+  t,
   tanh,
-} from "./unary.ts";
+  to,
+  transpose,
+  tril,
+  triu,
+  unsqueeze,
+  variance,
+  where,
+} from "./checked.ts";
+import "./tensor-methods.ts";
 
 /** Ops whose first argument becomes `this`. */
 const methods = {
@@ -86,6 +119,8 @@ const methods = {
   cos,
   erf,
   isfinite,
+  isinf,
+  isnan,
   logicalNot,
   to,
   relu,
@@ -169,10 +204,10 @@ for (const [name, op] of Object.entries(methods)) {
 
 const own: OwnMethods & ThisType<Tensor> = {
   cat(others, dim) {
-    return cat([this as unknown as Tensor, ...others], dim);
+    return cat(withThis("cat", this as unknown as Tensor, others), dim);
   },
   stack(others, dim) {
-    return stack([this as unknown as Tensor, ...others], dim);
+    return stack(withThis("stack", this as unknown as Tensor, others), dim);
   },
   einsum(equation, ...others) {
     return einsum(equation, this as unknown as Tensor, ...others);
@@ -181,4 +216,24 @@ const own: OwnMethods & ThisType<Tensor> = {
     return where(this as unknown as Tensor, a, b);
   },
 };
-for (const [name, value] of Object.entries(own)) Object.defineProperty(Tensor.prototype, name, { value });
+
+const others = { others: tensorList };
+const checkOthers = { cat: signature("cat", others), stack: signature("stack", others) };
+
+function withThis(op: keyof typeof checkOthers, self: Tensor, others: readonly Tensor[]): Tensor[] {
+  checkOthers[op]([others]);
+  return [self, ...others];
+}
+
+for (const [name, method] of Object.entries(own)) {
+  const most = name === "einsum" ? Infinity : 2;
+  const value = function (this: Tensor, ...given: unknown[]): unknown {
+    check(
+      given.length <= most,
+      ArgumentError,
+      () => `${name}: expected at most ${most} arguments, got ${given.length}`,
+    );
+    return (method as (...given: unknown[]) => unknown).apply(this, given);
+  };
+  Object.defineProperty(Tensor.prototype, name, { value });
+}

@@ -2,7 +2,7 @@
 import { defineOp, type Op } from "../autograd/op.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
-import { max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
+import { avg_pool, avg_pool_backward, max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
 import type { Windows } from "../kernels/conv/windows.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
@@ -10,7 +10,7 @@ import { empty, Tensor } from "../tensor/tensor.ts";
 import { gather } from "./indexing.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { imageToColumns, onImages, type Pair, type WindowOptions, windowsOn } from "./sliding-window.ts";
+import { onImages, type Pair, type WindowOptions, windowsOn } from "./sliding-window.ts";
 
 export type PoolOptions = Omit<WindowOptions, "dilation">;
 
@@ -35,6 +35,12 @@ function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptio
   return windows;
 }
 
+/** The params of the pooling kernels; `size` is that of what is written. */
+function paramsOf(windows: Windows, size: number) {
+  const { dilationY: _, dilationX: __, ...params } = windows;
+  return { ...params, size };
+}
+
 const maxPoolOp = defineOp<Windows>({
   name: "maxPool2d",
   computeDtype: "f32",
@@ -42,10 +48,9 @@ const maxPoolOp = defineOp<Windows>({
     const shape = [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth];
     const [y, places] = [empty(ctx.device, shape), ctx.disposeAfterForward(empty(ctx.device, shape, "u32"))];
     const input = ctx.disposeAfterForward(contiguous(x));
-    const { dilationY: _, dilationX: __, ...params } = windows;
     ctx.device.run(
       max_pool,
-      { x: input.binding, y: y.binding, places: places.binding, size: y.size, ...params },
+      { x: input.binding, y: y.binding, places: places.binding, ...paramsOf(windows, y.size) },
       strideGroups(ctx.device, y.size),
     );
     ctx.save(places);
@@ -61,10 +66,9 @@ const spreadOp: Op<Windows, Tensor> = defineOp<Windows>({
   forward(ctx, [g, places]: [Tensor, Tensor], windows) {
     const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
     const gradY = ctx.disposeAfterForward(contiguous(g));
-    const { dilationY: _, dilationX: __, ...params } = windows;
     ctx.device.run(
       max_pool_backward,
-      { gradY: gradY.binding, places: places.binding, gradX: gradX.binding, size: gradX.size, ...params },
+      { gradY: gradY.binding, places: places.binding, gradX: gradX.binding, ...paramsOf(windows, gradX.size) },
       strideGroups(ctx.device, gradX.size),
     );
     ctx.save(places);
@@ -85,14 +89,42 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}
   return pooled("maxPool2d", x, kernelSize, options, (images, windows) => maxPoolOp([images], windows));
 }
 
+const avgPoolOp = defineOp<Windows>({
+  name: "avgPool2d",
+  computeDtype: "f32",
+  forward(ctx, [x]: [Tensor], windows) {
+    const y = empty(ctx.device, [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth]);
+    const args = { x: ctx.disposeAfterForward(contiguous(x)).binding, y: y.binding, ...paramsOf(windows, y.size) };
+    ctx.device.run(avg_pool, args, strideGroups(ctx.device, y.size));
+    return y;
+  },
+  backward: (ctx, g: Tensor) => avgSpreadOp([g], ctx.attrs),
+});
+
+/** The gradient of average pooling, and its adjoint in turn. */
+const avgSpreadOp: Op<Windows, Tensor> = defineOp<Windows>({
+  name: "avgPool2d_backward",
+  computeDtype: "f32",
+  forward(ctx, [g]: [Tensor], windows) {
+    const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
+    const gradY = ctx.disposeAfterForward(contiguous(g)).binding;
+    const args = { gradY, gradX: gradX.binding, ...paramsOf(windows, gradX.size) };
+    ctx.device.run(avg_pool_backward, args, strideGroups(ctx.device, gradX.size));
+    return gradX;
+  },
+  backward: (ctx, g: Tensor) => avgPoolOp([g], ctx.attrs),
+});
+
+/** Whether there is one window, the whole image: its mean is better shared out by a reduction. */
+const isWholeImage = (w: Windows): boolean =>
+  w.kernelHeight === w.height && w.kernelWidth === w.width && w.paddingY + w.paddingX === 0;
+
 /**
  * The mean of each window of x (N, C, H, W) or (C, H, W), zeros of the padding included. `stride` is the kernel's size
  * unless given.
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
-  return pooled("avgPool2d", x, kernelSize, options, (images, windows) => {
-    const [n, channels, height, width] = images.shape as [number, number, number, number];
-    const columns = imageToColumns([reshape(images, [n * channels, height, width])], windows);
-    return reshape(mean(columns, 1), [n, channels, windows.outHeight, windows.outWidth]);
-  });
+  return pooled("avgPool2d", x, kernelSize, options, (images, windows) =>
+    isWholeImage(windows) ? mean(images, [2, 3], { keepdim: true }) : avgPoolOp([images], windows),
+  );
 }

@@ -6,9 +6,8 @@ import { runArgReduce, runReduce } from "../kernels/reduce.ts";
 import { arange, eye } from "../tensor/create.ts";
 import { normalizeDim, normalizeDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
-import { div, eq, mul, where } from "./binary.ts";
+import { div, eq, mul, same, where } from "./binary.ts";
 import { expand } from "./broadcast.ts";
-import { to } from "./cast.ts";
 import { flatten, permute, reshape, unsqueeze } from "./movement.ts";
 
 export type Dim = number | readonly number[];
@@ -93,7 +92,7 @@ const prodOp = defineOp<ReduceAttrs>({
   },
 });
 
-/** Above this many factors the product of the others is the quotient, which zeros spoil, rather than a square of memory. */
+/** Above this many factors the product of the others is a quotient rather than a square of memory. */
 const SQUARE_LIMIT = 2048;
 
 /** For each element the product of all others along `dims`. */
@@ -104,7 +103,7 @@ function productsOfOthers(x: Tensor, dims: readonly number[]): Tensor {
   const n = lines.shape[lines.ndim - 1] as number;
   const others =
     n > SQUARE_LIMIT
-      ? div(prod(lines, -1, { keepdim: true }), lines)
+      ? quotients(lines)
       : prod(
           where(eye(n, n, { dtype: "bool", device: x.device }), 1, expand(unsqueeze(lines, -2), [...lines.shape, n])),
           -1,
@@ -113,6 +112,14 @@ function productsOfOthers(x: Tensor, dims: readonly number[]): Tensor {
     reshape(others, turned.shape),
     order.map((_, i) => order.indexOf(i)),
   );
+}
+
+/** The product of all but each element along the last dim, as a quotient: of the others alone where the element is 0. */
+function quotients(lines: Tensor): Tensor {
+  const isZero = eq(lines, 0);
+  const zeros = sum(isZero, -1, { keepdim: true });
+  const rest = prod(where(isZero, 1, lines), -1, { keepdim: true });
+  return where(isZero, where(eq(zeros, 1), rest, 0), where(eq(zeros, 0), div(rest, where(isZero, 1, lines)), 0));
 }
 
 /** Product of elements. */
@@ -138,8 +145,8 @@ const extremeOp = defineOp<ExtremeAttrs>({
   },
   backward(ctx, g: Tensor) {
     const [x, y] = ctx.saved as [Tensor, Tensor];
-    const hits = to(eq(x, y), "f32");
-    return mul(hits, div(g, sum(hits, ctx.attrs.dims, { keepdim: true })));
+    const hits = same(x, y);
+    return where(hits, div(g, sum(hits, ctx.attrs.dims, { keepdim: true })), 0);
   },
 });
 
@@ -157,16 +164,8 @@ const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
     const { dim, largest } = ctx.attrs;
     const place = unsqueeze(largest ? argmax(x, dim) : argmin(x, dim), dim);
     const places = arange(0, x.shape[dim] as number, 1, { dtype: "i32", device: x.device });
-    return mul(
-      g,
-      eq(
-        reshape(
-          places,
-          x.shape.map((_, i) => (i === dim ? -1 : 1)),
-        ),
-        place,
-      ),
-    );
+    const along = x.shape.map((_, i) => (i === dim ? -1 : 1));
+    return where(eq(reshape(places, along), place), g, 0);
   },
 });
 

@@ -41,6 +41,9 @@ export function windowsOn(op: string, x: Tensor, kernelSize: Pair, options: Wind
   const padding = pairOf(op, "padding", options.padding ?? 0, 0);
   const dilation = pairOf(op, "dilation", options.dilation ?? 1, 1);
   const size = [x.shape[2] as number, x.shape[3] as number] as const;
+  check(size[0] > 0 && size[1] > 0, ShapeError, () =>
+    expected(op, "x", "images of at least one row and one column", x),
+  );
   const out = ([0, 1] as const).map((i) => {
     const reach = dilation[i] * (kernel[i] - 1) + 1;
     const room = size[i] + 2 * padding[i];

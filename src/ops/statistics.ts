@@ -11,7 +11,7 @@ import { contiguous } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { normalizeDim, normalizeDims, sizeOf } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import { add, div, mul, sub, where } from "./binary.ts";
+import { add, div, eq, mul, sub, where } from "./binary.ts";
 import { flip } from "./movement.ts";
 import { type Dim, finish, max, mean, type ReduceOptions, sum } from "./reduce.ts";
 import { exp, isfinite, log, sqrt, square } from "./unary.ts";
@@ -56,7 +56,8 @@ const normOp = defineOp<{ dims: readonly number[] }>({
   },
   backward(ctx, g: Tensor) {
     const [x, y] = ctx.saved as [Tensor, Tensor];
-    return mul(x, div(g, where(y, y, 1)));
+    const isZero = eq(y, 0);
+    return where(isZero, 0, mul(x, div(g, where(isZero, 1, y))));
   },
 });
 

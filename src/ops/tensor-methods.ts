@@ -1,7 +1,10 @@
 /** The methods of Tensor that are no operations: reading, differentiating, writing in place. */
+
+import { type Parameters, signature } from "../arguments.ts";
 import { type BackwardOptions, backward } from "../autograd/backward.ts";
 import { noGrad } from "../autograd/modes.ts";
-import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
+import { backwardArguments, scalar, tensorArgument } from "../tensor/arguments.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { checkFilling } from "../tensor/create.ts";
 import { readData, readItem, readList } from "../tensor/readback.ts";
@@ -49,7 +52,7 @@ const methods: Methods & ThisType<Tensor> = {
   copy_(other) {
     const self = this as unknown as Tensor;
     checkTarget("copy_", self);
-    check(other instanceof Tensor, DtypeError, () => expected("copy_", "other", "a tensor", other));
+    other.assertLive("copy_");
     const fits = sameShape(broadcastShapes("copy_", other.shape, self.shape), self.shape);
     check(fits, ShapeError, () => expected("copy_", "other", `a shape that broadcasts to [${self.shape}]`, other));
     noGrad(() => scope(() => copyInto(self, expand(to(other, self.dtype), self.shape))));
@@ -58,11 +61,26 @@ const methods: Methods & ThisType<Tensor> = {
   fill_(value) {
     const self = this as unknown as Tensor;
     checkTarget("fill_", self);
-    fill(self, checkFilling("fill_", value));
+    fill(self, checkFilling("fill_", value, self.dtype));
     return this;
   },
 };
-for (const [name, value] of Object.entries(methods)) Object.defineProperty(Tensor.prototype, name, { value });
+const parameters: Record<keyof Methods, Parameters> = {
+  ...{ data: {}, item: {}, tolist: {} },
+  backward: backwardArguments,
+  copy_: { other: tensorArgument },
+  fill_: { value: scalar },
+};
+
+for (const [name, method] of Object.entries(methods)) {
+  const check = signature(name, parameters[name as keyof Methods]);
+  const value = function (this: Tensor, ...given: unknown[]): unknown {
+    tensorArgument(name, "this", this);
+    check(given);
+    return (method as (...given: unknown[]) => unknown).apply(this, given);
+  };
+  Object.defineProperty(Tensor.prototype, name, { value });
+}
 
 function checkTarget(op: string, x: Tensor): void {
   x.assertLive(op);

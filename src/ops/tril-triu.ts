@@ -31,7 +31,9 @@ const triangleOp: Op<Triangle, Tensor> = defineOp<Triangle>({
 function triangle(op: string, x: Tensor, diagonal: number, upper: boolean): Tensor {
   check(x.ndim >= 2, ShapeError, () => expected(op, "x", "at least 2 dims", x));
   check(Number.isInteger(diagonal), ArgumentError, () => expected(op, "diagonal", "a whole number", diagonal));
-  return triangleOp([x], { upper, diagonal });
+  const [rows, columns] = x.shape.slice(-2) as [number, number];
+  // Diagonals beyond the corners are all alike, and kernels count in 32 bits.
+  return triangleOp([x], { upper, diagonal: Math.max(-rows - 1, Math.min(columns + 1, diagonal)) });
 }
 
 /** The lower triangle of matrices, up to the `diagonal`-th diagonal above the main one (below, when negative); 0 elsewhere. */

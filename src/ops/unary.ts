@@ -14,31 +14,31 @@ export const abs = defineUnary("abs", {
   wgsl: "abs(a)",
   integer: "abs(a)",
   saves: "x",
-  gradient: "sign(a) * g",
+  gradient: "sign_of(a) * g",
   derivative: (x) => sign(x),
 });
 export const sign = defineUnary("sign", {
-  wgsl: "sign(a) + nan_of(a)",
+  wgsl: "sign_of(a)",
   integer: "clamp(a, int(-1.0), int(1.0))",
-  gradient: "0.0 * g",
+  gradient: "0.0",
 });
 export const exp = defineUnary("exp", {
   wide: true,
-  wgsl: "exp(a) + nan_of(a)",
+  wgsl: "exp_exact(a)",
   saves: "y",
   gradient: "b * g",
   derivative: (_, y) => y,
 });
 export const log = defineUnary("log", {
   wide: true,
-  wgsl: "log_safe(a)",
+  wgsl: "log_exact(a)",
   saves: "x",
   gradient: "g / a",
   derivative: (x) => reciprocal(x),
 });
 export const log1p = defineUnary("log1p", {
   wide: true,
-  wgsl: "log1p_safe(a)",
+  wgsl: "log1p_exact(a)",
   saves: "x",
   gradient: "g / (1.0 + a)",
   derivative: (x) => reciprocal(add(x, 1)),
@@ -52,9 +52,9 @@ export const sqrt = defineUnary("sqrt", {
 export const rsqrt = defineUnary("rsqrt", {
   wide: true,
   wgsl: "inverseSqrt(a)",
-  saves: "y",
-  gradient: "-0.5 * b * b * b * g",
-  derivative: (_, y) => mul(mul(square(y), y), -0.5),
+  saves: "x",
+  gradient: "-0.5 * inverseSqrt(a) * g / abs(a)",
+  derivative: (x) => div(mul(rsqrt(x), -0.5), abs(x)),
 });
 export const square = defineUnary("square", {
   wgsl: "a * a",
@@ -85,7 +85,7 @@ export const cos = defineUnary("cos", {
 export const erf = defineUnary("erf", {
   wgsl: "erf_approx(a)",
   saves: "x",
-  gradient: "1.1283791671 * exp(-min(a * a, 110.0)) * g",
+  gradient: "erf_grad(a) * g",
   derivative: (x) => mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)),
 });
 
@@ -94,20 +94,20 @@ export const relu = defineUnary("relu", {
   wgsl: "relu(a)",
   integer: "max(a, 0)",
   saves: "y",
-  gradient: "relu_grad_y(b) * g",
-  derivative: (_, y) => gt(y, 0),
+  gradient: "select(g, 0.0, is_at_most(b, 0.0))",
+  derivative: (_, y) => logicalNot(le(y, 0)),
 });
 const leaky = defineUnary("leakyRelu", {
   wgsl: "leaky_relu(a, p)",
   saves: "x",
-  gradient: "leaky_relu_grad_y(a, p) * g",
+  gradient: "select(p * g, g, is_less(0.0, a))",
   derivative: (x, _, p) => where(gt(x, 0), 1, p),
 });
 const eluWith = defineUnary("elu", {
   wgsl: "elu(a, p)",
-  saves: "both",
-  gradient: "select(b + p, 1.0, a > 0.0) * g",
-  derivative: (x, y, p) => where(gt(x, 0), 1, add(y, p)),
+  saves: "x",
+  gradient: "elu_grad(a, p) * g",
+  derivative: (x, _, p) => where(gt(x, 0), 1, mul(exp(clamp(x, -Infinity, 0)), p)),
 });
 /** x Phi(x), exact (by the error function). Hendrycks and Gimpel 2016. */
 export const gelu = defineUnary("gelu", {
@@ -147,14 +147,18 @@ export const tanh = defineUnary("tanh", {
   derivative: (_, y) => sub(1, square(y)),
 });
 const clampTo = defineUnary("clamp", {
-  wgsl: "clamp(a, p, q) + nan_of(a)",
+  wgsl: "select(select(a, q, is_less(q, a)), p, is_less(a, p))",
   integer: "clamp(a, int(p), int(q))",
   saves: "x",
-  gradient: "select(0.0, g, a >= p && a <= q)",
+  gradient: "select(0.0, g, is_at_most(p, a) && is_at_most(a, q))",
   derivative: (x, _, p, q) => logicalAnd(ge(x, p), le(x, q)),
 });
 /** bool: neither infinite nor NaN. */
 export const isfinite = defineUnary("isfinite", { wgsl: "is_finite(a)", integer: "true", result: "bool" });
+/** bool: NaN. */
+export const isnan = defineUnary("isnan", { wgsl: "is_nan(a)", integer: "false", result: "bool" });
+/** bool: inf or -inf. */
+export const isinf = defineUnary("isinf", { wgsl: "is_infinite(a)", integer: "false", result: "bool" });
 
 /** bool: x == 0. */
 export const logicalNot = (x: Tensor): Tensor => eq(x, 0);

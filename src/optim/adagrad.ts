@@ -1,5 +1,6 @@
 import { checkNumber } from "../errors.ts";
 import { adagrad } from "../gpu/shaders.generated.ts";
+import { checkConstruction } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
@@ -29,6 +30,7 @@ const rule: OptimizerSpec<AdaGradOptions> = {
 /** `g += weightDecay p`, `s += g^2`, `p -= lr / (1 + (t - 1) lrDecay) g / (sqrt(s) + eps)`. Duchi, Hazan, Singer 2011. */
 export class AdaGrad extends Optimizer<AdaGradOptions> {
   constructor(params: ParamsInput<AdaGradOptions>, options: Partial<AdaGradOptions> = {}) {
+    checkConstruction("AdaGrad", arguments);
     super(rule, params, options);
   }
 }

@@ -1,6 +1,6 @@
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { adam } from "../gpu/shaders.generated.ts";
-import { checkFlag } from "./groups.ts";
+import { checkConstruction, checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
@@ -55,6 +55,7 @@ const adamDecoupled = adamRule("AdamW", 1e-2, true);
  */
 export class Adam extends Optimizer<AdamOptions> {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    checkConstruction("Adam", arguments);
     super(adamL2, params, options);
   }
 }
@@ -62,6 +63,7 @@ export class Adam extends Optimizer<AdamOptions> {
 /** Adam whose decay bypasses the moments: `p *= 1 - lr weightDecay` before the update. Loshchilov, Hutter 2019. */
 export class AdamW extends Optimizer<AdamOptions> {
   constructor(params: ParamsInput<AdamOptions>, options: Partial<AdamOptions> = {}) {
+    checkConstruction("AdamW", arguments);
     super(adamDecoupled, params, options);
   }
 }

@@ -3,6 +3,7 @@ import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { diagonal_newton } from "../gpu/shaders.generated.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { checkConstruction } from "./groups.ts";
 import { averageRate, moveAverage } from "./moving-average.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
@@ -76,6 +77,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
   #updates = 0;
 
   constructor(params: ParamsInput<GroupOptions>, options: Partial<DiagonalNewtonOptions> = {}) {
+    checkConstruction("DiagonalNewton", arguments);
     const { every = 10, samples = 1, estimator = "hutchinson", ...rest } = options;
     for (const [name, value] of Object.entries({ every, samples })) {
       check(Number.isSafeInteger(value) && value >= 1, ArgumentError, () =>

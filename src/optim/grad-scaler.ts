@@ -1,16 +1,17 @@
 /** Loss scaling for gradients that f16 would lose: found, kept and adapted on the GPU, without a read. */
-import { ArgumentError, check, checkKeys, checkNumber, expected, ShapeError } from "../errors.ts";
+import { finite, flag, integerIn, options as optionsOf, signature } from "../arguments.ts";
+import { ArgumentError, check, checkNumber, expected, ShapeError } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { grad_scale_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { full } from "../tensor/create.ts";
+import { keyedByIdentity } from "../tensor/identity.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat-params.ts";
 import { divideGradients } from "./gradients.ts";
-import { checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
 import { MAX_OPTIMIZERS, ScalerState } from "./scaler-state.ts";
 import type { SkipFlag } from "./skipped-steps.ts";
@@ -44,6 +45,13 @@ export interface GradScalerState {
 
 const OP = "GradScaler";
 
+const checkArguments = /* @__PURE__ */ signature(OP, {
+  options: optionsOf({
+    ...{ initScale: finite, growthFactor: finite, backoffFactor: finite },
+    ...{ growthInterval: integerIn(1, 2 ** 31 - 1), enabled: flag },
+  }),
+});
+
 /**
  * Dynamic loss scaling (Micikevicius et al. 2018; `torch.amp.GradScaler`): the loss is multiplied by a scale that keeps small
  * gradients within f16's range. A step whose gradients are not finite is skipped, parameters, moments and the step counts
@@ -74,9 +82,8 @@ export class GradScaler {
   readonly #turns: ScalerState;
 
   constructor(options: GradScalerOptions = {}) {
-    checkKeys(OP, options, ["initScale", "growthFactor", "backoffFactor", "growthInterval", "enabled"]);
+    checkArguments(arguments);
     const { initScale = 65536, growthFactor = 2, backoffFactor = 0.5, growthInterval = 2000, enabled = true } = options;
-    checkFlag(OP, "enabled", enabled);
     checkScale("initScale", initScale);
     this.enabled = enabled;
     this.growthFactor = growthFactor;
@@ -91,10 +98,14 @@ export class GradScaler {
     this.#flags = this.#keep([MAX_OPTIMIZERS], "u32", 0);
   }
 
+  get [keyedByIdentity](): boolean {
+    return true;
+  }
+
   /** The loss times the scale. */
   scale(loss: Tensor): Tensor {
     check(loss instanceof Tensor, ArgumentError, () => expected(`${OP}.scale`, "loss", "a tensor", loss));
-    return this.enabled ? mul(loss, this.#scale) : loss;
+    return this.#isEnabled() ? mul(loss, this.#scale) : loss;
   }
 
   /**
@@ -102,7 +113,7 @@ export class GradScaler {
    * clipped or looked at. At most once per optimizer and step; `step` does it where it was not done.
    */
   unscale_(optimizer: AnyOptimizer): void {
-    if (!this.enabled) return;
+    if (!this.#isEnabled()) return;
     const op = `${OP}.unscale_`;
     checkOptimizer(op, optimizer);
     const stage = this.#turns.stageOf(optimizer);
@@ -113,7 +124,7 @@ export class GradScaler {
 
   /** Calls `optimizer.step(...args)`; where a gradient is not finite, it leaves everything as it is. */
   step(optimizer: AnyOptimizer, ...args: unknown[]): void {
-    if (!this.enabled) {
+    if (!this.#isEnabled()) {
       optimizer.step(...args);
       return;
     }
@@ -128,7 +139,7 @@ export class GradScaler {
 
   /** Adapts the scale to what the steps since the last update found, or sets it. Call it once, after the last of them. */
   update(newScale?: number): void {
-    if (!this.enabled) return;
+    if (!this.#isEnabled()) return;
     if (newScale !== undefined) checkScale("newScale", newScale);
     check(
       newScale !== undefined || !this.#turns.isEmpty,
@@ -184,6 +195,12 @@ export class GradScaler {
   /** Frees the state. Without it the garbage collector does. */
   dispose(): void {
     for (const one of [this.#scale, this.#growthTracker, this.#flags]) one.dispose();
+  }
+
+  /** As found in this step: a capture of it is right only while that stays so. */
+  #isEnabled(): boolean {
+    this.#device.addCaptureGuard(() => this.enabled);
+    return this.enabled;
   }
 
   #adapt(): void {

@@ -4,7 +4,7 @@ import type { BufferSlice } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
 import { grad_unscale } from "../gpu/shaders.generated.ts";
 import { contiguous, copyInto } from "../tensor/copy.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { gradOf, Tensor } from "../tensor/tensor.ts";
 import { eachPiece, makeTable, pieceGroups, pieceWorkgroup, TableCache } from "./chunk-table.ts";
 import type { SkipFlag } from "./skipped-steps.ts";
 
@@ -12,7 +12,7 @@ export interface Gradients {
   readonly params: readonly Tensor[];
   /** The gradients, or dense copies of those that are strided. */
   readonly dense: readonly Tensor[];
-  /** Writes the copies back. */
+  /** Writes the copies back. To be called where the gradients were changed. */
   finish(): void;
 }
 
@@ -27,20 +27,21 @@ export function gradientsOf(op: string, input: Tensor | Iterable<Tensor>): Gradi
   for (const param of params) {
     check(param instanceof Tensor, ArgumentError, () => expected(op, "params", "only tensors", param));
     param.device.recorder.tape?.guardGrad(param);
-    param.grad?.assertLive(op);
-    check((param.grad?.dtype ?? "f32") === "f32", DtypeError, () =>
-      expected(op, "grad", "dtype f32", param.grad?.dtype),
-    );
+    const grad = gradOf(param);
+    grad?.assertLive(op);
+    check((grad?.dtype ?? "f32") === "f32", DtypeError, () => expected(op, "grad", "dtype f32", grad?.dtype));
     check(param.device === params[0]?.device, ArgumentError, () =>
       expected(op, "params", "tensors of one device", param),
     );
   }
-  const all = params.map(({ grad }) => grad).filter((grad) => grad !== null && grad.size > 0) as Tensor[];
+  const all = params.map(gradOf).filter((grad) => grad !== null && grad.size > 0) as Tensor[];
   const grads = [...new Set(all)];
   const dense = grads.map((grad) => contiguous(grad));
   const finish = () =>
     dense.forEach((copy, i) => {
       const grad = grads[i] as Tensor;
+      // Their kernels write in place: a graph that reads the old values must know.
+      grad.storage.version++;
       if (copy === grad) return;
       copyInto(grad, copy);
       copy.dispose();

@@ -1,5 +1,7 @@
 /** Parameter groups: what a user may pass as an optimizer's first argument, checked and completed. */
+import { anything, type Signature, signature } from "../arguments.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected, show } from "../errors.ts";
+import { isPlainObject } from "../plain-object.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type {
   BaseOptions,
@@ -18,9 +20,6 @@ export function makeGroups<O extends BaseOptions>(
 ): ParamGroup<O>[] {
   const { name } = rule;
   const known = Object.keys(rule.defaults);
-  check(typeof options === "object" && options !== null, ArgumentError, () =>
-    expected(name, "options", "an object", options),
-  );
   checkKeys(name, options, known);
   const groups = listGroups<O>(name, input).map((group) => {
     checkKeys(`${name} group`, group, ["params", ...known]);
@@ -39,6 +38,23 @@ export function makeGroups<O extends BaseOptions>(
   );
   return groups;
 }
+
+/** The arguments of an optimizer's constructor, what the options are aside: their checks are the rules'. */
+export function checkConstruction(name: string, given: ArrayLike<unknown>): void {
+  construction(name)(given);
+}
+
+const construction = (name: string): Signature =>
+  signature(name, {
+    params: anything,
+    options: (op, argument, value) => {
+      const hint = typeof value === "number" || typeof value === "function" ? show(value) : "…";
+      check(value === undefined || isPlainObject(value), ArgumentError, () =>
+        expected(op, argument, `an object such as { lr: ${hint} }`, value),
+      );
+      if (value !== undefined) for (const one of Object.values(value)) anything(op, argument, one);
+    },
+  });
 
 /** Throws for options outside their domain. */
 export function checkGroup<O extends BaseOptions>(rule: OptimizerSpec<O>, group: O): void {

@@ -5,7 +5,7 @@ import { matrix_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
 import { reshape } from "../ops/movement.ts";
 import { scope } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { gradOf, Tensor } from "../tensor/tensor.ts";
 import { checkFlag } from "./groups.ts";
 import { type HeldParameter, Optimizer } from "./optimizer.ts";
 import type { BaseOptions, GroupInput, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
@@ -25,6 +25,9 @@ export interface MatrixOptions extends BaseOptions {
   /** AdamW's. Default 1e-8. */
   adamEps: number;
 }
+
+/** Options that reach the kernel in each step, captured or not. */
+const IN_ROWS = ["params", "lr", "weightDecay", "betas", "adamEps"];
 
 type Defaults<O> = Omit<OptimizerSpec<O & BaseOptions>["defaults"], never>;
 
@@ -110,18 +113,27 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
 
   /** Updates every parameter that has a gradient. */
   override step(): void {
+    check(arguments.length === 0, ArgumentError, () => "step: expected no arguments");
     this.beforeStep();
+    this.#guardOptions();
     for (const held of this.held({ withGradient: true })) {
       if (!held.options.matrix) continue;
-      const { momentum, adjustLr } = held.options;
-      held.param.device.addCaptureGuard(() => `${momentum} ${adjustLr}`);
       scope(() => noGrad(() => withMode("autocast", false, () => this.#direct(held))));
     }
     super.step();
   }
 
+  /** The operations of a direction are recorded with the options as numbers; what the kernel's rows hold is written anew. */
+  #guardOptions(): void {
+    for (const group of this.paramGroups) {
+      if (!group.matrix) continue;
+      const recorded = Object.keys(group).filter((key) => !IN_ROWS.includes(key)) as (keyof O)[];
+      for (const key of recorded) group.params[0]?.device.addCaptureGuard(() => group[key]);
+    }
+  }
+
   #direct(held: HeldParameter<O>): void {
-    const gradient = asMatrix(held.param.grad as Tensor);
+    const gradient = asMatrix(gradOf(held.param) as Tensor);
     const [rows, columns] = gradient.shape as [number, number];
     const direction = mul(this.direction(held, gradient), this.scaleOf(held.options, rows, columns));
     this.write(asMatrix(held.moment("direction")), direction);

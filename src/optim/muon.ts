@@ -5,7 +5,7 @@ import { transpose } from "../ops/movement.ts";
 import { sum } from "../ops/reduce.ts";
 import { sqrt, square } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkFlag } from "./groups.ts";
+import { checkConstruction, checkFlag } from "./groups.ts";
 import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
 import type { HeldParameter } from "./optimizer.ts";
 import type { ParamsInput } from "./optimizer-spec.ts";
@@ -22,8 +22,8 @@ const rule = matrixRule<MuonOptions>(
   { lr: 1e-3, weightDecay: 0.1, momentum: 0.95, nesterov: true, nsSteps: 5, adjustLr: "original", ...matrixDefaults },
   ({ nesterov, nsSteps }) => {
     checkFlag("Muon", "nesterov", nesterov);
-    check(Number.isSafeInteger(nsSteps) && nsSteps >= 1, ArgumentError, () =>
-      expected("Muon", "nsSteps", "a whole number >= 1", nsSteps),
+    check(Number.isSafeInteger(nsSteps) && nsSteps >= 1 && nsSteps <= 100, ArgumentError, () =>
+      expected("Muon", "nsSteps", "an integer from 1 to 100", nsSteps),
     );
   },
 );
@@ -36,12 +36,12 @@ const rule = matrixRule<MuonOptions>(
  */
 export class Muon extends MatrixOptimizer<MuonOptions> {
   constructor(params: ParamsInput<MuonOptions>, options: Partial<MuonOptions> = {}) {
+    checkConstruction("Muon", arguments);
     super(rule, params, options);
   }
 
-  protected direction({ moment, options, param }: HeldParameter<MuonOptions>, gradient: Tensor): Tensor {
+  protected direction({ moment, options }: HeldParameter<MuonOptions>, gradient: Tensor): Tensor {
     const { momentum, nesterov, nsSteps } = options;
-    param.device.addCaptureGuard(() => `${nesterov} ${nsSteps}`);
     const average = asMatrix(moment("exp_avg"));
     const next = add(mul(average, momentum), mul(gradient, 1 - momentum));
     this.write(average, next);

@@ -1,10 +1,12 @@
 /** The optimizer: groups of parameters in flat storage, updated by one dispatch per kind of group and step. */
 import { ArgumentError, check, DisposedError, DtypeError, expected, ShapeError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
+import { printAsString } from "../gpu/inspect.ts";
 import { copyInto } from "../tensor/copy.ts";
+import { keyedByIdentity } from "../tensor/identity.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { layout } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { gradOf, overwritesGrad, putGrad, Tensor } from "../tensor/tensor.ts";
 import { TableCache } from "./chunk-table.ts";
 import { flattenParams } from "./flat-params.ts";
 import { checkGroup, makeGroups, parameterName, rateAt } from "./groups.ts";
@@ -55,6 +57,10 @@ export abstract class Optimizer<O extends BaseOptions> {
     this.#layoutEpoch = layout.epoch;
   }
 
+  get [keyedByIdentity](): boolean {
+    return true;
+  }
+
   /** Steps taken so far: what a schedule is given in the next step. */
   get stepCount(): number {
     return this.#stepCount;
@@ -62,9 +68,10 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   /** Updates every parameter that has a gradient. */
   step(): void {
+    check(arguments.length === 0, ArgumentError, () => `${this.#rule.name}.step: expected no arguments`);
     this.#assertLive();
     for (const { param } of this.#slots) this.#device.recorder.tape?.guardGrad(param);
-    const slots = this.#slots.filter(({ param }) => param.grad !== null);
+    const slots = this.#slots.filter(({ param }) => gradOf(param) !== null);
     for (const slot of slots) this.#checkGradient(slot);
     const plan = this.#planFor(slots);
     this.#device.addCaptureGuard(() => rowsHold(plan));
@@ -73,7 +80,8 @@ export abstract class Optimizer<O extends BaseOptions> {
       () => this.#takeBack(plan),
     );
     for (const { param } of slots) {
-      if (param.grad !== param.gradSlot) copyInto(param.gradSlot as Tensor, param.grad as Tensor);
+      const [grad, slot] = [gradOf(param) as Tensor, param.gradSlot as Tensor];
+      if (grad !== slot) copyInto(overwritesGrad(slot), grad);
     }
     const skipArgs = this.#skips.begin(plan);
     for (const launch of plan.launches) {
@@ -101,7 +109,8 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   /** Sets every parameter's `grad` to null. The memory stays: the next `backward()` overwrites it. */
   zeroGrad(): void {
-    for (const { param } of this.#slots) param.grad = null;
+    check(arguments.length === 0, ArgumentError, () => `${this.#rule.name}.zeroGrad: expected no arguments`);
+    for (const { param } of this.#slots) putGrad(param, null);
   }
 
   /**
@@ -134,11 +143,17 @@ export abstract class Optimizer<O extends BaseOptions> {
     for (const { region } of this.#slots) for (const moment of region.moments) moment.dispose();
   }
 
+  toString(): string {
+    const { length } = this.paramGroups;
+    const groups = `${length} ${length === 1 ? "group" : "groups"}`;
+    return `${this.#rule.name}(${this.#slots.length} parameters in ${groups}, stepCount=${this.#stepCount})`;
+  }
+
   /** All parameters, or those with a gradient now. */
   protected held({ withGradient = false } = {}): HeldParameter<O>[] {
     this.#assertLive();
     if (withGradient) for (const { param } of this.#slots) this.#device.recorder.tape?.guardGrad(param);
-    const slots = this.#slots.filter(({ param }) => !withGradient || param.grad !== null);
+    const slots = this.#slots.filter(({ param }) => !withGradient || gradOf(param) !== null);
     if (withGradient) for (const slot of slots) this.#checkGradient(slot);
     return slots.map((slot) => ({
       param: slot.param,
@@ -192,13 +207,14 @@ export abstract class Optimizer<O extends BaseOptions> {
     );
   }
 
-  #checkGradient({ param, index }: Slot): void {
+  #checkGradient({ param, index, region }: Slot): void {
     const op = `${this.#rule.name}.step`;
     const name = `grad of parameter ${parameterName(param, index)}`;
-    const grad = param.grad as Tensor;
+    const grad = gradOf(param) as Tensor;
     check(grad instanceof Tensor, ArgumentError, () => expected(op, name, "a tensor or null", grad));
-    param.assertLive(op);
-    grad.assertLive(op);
+    param.assertReadable(op);
+    grad.assertReadable(op);
+    for (const moment of region.moments) moment.assertReadable(op);
     check(sameShape(grad.shape, param.shape), ShapeError, () => expected(op, name, `shape [${param.shape}]`, grad));
     check(grad.dtype === "f32", DtypeError, () => expected(op, name, "dtype f32", grad.dtype));
     check(grad.device === param.device, ArgumentError, () => `${op}: the ${name} is on another device`);
@@ -212,3 +228,4 @@ export abstract class Optimizer<O extends BaseOptions> {
     return this.#plans.get(planKey(slots), () => makePlan(this.#device, this.#rule, this.paramGroups, slots));
   }
 }
+printAsString(Optimizer);

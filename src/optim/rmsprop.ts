@@ -1,6 +1,6 @@
 import { checkNumber } from "../errors.ts";
 import { rmsprop } from "../gpu/shaders.generated.ts";
-import { checkFlag } from "./groups.ts";
+import { checkConstruction, checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
@@ -41,6 +41,7 @@ const rule: OptimizerSpec<RMSPropOptions> = {
  */
 export class RMSProp extends Optimizer<RMSPropOptions> {
   constructor(params: ParamsInput<RMSPropOptions>, options: Partial<RMSPropOptions> = {}) {
+    checkConstruction("RMSProp", arguments);
     super(rule, params, options);
   }
 }

@@ -1,6 +1,6 @@
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { sgd } from "../gpu/shaders.generated.ts";
-import { checkFlag } from "./groups.ts";
+import { checkConstruction, checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
 import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
 
@@ -42,6 +42,7 @@ const rule: OptimizerSpec<SGDOptions> = {
  */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: ParamsInput<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    checkConstruction("SGD", arguments);
     super(rule, params, options);
   }
 }

@@ -7,6 +7,7 @@ import { copyInto, fill } from "../tensor/copy.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat-params.ts";
+import { checkConstruction } from "./groups.ts";
 import { inverseFourthRoot } from "./inverse-root.ts";
 import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
 import { averageRate, moveAverage } from "./moving-average.ts";
@@ -84,6 +85,7 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
   #rootsDue = true;
 
   constructor(params: ParamsInput<ShampooOptions>, options: Partial<ShampooOptions & ShampooSchedule> = {}) {
+    checkConstruction("Shampoo", arguments);
     const { every = 10, blockSize = 128, ...rest } = options;
     for (const [name, value] of Object.entries({ every, blockSize })) {
       check(Number.isSafeInteger(value) && value >= 1, ArgumentError, () =>
@@ -114,7 +116,7 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
     const kept = this.#kept.get(param) as Preconditioner;
     const { blocks, left, right, leftRoot, rightRoot } = kept;
     const isFirst = kept.count === 0;
-    param.device.addCaptureGuard(() => `${eps} ${kept.count === 0}`);
+    param.device.addCaptureGuard(() => kept.count === 0);
     param.device.onReplay(
       () => {
         kept.count++;

@@ -86,6 +86,7 @@ export function applyState<O extends BaseOptions>(
     Object.assign(group, options[i]);
   });
   skips.clear();
+  for (const { region } of slots) for (const moment of region.moments) moment.storage.restore();
   slots.forEach((slot, i) => {
     slot.steps = moments[i]?.steps ?? 0;
     const taken = moments[i]?.taken;

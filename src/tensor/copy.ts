@@ -3,7 +3,7 @@ import { ArgumentError, check, DtypeError, expected, ShapeError } from "../error
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gpu/shaders.generated.ts";
 import { toHalf } from "./half.ts";
-import { type InnerStrides, isDense, rowsAndInner, sameShape, sizeOf } from "./shape.ts";
+import { type InnerStrides, isDense, rowsAndInner, sameShape } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
@@ -13,17 +13,24 @@ const vectorsOf = (tensor: Tensor): number => Math.ceil((tensor.size * bytesOf(t
 export function bitsOf(value: number, dtype: Dtype): number {
   if (dtype === "f32") return new Uint32Array(new Float32Array([value]).buffer)[0] as number;
   if (dtype === "f16") return toHalf(value) * 0x10001;
-  if (dtype === "bool") return value ? 1 : 0;
+  if (dtype === "bool") return value === 0 ? 0 : 1;
   return value >>> 0;
+}
+
+/** Notes that a tensor's elements are about to be replaced. */
+export function noteWritten(tensor: Tensor): void {
+  const { storage, size, dtype } = tensor;
+  storage.version++;
+  if (size * bytesOf(dtype) === storage.bytes) storage.restore();
 }
 
 /** Writes one value everywhere, through any view. */
 export function fill(tensor: Tensor, value: number): void {
   if (tensor.size === 0) return;
-  tensor.storage.version++;
+  noteWritten(tensor);
   const bits = bitsOf(value, tensor.dtype);
   if (fillWithoutKernel(tensor, bits)) return;
-  if (tensor.isContiguous && ownsTail(tensor)) {
+  if (tensor.isContiguous && tensor.ownsPadding) {
     const vectors = vectorsOf(tensor);
     tensor.device.run(fillShader, { y: tensor.binding, vectors, bits }, strideGroups(tensor.device, vectors));
     return;
@@ -79,7 +86,10 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   check(sameShape(dst.shape, src.shape), ShapeError, () => expected(op, "src", `shape [${dst.shape}]`, src));
   check(dst.dtype === src.dtype, DtypeError, () => expected(op, "src", `dtype ${dst.dtype}`, src.dtype));
   if (dst.size === 0) return;
-  dst.storage.version++;
+  src.assertReadable(op);
+  if (add) dst.assertReadable(op);
+  if (add) dst.storage.version++;
+  else noteWritten(dst);
   if (dst.storage.buffer === src.storage.buffer) {
     throughCopy(op, dst, src, add);
     return;
@@ -91,7 +101,7 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
     return;
   }
   const inVectors = !add || dst.dtype === "f32";
-  if (inVectors && dst.isContiguous && src.isContiguous && ownsTail(dst)) {
+  if (inVectors && dst.isContiguous && src.isContiguous && dst.ownsPadding) {
     const vectors = vectorsOf(dst);
     dst.device.run(copy, { src: src.binding, dst: dst.binding, vectors }, strideGroups(dst.device, vectors), {
       ADD: add,
@@ -122,19 +132,11 @@ function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, ad
   dst.device.run(shader, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
 }
 
-/** Whether the words after the last element, up to the next 16 bytes, belong to this tensor alone. */
-function ownsTail(tensor: Tensor): boolean {
-  return (
-    (tensor.size * bytesOf(tensor.dtype)) % 16 === 0 ||
-    sizeOf(tensor.shape) * bytesOf(tensor.dtype) === tensor.storage.bytes
-  );
-}
-
 /** Writes host values into a contiguous tensor. */
 export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): void {
   check(tensor.isContiguous, ArgumentError, () => expected("upload", "tensor", "a contiguous tensor", tensor));
   const { device } = tensor;
-  tensor.storage.version++;
+  noteWritten(tensor);
   if (!device.recorder.tape) {
     device.recorder.upload(tensor.binding, bytes);
     return;

@@ -1,14 +1,16 @@
 /** Making tensors: from host data, constants, ranges and random numbers. */
-import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { options as optionsOf, signature } from "../arguments.ts";
+import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError, show } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
+import { createOptions, tensorArgument } from "./arguments.ts";
 import { fill, upload } from "./copy.ts";
 import { checkHalf } from "./half.ts";
-import { dtypeOf, encode, flatten, isBig, type NestedNumbers, nestedShape, type TensorData } from "./host.ts";
+import { checkValue, dtypeOf, encode, flatten, type NestedNumbers, nestedShape, type TensorData } from "./host.ts";
 
 import { fillRandom } from "./random.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
-import { DTYPES, type Dtype } from "./storage.ts";
+import { DTYPES, type Dtype, isFloat } from "./storage.ts";
 import { empty, type Tensor } from "./tensor.ts";
 
 export interface CreateOptions {
@@ -24,17 +26,30 @@ export interface TensorOptions extends CreateOptions {
   shape?: Shape;
 }
 
-const CREATE_KEYS = ["dtype", "requiresGrad", "device"];
+const parameters = { options: /* @__PURE__ */ optionsOf(createOptions) };
+/** The options of what takes numbers, or another tensor, before them. */
+const signatures = {
+  arange: /* @__PURE__ */ signature("arange", parameters),
+  eye: /* @__PURE__ */ signature("eye", parameters),
+  zerosLike: /* @__PURE__ */ signature("zerosLike", parameters),
+  onesLike: /* @__PURE__ */ signature("onesLike", parameters),
+};
+type Variadic = keyof typeof signatures;
+const HOST_DATA =
+  "every replay would read these same numbers again: pass the array itself to the captured function (a typed array, or " +
+  "{ data, shape }), or make a constant tensor outside of it";
 
 /** An uninitialised tensor with checked options. */
-export function make(op: string, shape: Shape, options: CreateOptions): Tensor {
-  checkKeys(op, options, op === "tensor" ? ["shape", ...CREATE_KEYS] : CREATE_KEYS);
+export function make(op: string, shape: Shape, { dtype = "f32", requiresGrad, device }: CreateOptions): Tensor {
   checkShape(op, shape);
-  const { dtype = "f32", device = currentDevice() } = options;
   check(DTYPES.includes(dtype), DtypeError, () => expected(op, "dtype", DTYPES.join(", "), dtype));
-  if (dtype === "f16") checkHalf(op, device);
-  device.assertOpen(op);
-  return empty(device, [...shape], dtype);
+  check(!requiresGrad || isFloat(dtype), ArgumentError, () =>
+    expected(op, "dtype", "a float with requiresGrad", dtype),
+  );
+  const owner = device ?? currentDevice();
+  if (dtype === "f16") checkHalf(op, owner);
+  owner.assertOpen(op);
+  return empty(owner, [...shape], dtype);
 }
 
 function finish(tensor: Tensor, options: CreateOptions): Tensor {
@@ -51,9 +66,12 @@ export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
   const count = sizeOf(inferred);
   check(sizeOf(shape) === count, ShapeError, () => expected("tensor", "shape", `a shape of ${count} elements`, shape));
   const dtype = options.dtype ?? dtypeOf(data);
+  check(DTYPES.includes(dtype), DtypeError, () => expected("tensor", "dtype", DTYPES.join(", "), dtype));
+  const values = typed ? (data as unknown as ArrayLike<number | bigint>) : flatten(data as NestedNumbers);
+  const bytes = encode(values, dtype);
   const result = make("tensor", shape, { ...options, dtype });
-  const values = typed ? (data as unknown as ArrayLike<number>) : flatten(data as NestedNumbers);
-  upload(result, encode(isBig(data) ? Array.from(data, Number) : values, dtype));
+  result.device.recorder.tape?.assertNotCapturing("tensor(...) of host data", HOST_DATA);
+  upload(result, bytes);
   return finish(result, options);
 }
 
@@ -65,14 +83,14 @@ export const ones = (shape: Shape, options: CreateOptions = {}): Tensor => fille
 /** Zeros of the shape, dtype and device of `x`, unless the options say otherwise. */
 export function zerosLike(x: Tensor): Tensor;
 export function zerosLike(x: Tensor, options: CreateOptions): Tensor;
-export function zerosLike(x: Tensor, options?: CreateOptions): Tensor {
-  return like("zerosLike", x, 0, options);
+export function zerosLike(x: Tensor, ...rest: unknown[]): Tensor {
+  return like("zerosLike", x, 0, rest);
 }
 /** Ones of the shape, dtype and device of `x`, unless the options say otherwise. */
 export function onesLike(x: Tensor): Tensor;
 export function onesLike(x: Tensor, options: CreateOptions): Tensor;
-export function onesLike(x: Tensor, options?: CreateOptions): Tensor {
-  return like("onesLike", x, 1, options);
+export function onesLike(x: Tensor, ...rest: unknown[]): Tensor {
+  return like("onesLike", x, 1, rest);
 }
 
 /** One value everywhere: a number, or a boolean, which makes dtype bool unless `dtype` says otherwise. */
@@ -80,29 +98,40 @@ export const full = (shape: Shape, value: number | boolean, options: CreateOptio
   filled("full", shape, value, typeof value === "boolean" ? { dtype: "bool", ...options } : options);
 
 function filled(op: string, shape: Shape, value: number | boolean, options: CreateOptions): Tensor {
-  const number = checkFilling(op, value);
+  const number = checkFilling(op, value, options.dtype ?? "f32");
   const result = make(op, shape, options);
   fill(result, number);
   return finish(result, options);
 }
 
-const like = (op: string, x: Tensor, value: number, options: CreateOptions = {}): Tensor =>
-  filled(op, x.shape, value, { dtype: x.dtype, device: x.device, ...options });
+function like(op: Variadic, x: Tensor, value: number, rest: readonly unknown[]): Tensor {
+  tensorArgument(op, "x", x);
+  x.assertLive(op);
+  const isMapped = rest.length === 2 && typeof rest[0] === "number" && Array.isArray(rest[1]);
+  const [, { dtype = x.dtype, device = x.device, ...options }] = splitOptions(op, isMapped ? [] : rest, 0);
+  return filled(op, x.shape, value, { dtype, device, ...options });
+}
 
-/** A value to fill a tensor with, as a number. */
-export function checkFilling(op: string, value: unknown): number {
+/** A value to fill a tensor of `dtype` with, as a number. */
+export function checkFilling(op: string, value: unknown, dtype: Dtype): number {
   check(typeof value === "number" || typeof value === "boolean", ArgumentError, () =>
     expected(op, "value", "a number or a boolean", value),
   );
+  checkValue(op, "value", Number(value), dtype);
   return Number(value);
 }
 
-/** Numbers, then perhaps options, which may come before numbers that are left out. */
-function splitOptions(args: readonly (number | CreateOptions | undefined)[]): [(number | undefined)[], CreateOptions] {
-  const at = args.findIndex((one) => typeof one === "object" && one !== null);
-  return at < 0
-    ? [args as (number | undefined)[], {}]
-    : [args.slice(0, at) as (number | undefined)[], args[at] as CreateOptions];
+/** At most `most` numbers, then perhaps options, which may come before numbers that are left out. */
+function splitOptions(op: Variadic, given: readonly unknown[], most: number): [(number | undefined)[], CreateOptions] {
+  const found = given.findIndex((one) => typeof one !== "number" && one !== undefined);
+  const at = found < 0 ? given.length : found;
+  check(
+    at <= most && given.length <= at + 1,
+    ArgumentError,
+    () => `${op}: surplus arguments: at most ${most} further numbers and then options, got ${show(given)}`,
+  );
+  signatures[op]([given[at]]);
+  return [given.slice(0, at) as (number | undefined)[], (given[at] ?? {}) as CreateOptions];
 }
 
 /**
@@ -113,7 +142,7 @@ export function arange(end: number, options?: CreateOptions): Tensor;
 export function arange(start: number, end: number | undefined, options?: CreateOptions): Tensor;
 export function arange(start: number, end: number | undefined, step?: number, options?: CreateOptions): Tensor;
 export function arange(start: number, ...rest: (number | CreateOptions | undefined)[]): Tensor {
-  const [[end, step = 1], options] = splitOptions(rest);
+  const [[end, step = 1], options] = splitOptions("arange", rest, 2);
   const [first, last] = end === undefined ? [0, start] : [start, end];
   checkNumber("arange", "start", first);
   checkNumber("arange", "end", last);
@@ -137,7 +166,7 @@ export function linspace(start: number, end: number, steps: number, options: Cre
 export function eye(rows: number, options?: CreateOptions): Tensor;
 export function eye(rows: number, columns?: number, options?: CreateOptions): Tensor;
 export function eye(rows: number, ...rest: (number | CreateOptions | undefined)[]): Tensor {
-  const [[columns = rows], options] = splitOptions(rest);
+  const [[columns = rows], options] = splitOptions("eye", rest, 1);
   checkShape("eye", [rows, columns], "rows, columns");
   return fromFunction("eye", [rows, columns], (i) => (Math.floor(i / columns) === i % columns ? 1 : 0), options);
 }
@@ -162,8 +191,11 @@ export function randperm(n: number, options: CreateOptions = {}): Tensor {
   check(Number.isSafeInteger(n) && n >= 0, ArgumentError, () => expected("randperm", "n", "a whole number >= 0", n));
   const device = options.device ?? currentDevice();
   device.recorder.tape?.assertNotCapturing("randperm, which draws on the host");
+  const dtype = options.dtype ?? "i32";
+  const result = make("randperm", [n], { ...options, dtype, device });
   const order = permutation(n, device.random.seed, device.random.call++);
-  return tensor(order, { dtype: "i32", ...options });
+  upload(result, encode(order, dtype, "randperm"));
+  return finish(result, options);
 }
 
 /** A permutation of 0..n-1 that depends on `seed` and `stream` alone: Fisher and Yates over a 32-bit generator. */
@@ -198,17 +230,22 @@ function random(
   b: number,
   options: CreateOptions,
 ): Tensor {
+  const { dtype = "f32" } = options;
+  check(dtype !== "f16" && dtype !== "bool", DtypeError, () => expected(op, "dtype", "f32, i32 or u32", dtype));
+  if (kind === "randint" && dtype !== "f32") for (const bound of [a, b - 1]) checkValue(op, "low, high", bound, dtype);
   const result = make(op, shape, options);
-  check(result.dtype !== "f16" && result.dtype !== "bool", DtypeError, () =>
-    expected(op, "dtype", "f32, i32 or u32", result.dtype),
-  );
   fillRandom(result, kind, a, b);
   return finish(result, options);
 }
 
 function fromFunction(op: string, shape: Shape, value: (i: number) => number, options: CreateOptions): Tensor {
   const result = make(op, shape, options);
-  const values = Float64Array.from({ length: sizeOf(shape) }, (_, i) => value(i));
-  upload(result, encode(values, result.dtype));
-  return finish(result, options);
+  try {
+    const values = Float64Array.from({ length: result.size }, (_, i) => value(i));
+    upload(result, encode(values, result.dtype, op));
+    return finish(result, options);
+  } catch (cause) {
+    result.dispose();
+    throw cause;
+  }
 }

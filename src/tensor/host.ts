@@ -6,19 +6,45 @@ import type { Dtype } from "./storage.ts";
 export type NestedNumbers = number | boolean | readonly NestedNumbers[];
 export type TensorData = NestedNumbers | ArrayBufferView<ArrayBufferLike>;
 
-/** Host numbers as the bytes of a dtype. */
-export function encode(values: ArrayLike<number>, dtype: Dtype): ArrayBufferView<ArrayBuffer> {
+/** The least and the largest value of the integer dtypes. */
+const RANGES = { i32: [-(2 ** 31), 2 ** 31 - 1], u32: [0, 2 ** 32 - 1] } as const;
+
+/** Integers lose a fraction, but must hold what is left; every float and bool has a nearest value. */
+export function holds(dtype: Dtype, value: number): boolean {
+  if (dtype !== "i32" && dtype !== "u32") return true;
+  const [least, largest] = RANGES[dtype];
+  const integer = Math.trunc(value);
+  return integer >= least && integer <= largest;
+}
+
+/** Throws where a dtype does not hold a value. */
+export function checkValue(op: string, argument: string, value: number, dtype: Dtype, at = ""): void {
+  check(holds(dtype, value), ArgumentError, () => {
+    const [least, largest] = RANGES[dtype as keyof typeof RANGES];
+    return `${expected(op, argument, `what ${dtype} holds, integers from ${least} to ${largest}`, value)}${at}`;
+  });
+}
+
+/** Host numbers as the bytes of a dtype. Finite values beyond the largest float become infinite, as in PyTorch. */
+export function encode(values: ArrayLike<number | bigint>, dtype: Dtype, op = "tensor"): ArrayBufferView<ArrayBuffer> {
+  const numbers = isBig(values) ? Float64Array.from(values, Number) : (values as ArrayLike<number>);
+  const isHeld =
+    (numbers instanceof Int32Array && dtype === "i32") || (numbers instanceof Uint32Array && dtype === "u32");
+  if ((dtype === "i32" || dtype === "u32") && !isHeld) {
+    for (let i = 0; i < numbers.length; i++)
+      if (!holds(dtype, numbers[i] as number)) checkValue(op, "data", numbers[i] as number, dtype, ` at index ${i}`);
+  }
   switch (dtype) {
     case "f32":
-      return Float32Array.from(values);
+      return Float32Array.from(numbers);
     case "f16":
-      return packHalf(values);
+      return packHalf(numbers);
     case "i32":
-      return Int32Array.from(values);
+      return Int32Array.from(numbers);
     case "u32":
-      return Uint32Array.from(values);
+      return Uint32Array.from(numbers);
     case "bool":
-      return Uint32Array.from(values, (value) => (value ? 1 : 0));
+      return Uint32Array.from(numbers, (value) => (value === 0 ? 0 : 1));
   }
 }
 
@@ -29,9 +55,13 @@ export const isBig = (data: unknown): data is BigInt64Array | BigUint64Array =>
 export function dtypeOf(data: TensorData): Dtype {
   if (data instanceof Int32Array || isBig(data)) return "i32";
   if (data instanceof Uint32Array) return "u32";
-  let first: unknown = data;
-  while (Array.isArray(first)) first = first[0];
-  return typeof first === "boolean" ? "bool" : "f32";
+  return isBoolean(data) ? "bool" : "f32";
+}
+
+/** Whether a boolean comes first and nothing but booleans after it. */
+function isBoolean(data: unknown): boolean {
+  if (!Array.isArray(data)) return typeof data === "boolean";
+  return data.length > 0 && data.every(isBoolean);
 }
 
 export function flatten(data: NestedNumbers, found: number[] = []): number[] {
@@ -40,7 +70,15 @@ export function flatten(data: NestedNumbers, found: number[] = []): number[] {
   return found;
 }
 
-export function nestedShape(data: NestedNumbers): number[] {
+/** Deeper nesting is a mistake, such as a list that contains itself. */
+const MAX_NESTING = 64;
+
+export function nestedShape(data: NestedNumbers, depth = 0): number[] {
+  check(
+    depth <= MAX_NESTING,
+    ShapeError,
+    () => `tensor: argument 'data' expected at most ${MAX_NESTING} nested arrays`,
+  );
   if (!Array.isArray(data)) {
     check(typeof data === "number" || typeof data === "boolean", ArgumentError, () =>
       expected("tensor", "data", "numbers, booleans, nested arrays of them, or a typed array", data),
@@ -48,7 +86,7 @@ export function nestedShape(data: NestedNumbers): number[] {
     return [];
   }
   const shape = [data.length];
-  const inner = data.map(nestedShape);
+  const inner = data.map((one) => nestedShape(one, depth + 1));
   for (const one of inner) {
     check(
       String(one) === String(inner[0]),

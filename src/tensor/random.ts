@@ -4,6 +4,7 @@ import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { random_fill } from "../gpu/shaders.generated.ts";
+import { noteWritten } from "./copy.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** Restarts the random numbers of the default device from seed `n`: the same seed gives the same bits. */
@@ -54,7 +55,7 @@ export function fillRandom(
 ): void {
   if (tensor.size === 0) return;
   const { device, size, binding } = tensor;
-  tensor.storage.version++;
+  noteWritten(tensor);
   const call = nextRandomCall(device);
   const [cdfLow, cdfHigh] = kind === "truncNormal" ? [cdf(low, a, b), cdf(high, a, b)] : [0, 0];
   const args = () => ({ y: binding, kind: KINDS[kind], size, a, b, low, high, cdfLow, cdfHigh, ...call() });

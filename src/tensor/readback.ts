@@ -37,7 +37,7 @@ function reader<T>(read: (x: Tensor) => Promise<T>): (x: Tensor) => Promise<T> {
 
 /** All values in row-major order: Float32Array (f32, f16), Int32Array, Uint32Array, or Uint8Array of 0 and 1 (bool). */
 export const readData = reader(async (x): Promise<TypedArray> => {
-  x.assertLive("data");
+  x.assertReadable("data");
   if (x.size === 0) return decode(new ArrayBuffer(0), x.dtype);
   const dense = contiguous(x);
   const bytes = x.size * (x.dtype === "f16" ? 2 : 4);

@@ -1,12 +1,12 @@
 /** Scopes: what is made inside and not returned is freed at the end. */
+import { type Owned, takeReachable, tensorsIn } from "./reachable.ts";
 
-/** What a scope owns: tensors, known by their shape since tensor.ts imports this file. */
-export interface Owned {
-  dispose(): void;
-  assertLive(op: string): void;
-}
+export { type Owned, tensorsIn };
 
+/** Those that are running, innermost last. */
 const stack: Set<Owned>[] = [];
+/** Those of async functions, which other tasks run beside: they own nothing new, but what they own can be kept. */
+const pending = new Set<Set<Owned>>();
 const watchers = new Set<(tensor: Owned) => void>();
 
 /** Every new tensor passes here; the innermost scope owns it. */
@@ -21,22 +21,34 @@ export function watch(watcher: (tensor: Owned) => void): () => void {
   return () => void watchers.delete(watcher);
 }
 
-/** Takes a tensor out of every open scope: somebody else owns it now (a parameter's gradient, a cache). */
+/**
+ * Takes a tensor out of every open scope, and of every module whose `forward` is running: it lives on until it is
+ * disposed or collected. For what goes into a cache or a list that outlives the scope.
+ */
 export function keep<T extends Owned>(tensor: T): T {
   for (const owned of stack) owned.delete(tensor);
+  if (pending.size > 0) for (const owned of pending) owned.delete(tensor);
   return tensor;
 }
 
+const SCOPE_ENDED = "the scope() that it was made in has ended; return it from there, or call keep(x) on it";
+
 /**
- * Runs `fn` and frees every tensor made in it, but for those in its result (a tensor, or arrays and plain objects of
- * them). Scopes nest. With an async `fn` the scope covers what is made before its first await.
+ * Runs `fn` and frees every tensor made in it, but for those that its result leads to (a tensor, or arrays, objects, Maps
+ * and Sets of them) and those that `keep` was called for. Scopes nest. With an async `fn` the scope covers what is made
+ * before its first await, until its promise settles.
  */
 export function scope<T>(fn: () => T): T {
-  return scopeKeeping(fn, () => []);
+  return scopeKeeping(fn, nothing, SCOPE_ENDED);
 }
 
-/** Like `scope`, and also keeps what `alsoKept()` names at the end. */
-export function scopeKeeping<T>(fn: () => T, alsoKept: () => unknown): T {
+const nothing = (): unknown => undefined;
+
+/** How far `alsoKept` is searched for tensors, in objects; what a larger structure may hold is not freed. */
+const SEARCH_EFFORT = 4096;
+
+/** Like `scope`, and also keeps what `alsoKept()` leads to at the end. `why` stands in the errors about what it freed. */
+export function scopeKeeping<T>(fn: () => T, alsoKept: () => unknown, why: string | (() => string) = SCOPE_ENDED): T {
   const owned = new Set<Owned>();
   stack.push(owned);
   let result: T | undefined;
@@ -44,31 +56,38 @@ export function scopeKeeping<T>(fn: () => T, alsoKept: () => unknown): T {
     result = fn();
     return result;
   } finally {
-    stack.splice(stack.indexOf(owned), 1);
+    stack.splice(stack.lastIndexOf(owned), 1);
     const outer = stack[stack.length - 1];
-    for (const tensor of [...tensorsIn(result), ...tensorsIn(alsoKept())]) if (owned.delete(tensor)) outer?.add(tensor);
-    if (result instanceof Promise)
-      void result.then(
-        (value) => freeAllBut(owned, value),
-        () => freeAllBut(owned, []),
-      );
-    else for (const tensor of owned) tensor.dispose();
+    if (isPromise(result)) {
+      pending.add(owned);
+      const settle = (value: unknown) => {
+        pending.delete(owned);
+        end(owned, value, alsoKept, why, undefined);
+      };
+      void result.then(settle, () => settle(undefined));
+    } else if (owned.size > 0) end(owned, result, alsoKept, why, outer);
   }
 }
 
-function freeAllBut(owned: Set<Owned>, value: unknown): void {
-  for (const tensor of tensorsIn(value)) owned.delete(tensor);
-  for (const tensor of owned) tensor.dispose();
-}
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 
-/** The tensors in a value: itself, or those in arrays and plain objects. */
-export function tensorsIn(value: unknown, found: Owned[] = []): Owned[] {
-  if (typeof value !== "object" || value === null) return found;
-  if (isTensor(value)) found.push(value);
-  else if (Array.isArray(value)) for (const one of value) tensorsIn(one, found);
-  else if (Object.getPrototypeOf(value) === Object.prototype)
-    for (const one of Object.values(value)) tensorsIn(one, found);
-  return found;
+/** Hands what is kept to the scope around it, and frees the rest. */
+function end(
+  owned: Set<Owned>,
+  result: unknown,
+  alsoKept: () => unknown,
+  why: string | (() => string),
+  outer: Set<Owned> | undefined,
+): void {
+  const hand = (tensor: Owned) => void outer?.add(tensor);
+  takeReachable(owned, result, hand);
+  const isSearched = owned.size === 0 || takeReachable(owned, alsoKept(), hand, SEARCH_EFFORT);
+  for (const tensor of owned) {
+    if (!isSearched) hand(tensor);
+    else if (!tensor.disposed) {
+      tensor.freedBy = why;
+      tensor.dispose();
+    }
+  }
 }
-
-const isTensor = (value: object): value is Owned => "assertLive" in value;

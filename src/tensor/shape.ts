@@ -33,9 +33,13 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true;
 }
 
+/** Kernels count elements in 32 bits. */
+const MAX_SIZE = 2 ** 32 - 1;
+
 export function checkShape(op: string, shape: Shape, argument = "shape"): void {
   const fits = Array.isArray(shape) && shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
   check(fits, ArgumentError, () => expected(op, argument, "an array of whole numbers >= 0", shape));
+  check(sizeOf(shape) <= MAX_SIZE, ShapeError, () => expected(op, argument, `at most ${MAX_SIZE} elements`, shape));
 }
 
 /** NumPy's broadcast of two shapes. */

@@ -14,20 +14,51 @@ export const isFloat = (dtype: Dtype): boolean => dtype === "f32" || dtype === "
 export class Storage {
   readonly device: Device;
   readonly bytes: number;
-  /** Set when this range was moved into a larger, flat storage (an optimizer's). */
+  /** The larger storage that this one is a range of: an optimizer's, or one of captured outputs. */
   flat: Storage | undefined;
-  /** How often it was filled, copied into or uploaded to: a layer sees by it whether its first values are still there. */
-  version = 0;
+  /** Whether a captured function gave it: there is no graph behind it. */
+  isCaptured = false;
+  /** Why nobody may use it any more, though its memory lives on: it was handed on. */
+  revoked: string | undefined;
+  /** How many of the device's losses came before it was last written as a whole. */
+  #restored = 0;
+  /** What a window shows. */
+  #source: Storage | undefined;
+  #writes = 0;
   #buffer: GpuBuffer;
   /** Byte offset in the buffer, a multiple of ALIGNMENT. */
   #offset = 0;
   #refs = 0;
   #spent = 0;
 
-  constructor(device: Device, bytes: number, what: () => string) {
+  /** `memory`: the name of a buffer of its own for errors, or a range of another storage that it shares. */
+  constructor(device: Device, bytes: number, memory: (() => string) | { within: Storage; offset: number }) {
     this.device = device;
     this.bytes = bytes;
-    this.#buffer = device.pool.acquire(Math.max(bytes, 16), what);
+    if (typeof memory === "function") this.#buffer = device.pool.acquire(Math.max(bytes, 16), memory);
+    else {
+      memory.within.retain();
+      this.flat = memory.within;
+      this.#buffer = memory.within.buffer;
+      this.#offset = memory.within.offset + memory.offset;
+    }
+  }
+
+  /** The same memory for users who can be cut off: when `revoked` is set, every view of the window throws it. */
+  window(): Storage {
+    const window = new Storage(this.device, this.bytes, { within: this, offset: 0 });
+    window.#source = this;
+    return window;
+  }
+
+  /** How often it was filled, copied into or uploaded to: a layer sees by it whether its first values are still there. */
+  get version(): number {
+    return this.#source ? this.#source.version : this.#writes;
+  }
+
+  set version(count: number) {
+    if (this.#source) this.#source.version = count;
+    else this.#writes = count;
   }
 
   get buffer(): GpuBuffer {
@@ -36,6 +67,16 @@ export class Storage {
 
   get offset(): number {
     return this.#offset;
+  }
+
+  /** Whether its values were lost when memory ran out. */
+  get isLost(): boolean {
+    return this.device.losses.met(this.#buffer, this.#restored);
+  }
+
+  /** All of it is written anew, or has no values that anybody may rely on. */
+  restore(): void {
+    this.#restored = this.device.losses.count;
   }
 
   retain(): void {
@@ -69,13 +110,18 @@ export class Storage {
 
   /** Points this storage, and so every view of it, at a range of `flat`. The values are not copied. */
   moveInto(flat: Storage, offset: number): void {
+    this.relocate(flat, offset);
+    layout.epoch++;
+  }
+
+  /** Like `moveInto`, for memory that no capture has recorded. */
+  relocate(flat: Storage, offset: number): void {
     flat.retain();
     if (this.flat) this.flat.release();
     else this.#buffer.pool.release(this.#buffer);
     this.flat = flat;
     this.#buffer = flat.buffer;
     this.#offset = flat.offset + offset;
-    layout.epoch++;
   }
 
   /** `size` bytes from `offset` on, rounded up so that a kernel's last vec4 is in bounds. */

@@ -1,7 +1,7 @@
 /** `gradwell/testing`: what a test of one's own kernels and operations needs, under any test runner. */
-export { assertClose, type CloseOptions } from "./close.ts";
+export { assertClose, assertNoLeak, gradcheck, gradgradcheck, runShader } from "./checked.ts";
+export type { CloseOptions } from "./close.ts";
 export { AssertionError } from "./failure.ts";
-export { type Differentiable, type GradcheckOptions, gradcheck, gradgradcheck } from "./gradcheck.ts";
-export { assertNoLeak } from "./leak.ts";
-export { type HostArray, type RunShaderOptions, runShader, type ZeroBuffer } from "./run-shader.ts";
+export type { Differentiable, GradcheckOptions } from "./gradcheck.ts";
+export type { HostArray, RunShaderOptions, ZeroBuffer } from "./run-shader.ts";
 export type { HostValues, NestedValues } from "./values.ts";

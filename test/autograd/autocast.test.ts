@@ -69,7 +69,7 @@ describeHalf(device, "autocast", () => {
     }
   });
 
-  it("nests, and ends with its function, thrown out of or awaited", async () => {
+  it("nests, and ends with its function, also when that throws", () => {
     const dtype = () => single([2, 2]).matmul(single([2, 2])).dtype;
     const seen = autocast(() => [dtype(), autocast(dtype, { enabled: false }), dtype(), autocast(dtype), dtype()]);
     expect(seen).toEqual(["f16", "f32", "f16", "f16", "f16"]);
@@ -78,12 +78,6 @@ describeHalf(device, "autocast", () => {
         throw new Error("out");
       }),
     ).toThrow("out");
-    expect(dtype()).toBe("f32");
-    const later = autocast(async () => {
-      await device.sync();
-      return dtype();
-    });
-    expect(await later).toBe("f16");
     expect(dtype()).toBe("f32");
   });
 
@@ -178,13 +172,12 @@ describeHalf(device, "autocast", () => {
       [1 + 2 ** -12, 0],
       [0, 1],
     ]);
-    const run = async () => {
-      const y = step(x);
-      return [y.dtype, (await y.data())[0]];
-    };
+    const run = () => step(x);
     for (let i = 0; i < 2; i++) {
-      expect(await autocast(run)).toEqual(["f16", 1]);
-      expect(await run()).toEqual(["f32", Math.fround((1 + 2 ** -12) ** 2)]);
+      const half = autocast(run);
+      expect([half.dtype, (await half.data())[0]]).toEqual(["f16", 1]);
+      const single = run();
+      expect([single.dtype, (await single.data())[0]]).toEqual(["f32", Math.fround((1 + 2 ** -12) ** 2)]);
     }
     expect(step.recordings).toBe(2);
   });

@@ -88,7 +88,7 @@ it("captured steps make no buffers, no bind groups and no pipelines", () => {
   expect(device.memory()).toEqual(before);
 });
 
-it("neither do eager steps and operations, once they have run", () => {
+it("neither do eager steps and operations, once they have run, but for the buffers of the losses that live on", () => {
   const { step, x, y } = smallStep();
   const rows = randn([16, 6]);
   const round = () => {
@@ -102,11 +102,12 @@ it("neither do eager steps and operations, once they have run", () => {
   // Small used-up tensors live on for some time: only then do the same buffers come round again.
   for (let i = 0; i < 250; i++) round();
   const before = device.memory();
-  expect(
-    madeBy(device, () => {
-      for (let i = 0; i < 150; i++) round();
-    }),
-  ).toEqual([]);
+  const made = madeBy(device, () => {
+    for (let i = 0; i < 150; i++) round();
+  });
+  // A loss and the model's output of each step, 64 to a buffer.
+  expect(made.every((one) => one === "createBuffer")).toBe(true);
+  expect(made.length).toBeLessThanOrEqual(5);
   expect(device.memory().liveBytes).toBeLessThanOrEqual(before.liveBytes);
 });
 

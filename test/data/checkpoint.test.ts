@@ -1,14 +1,21 @@
 import { expect, it } from "vitest";
-import { loadCheckpoint, loadSafetensors, saveCheckpoint, saveSafetensors } from "../../src/data/index.ts";
-import { ArgumentError, DataError } from "../../src/errors.ts";
+import {
+  DataLoader,
+  loadCheckpoint,
+  loadSafetensors,
+  safetensorsMetadata,
+  saveCheckpoint,
+  saveSafetensors,
+} from "../../src/data/index.ts";
+import { ArgumentError, DataError, GradwellError } from "../../src/errors.ts";
 import "../../src/ops/methods.ts";
 import { add, mul } from "../../src/ops/binary.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { square, tanh } from "../../src/ops/unary.ts";
-import { AdamW, SGD, schedule } from "../../src/optim/index.ts";
+import { AdamW, GradScaler, SGD, schedule } from "../../src/optim/index.ts";
 import { copyInto } from "../../src/tensor/copy.ts";
-import { ones, rand, randn, tensor } from "../../src/tensor/create.ts";
+import { arange, ones, rand, randn, tensor } from "../../src/tensor/create.ts";
 import { manualSeed } from "../../src/tensor/random.ts";
 import { readData, readItem } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -88,7 +95,7 @@ it("is a safetensors file with readable names, and may lack optimizer and random
   const bytes = await saveCheckpoint({ model: net, rng: false });
   expect(Object.keys(loadSafetensors(bytes)).sort()).toEqual(["model.0.weight", "model.1.weight"]);
   const before = { ...device.random };
-  expect(loadCheckpoint(bytes, { model: net })).toEqual({ step: 0, rng: undefined });
+  expect(loadCheckpoint(bytes, { model: net })).toEqual({ step: 0, epoch: 0, rng: undefined, metadata: undefined });
   expect(device.random).toEqual(before);
 });
 
@@ -123,13 +130,102 @@ it("refuses other files, missing parts, and wrong arguments", async () => {
   const optimizer = optimizers.SGD(net);
   const other = await saveSafetensors({ a: ones([1]) });
   expect(() => loadCheckpoint(other, { model: net })).toThrow(DataError);
-  expect(() => loadCheckpoint(other, { model: net })).toThrow(/expected a file of saveCheckpoint \(version 1\)/);
+  expect(() => loadCheckpoint(other, { model: net })).toThrow(/expected a file of saveCheckpoint \(version 1 or 2\)/);
   expect(() => loadCheckpoint(bytes, { model: net, optimizer })).toThrow(/saved without an optimizer/);
   expect(() => loadCheckpoint(bytes.subarray(0, 100), { model: net })).toThrow(/safetensors: at byte 100/);
   expect(() => loadCheckpoint(bytes, { model: {} as never })).toThrow(/'model' expected something with stateDict/);
   expect(() => loadCheckpoint(bytes, { modell: net } as never)).toThrow(/did you mean 'model'/);
   await expect(saveCheckpoint({} as never)).rejects.toThrow(ArgumentError);
-  await expect(saveCheckpoint({ model: net, step: -1 })).rejects.toThrow(/'step' expected a whole number >= 0, got -1/);
+  await expect(saveCheckpoint({ model: net, step: -1 })).rejects.toThrow(/'step' expected an integer >= 0, got -1/);
   const broken = { stateDict: () => ({ lr: Number.NaN }), loadStateDict: () => undefined };
   await expect(saveCheckpoint({ model: net, optimizer: broken })).rejects.toThrow(/'lr' expected a tensor.*got NaN/);
+});
+
+it("changes nothing when one part refuses its state", async () => {
+  const net = new Net();
+  const optimizer = optimizers.AdamW(net);
+  await train(net, optimizer as never, 3);
+  const bytes = await saveCheckpoint({
+    model: net,
+    optimizer,
+    scaler: new GradScaler(),
+    step: 3,
+    rng: { seed: 5, call: 6 },
+  });
+  const other = new Net();
+  const made = optimizers.AdamW(other);
+  await train(other, made as never, 2);
+  const bitsOf = async () => {
+    const { state, stepCount } = made.stateDict();
+    const tensors = [
+      ...Object.values(other.weights),
+      ...Object.values(state).flatMap((one) => [one.exp_avg, one.exp_avg_sq]),
+    ];
+    return {
+      stepCount,
+      random: { ...device.random },
+      values: await Promise.all(tensors.map((one) => readData(one as Tensor))),
+    };
+  };
+  const before = await bitsOf();
+  const refusing = { stateDict: () => ({}), loadStateDict: () => { throw new ArgumentError("no"); } }; // biome-ignore format: short
+  const { tensors } = device.memory();
+  expect(() => loadCheckpoint(bytes, { model: other, optimizer: made, scaler: refusing })).toThrow("no");
+  expect(device.memory().tensors).toBeLessThanOrEqual(tensors);
+  expect(await bitsOf()).toEqual(before);
+  // An optimizer of another kind refuses after the model was loaded.
+  const momentum = new SGD(Object.values(other.weights).slice(0, 1), { lr: 0.1, momentum: 0.9 });
+  expect(() => loadCheckpoint(bytes, { model: other, optimizer: momentum })).toThrow(GradwellError);
+  expect((await bitsOf()).values.slice(0, 2)).toEqual(before.values.slice(0, 2));
+  expect(loadCheckpoint(bytes, { model: other, optimizer: made }).step).toBe(3);
+});
+
+it("keeps epoch, metadata, scaler and the loader's position", async () => {
+  const net = new Net();
+  const make = () => new DataLoader([arange(20)], { batchSize: 3, shuffle: true, seed: 4 });
+  const loader = make();
+  const scaler = new GradScaler({ initScale: 512 });
+  const metadata = { best: 0.25, names: ["a", null], nested: { yes: true } };
+  const read = (batches: Iterable<[Tensor]>, most = 99) => {
+    const found: Promise<unknown>[] = [];
+    for (const [x] of batches) if (found.push(readData(x)) >= most) break;
+    return Promise.all(found);
+  };
+  for (const _ of loader);
+  const first = await read(loader, 4);
+  const bytes = await saveCheckpoint({ model: net, loader, scaler, epoch: 1, metadata });
+  const whole = await read(Object.assign(make(), { epoch: 1 }));
+  expect(whole.slice(0, 4)).toEqual(first);
+  const [other, fresh] = [make(), new GradScaler()];
+  const found = loadCheckpoint(bytes, { model: net, loader: other, scaler: fresh });
+  expect(found).toMatchObject({ epoch: 1, metadata });
+  expect(await readItem(fresh.getScale())).toBe(512);
+  expect(await read(other)).toEqual(whole.slice(4));
+  expect(await read(other)).toEqual(await read(Object.assign(make(), { epoch: 2 })));
+  const unlike = new DataLoader([arange(20)], { batchSize: 4, shuffle: true, seed: 4 });
+  expect(() => loadCheckpoint(bytes, { loader: unlike })).toThrow(/'batchSize' expected 4, as this loader has, got 3/);
+});
+
+it.each([
+  ["call: -5", '{"seed":1,"call":-5}'],
+  ["seed: null", '{"seed":null,"call":0}'],
+  ["a foreign key", '{"seed":1,"call":0,"next":"x"}'],
+  ["a list", "[1,2]"],
+])("refuses a random state with %s", async (_, rng) => {
+  const { checksum, ...texts } = safetensorsMetadata(await saveCheckpoint({ model: new Net() }));
+  const file = await saveSafetensors({}, { ...texts, version: "1", rng });
+  const before = { ...device.random };
+  expect(() => loadCheckpoint(file, {})).toThrow(/the random state is damaged/);
+  expect(device.random).toEqual(before);
+  expect(checksum).toMatch(/^[0-9a-f]{8}$/);
+});
+
+it("refuses counts that are none", async () => {
+  const { checksum: _, ...texts } = safetensorsMetadata(await saveCheckpoint({ model: new Net() }));
+  for (const step of ["-1", "1.5", "", "1e3", "99999999999999999999"]) {
+    const file = await saveSafetensors({}, { ...texts, version: "1", step });
+    expect(() => loadCheckpoint(file, {}), step).toThrow(/step or epoch is damaged/);
+  }
+  await expect(saveCheckpoint({ model: new Net(), epoch: 0.5 })).rejects.toThrow(/'epoch' expected an integer/);
+  await expect(saveCheckpoint({ model: new Net(), rng: { seed: 1, call: -1 } })).rejects.toThrow(/'rng'/);
 });

@@ -96,11 +96,12 @@ it("keeps memory flat over a plain loop, with ops, reads and a capture as the on
   const weight = tensor(range(4), { requiresGrad: true });
   const upstream = ones([8, 4]);
   const [x, y] = [images(40, 4), labels(40)];
+  const addOne = capture((one: Tensor) => add(one, 1));
   const uses: Record<string, (x: Tensor) => unknown> = {
     op: (one) => add(one, 1).dispose(),
     graph: (one) => mul(one, weight).backward(upstream),
     read: (one) => readData(one),
-    capture: capture((one: Tensor) => add(one, 1)),
+    capture: (one) => addOne(one).dispose(),
   };
   for (const [name, use] of Object.entries(uses)) {
     const seen: ReturnType<typeof device.memory>[] = [];
@@ -189,8 +190,8 @@ it("refuses what it cannot load", () => {
   expect(() => make([[1, 2]])).toThrow(/fields\[0\]' expected a tensor, or what idxImages or idxLabels gives/);
   expect(() => make([tensor(1)])).toThrow(/first dim counts samples/);
   expect(() => make([tensor([1], { requiresGrad: true })])).toThrow(/without requiresGrad/);
-  expect(() => make([x], { batchSize: 0 })).toThrow(/'batchSize' expected a finite number >= 1, got 0/);
-  expect(() => make([x], { batchSize: 1.5 })).toThrow(/'batchSize' expected a whole number, got 1.5/);
+  expect(() => make([x], { batchSize: 0 })).toThrow(/'batchSize' expected an integer >= 1, got 0/);
+  expect(() => make([x], { batchSize: 1.5 })).toThrow(/'batchSize' expected an integer >= 1, got 1.5/);
   expect(() => make([x], { seed: 0.5 })).toThrow(ArgumentError);
   expect(() => make([x], { batchsize: 2 })).toThrow(/did you mean 'batchSize'/);
   if (device.features.f16) expect(() => make([zeros([2, 3], { dtype: "f16" })])).toThrow(DtypeError);

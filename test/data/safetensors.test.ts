@@ -61,7 +61,7 @@ describe("saveSafetensors", () => {
     const gone = ones([1]);
     gone.dispose();
     await expect(saveSafetensors({ a: 1 } as never)).rejects.toThrow(/'a' expected a tensor, got 1/);
-    await expect(saveSafetensors(ones([1]) as never)).rejects.toThrow(/'tensors' expected an object of tensors/);
+    await expect(saveSafetensors(ones([1]) as never)).rejects.toThrow(/'tensors' expected an object/);
     await expect(saveSafetensors({ __metadata__: ones([1]) })).rejects.toThrow(ArgumentError);
     await expect(saveSafetensors({}, { step: 3 } as never)).rejects.toThrow(/'metadata.step' expected a string, got 3/);
     await expect(saveSafetensors({ gone })).rejects.toThrow(DisposedError);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { standardize } from "../../src/data/index.ts";
 import { ArgumentError, DtypeError } from "../../src/errors.ts";
-import { randn, tensor, zeros } from "../../src/tensor/create.ts";
+import { ones, randn, tensor, zeros } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
@@ -78,4 +78,27 @@ it("refuses what it cannot standardize", () => {
   expect(() => standardize(zeros([2]), { mean: 1 })).toThrow(/'mean, std' expected both or neither, got 'mean alone'/);
   expect(() => standardize(zeros([2]), { sd: 1 } as never)).toThrow(ArgumentError);
   expect(() => standardize(zeros([2]), { dim: 1 })).toThrow(ArgumentError);
+});
+
+it("reports missing values with their place at the next read, or leaves them out when told", async () => {
+  const values = [1, 10, Number.NaN, 20, 3, 30, 5, Number.POSITIVE_INFINITY];
+  const x = tensor(values, { shape: [4, 2] });
+  const { data: spoiled } = standardize(x);
+  await expect(readData(spoiled)).rejects.toThrow(
+    /standardize: argument 'x' expected finite values, got NaN or infinity at element [27]; .*missing: "skip"/,
+  );
+  const { data, mean, std } = standardize(x, { missing: "skip" });
+  expect(await read(mean)).toEqual([3, 20]);
+  const stds = await read(std);
+  expect(stds[0]).toBeCloseTo(stdOf([1, 3, 5]), 5);
+  expect(stds[1]).toBeCloseTo(stdOf([10, 20, 30]), 5);
+  const result = await read(data);
+  expect(result[2]).toBeNaN();
+  expect(result[0]).toBeCloseTo((1 - 3) / stdOf([1, 3, 5]), 5);
+  expect(result[5]).toBeCloseTo((30 - 20) / stdOf([10, 20, 30]), 5);
+  // A column without a single value has no statistics, and an inner dim keeps its place.
+  const across = standardize(tensor([[1, 3, Number.NaN], [2, 2, 8]]), { missing: "skip", dim: 1 }); // biome-ignore format: rows
+  expect(await read(across.mean)).toEqual([2, 4]);
+  expect(() => standardize(x, { missing: "drop" } as never)).toThrow(/'missing' expected one of 'error', 'skip'/);
+  expect(await read(standardize(ones([2, 2])).data)).toEqual([0, 0, 0, 0]);
 });

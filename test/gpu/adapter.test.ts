@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
 import { adapterKind } from "../../src/gpu/adapter/adapter.ts";
 
 const child = fileURLToPath(new URL("../support/adapter-child.ts", import.meta.url));
@@ -82,6 +83,16 @@ describe("adapter choice in Node", () => {
     if (process.platform !== "linux" && !got.error) return;
     expect(got.error).toBe("NoAdapterError");
     expect(got.message).toMatch(/'gpu' was asked for.*Tried:.*drivers: no .*What helps:.*GPU/s);
+  });
+
+  it("advises to install only packages that this one itself depends on, at their versions", async () => {
+    const env = { GRADWELL_ADAPTER: "gpu", VK_DRIVER_FILES: "/nonexistent", VK_ICD_FILENAMES: "/nonexistent" };
+    const { message = "" } = await inChild(env);
+    const advised = [...String(message).matchAll(/npm install (\S+)@([\d.]+)/g)];
+    const known: Record<string, string> = { ...packageJson.devDependencies, ...packageJson.optionalDependencies };
+    for (const [, name = "", version] of advised) expect(known[name], name).toBe(version);
+    expect(advised.length).toBe(String(message).split("npm install").length - 1);
+    if (bundledRuns && message) expect(advised.length).toBeGreaterThan(0);
   });
 
   it("refuses an unknown GRADWELL_ADAPTER", async () => {

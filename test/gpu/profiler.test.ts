@@ -54,7 +54,7 @@ it("counts what a replay dispatches, and where the time went", async () => {
 
 it("says so where there are no timestamps, and counts all the same", async () => {
   const { adapter, keepAlive } = await requestAdapter({ adapter: "auto" });
-  const plain = await init({ device: await adapter.requestDevice() });
+  const plain = await init({ device: await adapter.requestDevice(), default: true });
   try {
     expect(plain.features.timestamps).toBe(false);
     const x = randn([32, 32]);

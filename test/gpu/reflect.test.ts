@@ -59,7 +59,7 @@ describe("reflect", () => {
       { name: "EPS", type: "f32", default: 1e-5 },
       { name: "FAST", type: "bool", default: true },
       { name: "NEEDED", type: "i32" },
-      { name: "TWICE", type: "u32" },
+      { name: "TWICE", type: "u32", computed: true },
     ]);
     expect(found).toMatchObject({ enables: ["f16", "subgroups"], entry: "sum", workgroupSize: ["WORKGROUP", 4] });
     expect(found).toMatchObject({ params: [], paramsBytes: 0 });

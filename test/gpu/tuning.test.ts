@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { VERSION } from "../../src/gpu/version.ts";
-import { type Device, init, matmul, randn, tune } from "../../src/index.ts";
+import { type Device, type InitOptions, init, matmul, randn, tune } from "../../src/index.ts";
 import { choose, kernels } from "../../src/kernels/matmul/select.ts";
 
 const cache = mkdtempSync(join(tmpdir(), "gradwell-tuning-"));
@@ -21,7 +21,7 @@ afterAll(() => {
 const SHAPE = "matmul 24x36x20 nn";
 const product = () => matmul(randn([24, 36]), randn([36, 20]));
 
-async function withDevice<T>(options: { tuning?: boolean }, fn: (device: Device) => T | Promise<T>): Promise<T> {
+async function withDevice<T>(options: InitOptions, fn: (device: Device) => T | Promise<T>): Promise<T> {
   const device = await init(options);
   try {
     return await fn(device);

@@ -83,3 +83,16 @@ it("refuses at once what does not fit", () => {
   y.dispose();
   expect(() => run({})).toThrow(DisposedError);
 });
+
+it("checks workgroups against WebGPU's limit, and what is bound, before anything is recorded", () => {
+  const wgsl = `@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1.0; }`;
+  const kernel = device.kernel({ wgsl });
+  const y = zeros([4]);
+  for (const groups of [[70_000, 1, 1], [1, 1, 65_536], 2 ** 40, -1, 1.5, "x", null])
+    expect(() => kernel.run({ y }, groups as never)).toThrow(ArgumentError);
+  for (const args of [null, { y: null }, { y: 1 }, { y: "x" }])
+    expect(() => kernel.run(args as never, 1)).toThrow(ArgumentError);
+  for (const options of [undefined, null, "x", { wgsl: 3 }])
+    expect(() => device.kernel(options as never)).toThrow(ArgumentError);
+});

@@ -40,7 +40,7 @@ it.each<[string, () => unknown, RegExp]>([
   ["crossEntropy", () => nn.crossEntropy?.(x()), /'target' expected a tensor, got undefined/],
   ["mseLoss", () => nn.mseLoss?.(x()), /'target' expected a tensor, got undefined/],
   ["layerNorm", () => nn.layerNorm?.(x()), /'normalizedShape' expected an array/],
-  ["zeros", () => g.zeros?.(3), /whole numbers >= 0, got 3/],
+  ["zeros", () => g.zeros?.(3), /array of integers, got 3/],
   ["ones", () => g.ones?.([2], { requiresgrad: true }), /did you mean 'requiresGrad'/],
 ])("%s: %s", (op, call, message) => {
   expect(call).toThrow(message);

@@ -163,8 +163,13 @@ describe("crossEntropy", () => {
 });
 
 describe("nllLoss", () => {
-  it("is NaN for a label that is no class", async () => {
-    expect(await nllLoss(tensor([[1, 2]]), tensor([2], { dtype: "i32" })).item()).toBeNaN();
+  it("is NaN, without a gradient, for a label that is no class, which the next read names", async () => {
+    const x = leaf([1, 2, 3, 4], [2, 2]);
+    const loss = nllLoss(x, tensor([2, 1], { dtype: "i32" }), { reduction: "sum" });
+    loss.backward();
+    await expect(loss.item()).rejects.toThrow(/nllLoss: argument 'target' expected a label from 0 to 1/);
+    expect(await loss.item()).toBeNaN();
+    expect([...(await x.grad!.data())]).toEqual([0, 0, 0, -1]);
   });
 });
 

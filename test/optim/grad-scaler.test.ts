@@ -1,6 +1,18 @@
 /** The gradient scaler: PyTorch's rules, steps skipped on the GPU as if they had never been, eager and captured. */
 import { describe, expect, it } from "vitest";
-import { ArgumentError, capture, data, mul, square, sub, sum, type Tensor, tensor } from "../../src/index.ts";
+import {
+  ArgumentError,
+  capture,
+  clone,
+  data,
+  keep,
+  mul,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+} from "../../src/index.ts";
 import {
   AdaGrad,
   Adam,
@@ -173,7 +185,8 @@ describe("the scale", () => {
     const optimizer = new SGD([p], { lr: 0 });
     const scaler = new GradScaler({ initScale: 16, growthInterval: 1 });
     const step = capture((x: Tensor) => {
-      p.grad = x;
+      // Unscaling writes into it.
+      p.grad = keep(clone(x));
       scaler.step(optimizer);
       scaler.update();
     });
@@ -391,7 +404,8 @@ it("captured in two halves, and between eager ones, it keeps track", async () =>
   const optimizer = new SGD([p], { lr: 1 });
   const scaler = new GradScaler({ initScale: 2, growthInterval: 1000 });
   const step = capture((x: Tensor) => {
-    p.grad = x;
+    // Unscaling writes into it.
+    p.grad = keep(clone(x));
     scaler.step(optimizer);
   });
   for (let i = 0; i < 3; i++) {

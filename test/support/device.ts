@@ -1,7 +1,8 @@
 /** The device of a test file. Without an adapter it throws: a suite that computed nothing must not pass. */
 import { afterAll, afterEach } from "vitest";
 import type { Device } from "../../src/gpu/device.ts";
-import { type InitOptions, init } from "../../src/gpu/init.ts";
+import { init } from "../../src/gpu/init.ts";
+import type { InitOptions } from "../../src/gpu/init-options.ts";
 
 /**
  * `const device = await testDevice()` at the top of a test file: the default device until the file ends. After each

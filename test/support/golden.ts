@@ -17,6 +17,7 @@ export type Area =
   | "ops_unary"
   | "optimizers"
   | "optimizers_extremes"
+  | "special_values"
   | "torch_state"
   | "trajectory_convnet"
   | "trajectory_recurrent"

@@ -13,13 +13,11 @@ it("makes an optimizer without compiling anything: a first step comes soon", () 
   expect(madeBy(device, () => void new optim.Adam(model.parameters()))).not.toContain("createComputePipeline");
 });
 
+const [three, nine, six] = [count(3, 100), count(9, 100), count(6, 100)];
 const cases: [string, (place: Tensor) => void][] = [
-  ["a copy", (place) => void place.copy_(count(3, 100))],
-  ["a copy of a part", (place) => void place.copy_(count(9, 100).narrow(0, 5, 3))],
-  [
-    "a copy of every second element",
-    (place) => void place.copy_(count(6, 100).reshape([3, 2]).t().narrow(0, 1, 1).reshape([3])),
-  ],
+  ["a copy", (place) => void place.copy_(three)],
+  ["a copy of a part", (place) => void place.copy_(nine.narrow(0, 5, 3))],
+  ["a copy of every second element", (place) => void place.copy_(six.reshape([3, 2]).t().narrow(0, 1, 1).reshape([3]))],
   ["zeros", (place) => void place.fill_(0)],
   ["a constant", (place) => void place.fill_(2.5)],
 ];

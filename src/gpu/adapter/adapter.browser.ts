@@ -3,6 +3,9 @@ import { type AdapterChoice, type AdapterRequest, adapterKind, adapterName, noAd
 
 export { load, save } from "../persistent-cache.browser.ts";
 
+/** A page cannot ask for a collection. */
+export const garbageCollector = (): (() => void) | undefined => undefined;
+
 /** Where debug messages go, and what asks for them beside `init`. */
 export const debugEnvironment = { level: (): unknown => 0, log: (line: string): void => console.log(line) };
 

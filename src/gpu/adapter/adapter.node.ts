@@ -1,7 +1,6 @@
-/** The adapter provider of Node: Dawn (npm `webgpu`) on a GPU, on an installed lavapipe, or on a SwiftShader of its own. */
+/** The adapter provider of Node and Bun: Dawn (npm `webgpu`) on a GPU, on an installed lavapipe, or on a SwiftShader of its own. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { constants } from "node:os";
 import { join } from "node:path";
 import { ArgumentError, check, expected } from "../../errors.ts";
 import { waitWithBackoff } from "../software-wait.node.ts";
@@ -14,7 +13,9 @@ import {
   noAdapter,
 } from "./adapter.ts";
 import { unpackOnce, untar } from "./archive-cache.node.ts";
+import { mapLibrary } from "./library.node.ts";
 
+export { garbageCollector } from "../garbage-collector.node.ts";
 export { load, save } from "../persistent-cache.node.ts";
 
 /** One way to an adapter: the instance to ask, and which kinds of answer count. */
@@ -61,7 +62,8 @@ export async function requestAdapter(request: AdapterRequest): Promise<AdapterCh
   throw noAdapter(wanted, tried, fixes());
 }
 
-function wantedAdapter(requested: AdapterRequest["adapter"]): Wanted {
+/** What the program asks for, or the environment where the program leaves it open. */
+export function wantedAdapter(requested: AdapterRequest["adapter"]): Wanted {
   const forced = process.env.GRADWELL_ADAPTER || "auto";
   const known = WANTED.find((wanted) => wanted === forced);
   check(known, ArgumentError, () => expected("init", "GRADWELL_ADAPTER", `one of ${WANTED.join(", ")}`, forced));
@@ -109,7 +111,7 @@ async function createInstance(key: string, flags: string[]): Promise<GPU> {
 
 async function systemInstance(flag?: string): Promise<GPU> {
   // Dawn prints a warning of its own when there is no Vulkan, so it is only asked where there is one.
-  if (process.platform === "linux" && !hasLibrary("libvulkan.so.1"))
+  if (process.platform === "linux" && !mapLibrary("libvulkan.so.1"))
     throw new Error("no Vulkan loader (libvulkan.so.1)");
   return createInstance(flag ?? "system", flag ? [flag] : []);
 }
@@ -122,7 +124,7 @@ async function bundledInstance(): Promise<GPU> {
   const before = { VK_DRIVER_FILES: process.env.VK_DRIVER_FILES, VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES };
   Object.assign(process.env, { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd });
   try {
-    hasLibrary(join(folder, "libvulkan.so.1"));
+    mapLibrary(join(folder, "libvulkan.so.1"));
     const gpu = await createInstance("bundled", []);
     await gpu.requestAdapter();
     return gpu;
@@ -134,27 +136,18 @@ async function bundledInstance(): Promise<GPU> {
   }
 }
 
-/** Whether a shared library is there; it stays mapped. Not being a Node addon, it always throws, but in two ways. */
-function hasLibrary(path: string): boolean {
-  const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen as Record<string, number>;
-  const RTLD_NODELETE = 0x1000;
-  try {
-    process.dlopen({ exports: {} }, path, (RTLD_NOW as number) | (RTLD_GLOBAL as number) | RTLD_NODELETE);
-    return true;
-  } catch (error) {
-    return /did not self-register/.test(String(error));
-  }
-}
+/** On the registry, with SwiftShader and a Vulkan loader inside; the last version that allows Node 20. */
+const SWIFTSHADER_PACKAGE = "@sparticuz/chromium@147.0.0";
 
 /** The folder with SwiftShader, its ICD file and a Vulkan loader, from whichever package has them. */
-function softwareFolder(): string {
+export function softwareFolder(): string {
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw new Error(`made for Linux on x64 only, this is ${process.platform} on ${process.arch}`);
   }
   const own = packageFolder("gradwell-software-adapter");
   if (own) return own;
   const chromium = packageFolder("@sparticuz/chromium");
-  if (!chromium) throw new Error("package gradwell-software-adapter is not installed");
+  if (!chromium) throw new Error("package @sparticuz/chromium, which has one, is not installed");
   const { version } = JSON.parse(readFileSync(join(chromium, "package.json"), "utf8")) as { version: string };
   return unpackOnce(`swiftshader-${version}`, (draft) => untar(join(chromium, "bin/swiftshader.tar.br"), draft));
 }
@@ -167,7 +160,7 @@ function packageFolder(name: string): string | undefined {
 }
 
 function fixes(): string[] {
-  const bundled = "Linux on x64: npm install gradwell-software-adapter (no root, no driver needed)";
+  const bundled = `Linux on x64: npm install ${SWIFTSHADER_PACKAGE} (66 MB; no root, no driver needed)`;
   switch (process.platform) {
     case "linux":
       return [
@@ -180,9 +173,6 @@ function fixes(): string[] {
     case "win32":
       return ["Windows 10 or newer with a driver for Direct3D 12 or Vulkan; update the graphics driver"];
     default:
-      return [
-        `npm webgpu has binaries for Linux (glibc 2.34 or newer), macOS and Windows, not ${process.platform}`,
-        bundled,
-      ];
+      return [`npm webgpu has binaries for Linux (glibc 2.34 or newer), macOS and Windows, not ${process.platform}`];
   }
 }

@@ -1,6 +1,8 @@
 /** What an adapter provider takes and gives, for pages and Node alike, and how software adapters are told apart. */
 import { NoAdapterError } from "../../errors.ts";
-import type { Wait } from "../error-scopes.ts";
+
+/** Awaits what the GPU must do first, so many tiny dispatches (see `isTiny`) among it. */
+export type Wait = <T>(promise: Promise<T>, tiny?: number) => Promise<T>;
 
 export interface AdapterRequest {
   /** `auto` takes a GPU, else a software adapter. */

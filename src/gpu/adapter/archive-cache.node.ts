@@ -1,37 +1,25 @@
 /** Unpacks brotli-compressed archives once into a cache folder that all processes of this user share. */
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
-import { check, DataError } from "../../errors.ts";
+import { freshFolder, isPrivate, privateCaches } from "./private-folder.node.ts";
 
 /**
  * The folder `name` of the cache, filled by `fill(draft)` when it is not there yet. The name must carry the version of
  * what is in it. Several processes may ask at once: each fills a draft of its own, and the first to rename it wins.
  */
 export function unpackOnce(name: string, fill: (draft: string) => void): string {
-  const folders = cacheFolders().map((root) => join(root, name));
-  const there = folders.find((folder) => existsSync(folder) && isOurs(folder));
+  const folders = privateCaches().map((root) => join(root, name));
+  const there = folders.find((folder) => isPrivate(folder, "folder"));
   if (there) return there;
-  let failure: unknown;
   for (const folder of folders) {
     try {
       return fillFolder(folder, fill);
-    } catch (error) {
-      failure = error;
+    } catch {
+      // A full disk, say: the next one may do.
     }
   }
-  throw failure;
+  return fillFolder(join(freshFolder(), name), fill);
 }
 
 /** The files of a `.tar.br`, written below `folder`. */
@@ -44,22 +32,8 @@ export function untar(archive: string, folder: string): void {
   }
 }
 
-/** The user's cache, and the temporary folder where that one cannot be written. */
-export function cacheFolders(): string[] {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const user = process.getuid?.() ?? "user";
-  return [join(cache, "gradwell"), join(tmpdir(), `gradwell-${user}`)];
-}
-
-/** What is loaded from the folder runs in this process: in a shared place nobody else may have made it. */
-function isOurs(folder: string): boolean {
-  return process.getuid === undefined || statSync(folder).uid === process.getuid();
-}
-
 function fillFolder(folder: string, fill: (draft: string) => void): string {
-  const parent = dirname(folder);
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
-  check(isOurs(parent), DataError, () => `init: the cache folder ${parent} belongs to another user`);
+  if (isPrivate(folder, "folder")) return folder;
   const draft = mkdtempSync(`${folder}.`);
   try {
     fill(draft);
@@ -67,7 +41,7 @@ function fillFolder(folder: string, fill: (draft: string) => void): string {
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     // Another process was first: its folder is as good.
-    if (!existsSync(folder)) throw error;
+    if (!isPrivate(folder, "folder")) throw error;
   }
   return folder;
 }

@@ -1,6 +1,10 @@
 /**
  * The WGSL of elementwise kernels. A flat kernel reads four neighbouring elements at a time and may run several stages
  * one after another, the value of one being an operand of a later one; a strided kernel finds every element by itself.
+ *
+ * A value passes from stage to stage through an exclusive or with a param that is always 0. It costs one integer
+ * instruction and stands for the store and the load between separate kernels: no compiler may simplify across it (the
+ * square of a root, x - x), nor contract a multiplication and an addition to one rounding.
  */
 import { reflect } from "../../gpu/reflect.ts";
 import type { Shader } from "../../gpu/shader.ts";
@@ -38,6 +42,8 @@ export interface ElementwiseShader extends Shader {
 }
 
 const LETTERS = ["a", "b", "c", "d"];
+/** Stages that the name of a kernel lists before it counts the rest. */
+const NAMED_STAGES = 4;
 const shaders = new Map<string, ElementwiseShader>();
 
 /** The element type in memory. */
@@ -47,6 +53,8 @@ export const inputName = (stage: number, operand: number): string => `in_${stage
 export const numberName = (stage: number, operand: number): string => `number_${stage}_${operand}`;
 export const periodName = (stage: number, operand: number): string => `period_${stage}_${operand}`;
 export const outputName = (stage: number): string => `out_${stage}`;
+/** A param that is 0, one per operand: two operands that are one value must not look alike to the compiler. */
+export const zeroName = (operand: number): string => `zero_${operand}`;
 
 /** The shader of these stages, made once. One stage with a strided operand is a strided kernel. */
 export function elementwiseShader(stages: readonly ElementwiseStage[]): ElementwiseShader {
@@ -55,10 +63,17 @@ export function elementwiseShader(stages: readonly ElementwiseStage[]): Elementw
   if (known) return known;
   const strided = stages.some(({ sources }) => sources.some(({ kind }) => kind === "strided"));
   const code = strided ? stridedCode(stages[0] as ElementwiseStage) : flatCode(stages);
-  const name = stages.map(({ expression }) => expression.name).join("_");
+  const name = nameOf(stages);
   const shader: ElementwiseShader = { name, code, ...reflect(code), stages };
   shaders.set(key, shader);
   return shader;
+}
+
+/** The names of the stages, those of long chains shortened to the first ones and a count. */
+function nameOf(stages: readonly ElementwiseStage[]): string {
+  const names = stages.map(({ expression }) => expression.name);
+  if (names.length <= NAMED_STAGES + 1) return names.join("_");
+  return `${names.slice(0, NAMED_STAGES).join("_")}_and_${names.length - NAMED_STAGES}_more`;
 }
 
 /** By hand rather than by JSON: it is made for every elementwise operation that runs. */
@@ -81,19 +96,18 @@ function keyOf(stages: readonly ElementwiseStage[]): string {
 function flatCode(stages: readonly ElementwiseStage[]): string {
   const lines = stages.flatMap((stage, s) => {
     const { expression, sources, stored } = stage;
-    const loads = sources.map((source, i) => `let ${LETTERS[i]}${s} = ${flatLoad(source, s, i, expression.compute)};`);
+    const loads = sources.map((source, i) => `let ${LETTERS[i]}${s} = ${flatLoad(stages, source, s, i)};`);
     const call = (lane: string) => `element${s}(${sources.map((_, i) => `${LETTERS[i]}${s}.${lane}`).join(", ")})`;
     const type = storedType(expression.result);
-    // f16 is rounded already: a later stage goes on with the same numbers, whether they are stored or not.
-    const held = type === "f16" ? "f32" : type;
-    const value = `let r${s} = vec4<${held}>(${["x", "y", "z", "w"].map((lane) => `${held}(${call(lane)})`).join(", ")});`;
-    return [...loads, value, ...(stored ? [`${outputName(s)}[v] = vec4<${type}>(r${s});`] : [])];
+    const value = `let r${s} = vec4<${type}>(${["x", "y", "z", "w"].map((lane) => `${type}(${call(lane)})`).join(", ")});`;
+    return [...loads, value, ...(stored ? [`${outputName(s)}[v] = r${s};`] : [])];
   });
   return `${header(stages, (kind) => kind === "dense" || kind === "row", [])}
 ${mainLoop("v", "(params.size + 3u) / 4u", lines.join("\n"))}`;
 }
 
-function flatLoad(source: Source, s: number, i: number, compute: string): string {
+function flatLoad(stages: readonly ElementwiseStage[], source: Source, s: number, i: number): string {
+  const { compute } = (stages[s] as ElementwiseStage).expression;
   const vector = `vec4<${compute}>`;
   switch (source.kind) {
     case "number":
@@ -105,10 +119,17 @@ function flatLoad(source: Source, s: number, i: number, compute: string): string
     case "row":
       return `${vector}(${inputName(s, i)}[v % params.${periodName(s, i)}])`;
     case "stage":
-      return `${vector}(r${source.stage})`;
+      return `${vector}(${handedOver(stages, source.stage, i)})`;
     default:
       return `${vector}(${inputName(s, i)}[v])`;
   }
+}
+
+/** The value of a stage as if it had been stored and loaded: see the head of this file. */
+function handedOver(stages: readonly ElementwiseStage[], stage: number, operand: number): string {
+  const type = storedType((stages[stage] as ElementwiseStage).expression.result);
+  const words = type === "f16" ? "vec2u" : "vec4u";
+  return `bitcast<vec4<${type}>>(bitcast<${words}>(r${stage}) ^ ${words}(params.${zeroName(operand)}))`;
 }
 
 /** A piece of the last dim at a time, its place in each operand found by strides. */
@@ -170,7 +191,11 @@ function header(
     const body = isHalf ? `half_of(${expression.wgsl})` : expression.wgsl;
     functions.push(`fn element${s}(${operands}) -> ${isHalf ? "f32" : expression.result} { return ${body}; }`);
   });
-  const half = bindings.some((line) => line.includes("f16")) ? "enable f16;\n" : "";
+  const handed = stages.flatMap(({ sources }) => sources.flatMap(({ kind }, i) => (kind === "stage" ? [i] : [])));
+  for (const i of new Set(handed)) params.push(`${zeroName(i)}: u32`);
+  const usesHalf =
+    stages.some(({ expression }) => expression.result === "f16") || bindings.some((line) => line.includes("f16"));
+  const half = usesHalf ? "enable f16;\n" : "";
   const usesLibrary = functions.some((text) => /[a-z]\w*(?=\()/.test(text.slice(text.indexOf("{"))));
   return `${half}struct Params { ${[...params, ...fields].join(", ")} }
 @group(0) @binding(0) var<uniform> params: Params;

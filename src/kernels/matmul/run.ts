@@ -67,14 +67,48 @@ export function runMatmul(device: Device, matmul: Matmul): void {
   for (const copy of copies) copy.dispose();
 }
 
+/**
+ * Products that a kernel adds up one after another at most: rounding errors grow with their number. Past `longest` K is
+ * cut into parts of `part` (a multiple of 64, so that each starts at an offset that can be bound).
+ */
+const EXACT = { longest: 4096, part: 2048 };
+
+/** Partial results of all parts of K take no more bytes than this; larger ones are added up in C, part by part. */
+const MAX_PARTIAL_BYTES = 2 ** 24;
+
 function run(device: Device, kernel: MatmulKernel, choice: MatmulChoice, matmul: Matmul): void {
-  const { K } = matmul;
+  const { K, M, N, batch = 1 } = matmul;
   const { groups, minPart } = launchPolicy(device).splitK;
+  const exact = K > EXACT.longest ? Math.ceil(K / EXACT.part) : 1;
+  if (exact > 1 && exact * M * N * batch * 4 > MAX_PARTIAL_BYTES) {
+    runParts(device, kernel, choice, matmul);
+    return;
+  }
   const wanted =
     matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / minPart));
-  const part = Math.ceil(K / Math.max(wanted, 1) / SPLIT_STEP) * SPLIT_STEP;
+  const part = Math.ceil(K / Math.max(wanted, exact) / SPLIT_STEP) * SPLIT_STEP;
   if (part >= K) launch(device, kernel, matmul, 1, K);
   else runSplit(device, kernel, matmul, Math.ceil(K / part), part);
+}
+
+/** One part of K after another, added to what C holds; bias and activation come with the last. */
+function runParts(device: Device, kernel: MatmulKernel, choice: MatmulChoice, matmul: Matmul): void {
+  const { K, M, N, transA, transB, strideA = M * K, strideB = K * N, accumulate = false } = matmul;
+  const { bias, activation, derivative, saved, ...plain } = matmul;
+  const { pitchA = transA ? M : K, pitchB = transB ? K : N } = matmul;
+  const from = ({ buffer, offset, size }: BufferSlice, start: number): BufferSlice => {
+    return { buffer, offset: offset + 4 * start, size: size - 4 * start };
+  };
+  for (let start = 0; start < K; start += EXACT.part) {
+    const isLast = start + EXACT.part >= K;
+    run(device, kernel, choice, {
+      ...(isLast ? matmul : plain),
+      a: from(matmul.a, transA ? start * pitchA : start),
+      b: from(matmul.b, transB ? start : start * pitchB),
+      ...{ K: Math.min(EXACT.part, K - start), strideA, strideB, pitchA, pitchB },
+      accumulate: accumulate || start > 0,
+    });
+  }
 }
 
 /** Each part of K into a matrix of its own, then their sum in a fixed order: no atomics, the same bits every time. */

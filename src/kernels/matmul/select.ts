@@ -166,7 +166,7 @@ export function choose(device: Device, product: Product): MatmulChoice {
     const shape = matmulShapeKey(product);
     tuning.asked?.set(shape, shapeOf(product));
     const measured = tuning.choices.get(shape) as MatmulChoice | undefined;
-    if (measured && measured.variant in kernels && canRun(device, measured.variant, product)) return measured;
+    if (measured && isKnown(measured) && canRun(device, measured.variant, product)) return measured;
   }
   const { M, N, K, batch = 1 } = product;
   const fits = (variant: Variant) => {
@@ -177,6 +177,10 @@ export function choose(device: Device, product: Product): MatmulChoice {
   };
   return { variant: variants.find(fits) as Variant };
 }
+
+/** Another program, or a later version's rows, may have written what was remembered. */
+const isKnown = ({ variant, splits }: MatmulChoice): boolean =>
+  Object.hasOwn(kernels, variant) && (splits === undefined || splits <= Math.max(...SPLITS));
 
 /** The shape alone: a product in use also holds its buffers. */
 function shapeOf({

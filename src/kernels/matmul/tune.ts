@@ -38,6 +38,7 @@ const SLICE = 4;
 export async function tune(fn: () => unknown): Promise<Tuned> {
   check(typeof fn === "function", ArgumentError, () => expected("tune", "fn", "a function", fn));
   const device = currentDevice();
+  check(!device.tuning.asked, ArgumentError, () => "tune: another tune() of this device is running; await it first");
   const asked = new Map<string, unknown>();
   device.tuning.asked = asked;
   try {

@@ -1,0 +1,16 @@
+/** CRC-32 (ISO 3309, polynomial 0xedb88320): notices every flipped bit and every burst of up to 32 bits. */
+
+const TABLE = /* @__PURE__ */ Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+
+/** The CRC-32 of all `parts` in a row. */
+export function crc32(...parts: readonly Uint8Array[]): number {
+  let crc = 0xffffffff;
+  for (const bytes of parts) {
+    for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ (TABLE[(crc ^ (bytes[i] as number)) & 0xff] as number);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}

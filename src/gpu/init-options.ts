@@ -1,0 +1,118 @@
+/** What init() takes, checked before any of it reaches WebGPU: Dawn aborts the process at values that it does not expect. */
+import { ArgumentError, check, checkKeys, expected, show } from "../errors.ts";
+import type { DebugLevel } from "./debug.ts";
+
+export interface InitOptions {
+  /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
+  adapter?: "auto" | "gpu" | "software";
+  /** A GPUDevice that the page already has; it is not destroyed by `close()`. */
+  device?: GPUDevice;
+  powerPreference?: "low-power" | "high-performance";
+  /** Whether new tensors are made on the device from now on. Default: where no other device is the default. */
+  default?: boolean;
+  /** Seed of the random numbers; also `manualSeed(n)`. Default 0. */
+  seed?: number;
+  /** Submits every dispatch alone, so that a WebGPU error names its operation and shapes. Slow. Default false. */
+  validation?: boolean;
+  /**
+   * Writes to the console what the runtime does: 1 each submit with its dispatches and the host's time, 2 also each
+   * dispatch with kernel, workgroups, operation and shapes, 3 also the WGSL of each pipeline when it is made.
+   * Default in Node: the environment variable GRADWELL_DEBUG, else 0.
+   */
+  debug?: DebugLevel;
+  /**
+   * How kernels are chosen: `"auto"` (default) by what `tune()` measured on this adapter, in earlier runs too, else by the
+   * built-in table; `"table"` by the table alone. `true` and `false` mean the same two.
+   */
+  tuning?: "auto" | "table" | boolean;
+}
+
+/** What each option may be, in words and as a test. */
+const rules: { readonly [K in keyof InitOptions]-?: readonly [string, (value: unknown) => boolean] } = {
+  adapter: ["'auto', 'gpu' or 'software'", (value) => ["auto", "gpu", "software"].includes(value as string)],
+  device: ["a GPUDevice", isGpuDevice],
+  powerPreference: [
+    "'low-power' or 'high-performance'",
+    (value) => ["low-power", "high-performance"].includes(value as string),
+  ],
+  default: ["true or false", isBoolean],
+  seed: ["an integer", Number.isSafeInteger],
+  validation: ["true or false", isBoolean],
+  debug: ["0, 1, 2 or 3", isLevel],
+  tuning: ["'auto', 'table', true or false", (value) => value === "auto" || value === "table" || isBoolean(value)],
+};
+const names = Object.keys(rules) as (keyof InitOptions)[];
+
+/** The options that are set, each read once. */
+export function checkedOptions(options: unknown): InitOptions {
+  const read = plainCopy(options);
+  if (!read) throw refusal("options", "an object such as { adapter: 'gpu' }", options);
+  checkKeys("init", read, names);
+  const set: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = read[name];
+    if (value === undefined) continue;
+    const [words, fits] = rules[name];
+    if (!fits(value)) throw refusal(name, words, value);
+    set[name] = value;
+  }
+  return set;
+}
+
+/** The level that the environment asks for. */
+export function checkLevel(argument: string, value: unknown): DebugLevel {
+  check(isLevel(value), ArgumentError, () => expected("init", argument, rules.debug[0], value));
+  return value;
+}
+
+/** What an options object has, or undefined for anything else: getters and proxies may throw at every look. */
+function plainCopy(options: unknown): Record<string, unknown> | undefined {
+  try {
+    if (typeof options !== "object" || options === null || Array.isArray(options)) return undefined;
+    const prototype: unknown = Object.getPrototypeOf(options);
+    // An object literal of any realm, not an instance: a GPUDevice in this place would have no option to refuse.
+    const isPlain = prototype === null || Object.hasOwn(prototype as object, "isPrototypeOf");
+    return isPlain ? { ...options } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(argument: string, words: string, got: unknown): ArgumentError {
+  try {
+    show(got);
+    return new ArgumentError(expected("init", argument, words, got));
+  } catch {
+    return new ArgumentError(`init: argument '${argument}' expected ${words}, got an unreadable object`);
+  }
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === "boolean";
+}
+
+function isLevel(value: unknown): value is DebugLevel {
+  return [0, 1, 2, 3].includes(value as number);
+}
+
+/** By its parts, since Node has no class of that name: methods of a native object throw on anything else. */
+function isGpuDevice(value: unknown): boolean {
+  try {
+    const gpu = value as GPUDevice;
+    const methods = [
+      gpu.createBuffer,
+      gpu.createComputePipeline,
+      gpu.pushErrorScope,
+      gpu.addEventListener,
+      gpu.destroy,
+    ];
+    const parts = [gpu.limits, gpu.features, gpu.queue];
+    return (
+      methods.every((method) => typeof method === "function") &&
+      parts.every((part) => typeof part === "object" && part !== null) &&
+      typeof gpu.lost.then === "function"
+    );
+  } catch {
+    return false;
+  }
+}

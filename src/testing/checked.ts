@@ -1,0 +1,37 @@
+/** The helpers of tests as users call them: their arguments are checked before anything happens. */
+import { anything, callable, checked, checkedAsync, flag, must, numberIn, object, options } from "../arguments.ts";
+import { device, tensorList } from "../tensor/arguments.ts";
+import { assertClose as close } from "./close.ts";
+import * as gradients from "./gradcheck.ts";
+import { assertNoLeak as noLeak } from "./leak.ts";
+import { runShader as run } from "./run-shader.ts";
+
+const shader = must("a shader's text", (value) => typeof value === "string");
+const tolerance = { eps: numberIn(Number.MIN_VALUE), atol: numberIn(0), rtol: numberIn(0) };
+const differentiable = { fn: callable, inputs: tensorList, options: options(tolerance) };
+
+export const assertClose = /* @__PURE__ */ checked(
+  "assertClose",
+  {
+    ...{ actual: anything, expected: anything },
+    options: options({ rtol: numberIn(0), atol: numberIn(0), equalNan: flag }),
+  },
+  close,
+);
+export const assertNoLeak = /* @__PURE__ */ checkedAsync("assertNoLeak", { fn: callable }, noLeak);
+export const gradcheck = /* @__PURE__ */ checkedAsync("gradcheck", differentiable, gradients.gradcheck);
+export const gradgradcheck = /* @__PURE__ */ checkedAsync("gradgradcheck", differentiable, gradients.gradgradcheck);
+export const runShader = /* @__PURE__ */ checkedAsync(
+  "runShader",
+  {
+    options: options({
+      wgsl: shader,
+      bindings: object,
+      overrides: object,
+      params: object,
+      workgroups: anything,
+      device,
+    }),
+  },
+  run,
+);
