@@ -13,8 +13,8 @@ const rooms = {
   curvature: ["nn", "ops", "capture", "autograd", "kernels", "tensor", "gpu", "errors"],
 };
 
-// Errors and the checks of arguments are files which every room may use.
-const room = (name) => (name === "errors" ? "^src/(errors|arguments|plain-object)\\.ts$" : `^src/${name}/`);
+// Errors, the checks of arguments and the table of activations are leaves that every room may use.
+const room = (name) => (name === "errors" ? "^src/(errors|arguments|plain-object|activations)\\.ts$" : `^src/${name}/`);
 
 const downwards = Object.entries(rooms).map(([name, below]) => ({
   name: `${name}-looks-down`,

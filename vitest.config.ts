@@ -9,6 +9,17 @@ const rooms = ["autograd", "capture", "nn", "ops", "optim", "tensor", "testing"]
 const slowRooms = process.env.GRADWELL_TEST_ALL === "1" ? ["curvature", "properties"] : [];
 const inBoth = [...rooms, ...slowRooms].map((room) => `test/${room}/**/*.test.ts`);
 
+/** Tests of rooms that run in both which compare with the text of shaders on disk. */
+const readFiles = ["ops/activations", "optim/chunk-table"].map((file) => `test/${file}.test.ts`);
+
+/** Minutes on SwiftShader, which Chromium has: thousands of kernels, each compiled anew. Node runs them. */
+const tooSlowForPages =
+  process.env.GRADWELL_TEST_ALL === "1"
+    ? []
+    : ["capture/fuse", "capture/random", "ops/special-values", "ops/accuracy", "tensor/public-type"].map(
+        (file) => `test/${file}.test.ts`,
+      );
+
 /** The package by its own name, as its users see it. */
 const alias = {
   "gradwell/testing": new URL("./src/testing/index.ts", import.meta.url).pathname,
@@ -46,10 +57,11 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias, conditions: ["source", ...defaultClientConditions] },
+        define: { "process.env.GRADWELL_TEST_ALL": JSON.stringify(process.env.GRADWELL_TEST_ALL ?? "") },
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts", "test/gpu/profiler.test.ts", ...inBoth],
-          exclude: ["test/browser/e2e/**"],
+          exclude: ["test/browser/e2e/**", ...readFiles, ...tooSlowForPages],
           browser: {
             enabled: true,
             headless: true,

@@ -31,8 +31,8 @@ await build({
 
 /** The package's shaders are for machines; src/ in the package has them for people. */
 async function minifyShaders(): Promise<void> {
-  const { shaders, library } = await linkShaders();
-  const text = shaderModule(shaders, library, { minified: true });
+  const { shaders, libraries } = await linkShaders();
+  const text = shaderModule(shaders, libraries, { minified: true });
   const compilerOptions = {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,

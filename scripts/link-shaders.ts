@@ -3,7 +3,8 @@ import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { link } from "wesl/core";
-import { type LinkedShader, shaderModule } from "./shader-module.ts";
+import { costIn, type LinkedShader, shaderModule } from "./shader-module.ts";
+import { unroll } from "./unroll-wgsl.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const source = join(root, "shaders");
@@ -13,23 +14,28 @@ const files = readdirSync(source, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".wgsl"))
   .sort();
 const sources = Object.fromEntries(
-  files.map((file) => [`./${file.replaceAll("\\", "/")}`, readFileSync(join(source, file), "utf8")]),
+  files.map((file) => [`./${file.replaceAll("\\", "/")}`, unroll(readFileSync(join(source, file), "utf8"))]),
 );
 /** Every file is a kernel but those of lib/, which others import. */
 const kernels = files.filter((file) => dirname(file) !== "lib");
-/** The files that make the text of the library, in which each sees the others. */
-const LIBRARY = ["elementary", "activation", "math", "index"];
+/** Text for kernels that are put together at run time: by exported name, the files of lib/ in it, each of which sees the others. */
+const LIBRARIES = {
+  mathLibrary: ["elementary", "activation", "math", "index"],
+  optimizerLibrary: ["index", "optimizer"],
+};
 const IMPORTS = /^import .*$/gm;
 
 /** The linked shader, and its twins `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
 async function linkAll(file: string): Promise<LinkedShader[]> {
   const name = basename(file, ".wgsl");
+  const cost = costIn(sources[`./${file.replaceAll("\\", "/")}`] as string);
   const twin = async (condition: "VEC4" | "HALF"): Promise<LinkedShader> => ({
     name: `${name}_${condition.toLowerCase()}`,
     wgsl: await linked(file, { VEC4: false, HALF: false, [condition]: true }),
+    cost,
   });
   try {
-    const single = { name, wgsl: await linked(file, { VEC4: false, HALF: false }) };
+    const single = { name, wgsl: await linked(file, { VEC4: false, HALF: false }), cost };
     const twins = await Promise.all([twin("VEC4"), twin("HALF")]);
     return [single, ...twins.filter(({ wgsl }) => wgsl !== single.wgsl)];
   } catch (error) {
@@ -41,18 +47,23 @@ async function linked(file: string, conditions: Record<string, boolean>): Promis
   return (await link({ weslSrc: sources, rootModuleName: `./${file.replaceAll("\\", "/")}`, conditions })).dest;
 }
 
-/** Every shader of the library that links, the text of the functions that kernels made at run time call, and what failed. */
-export async function linkShaders(): Promise<{ shaders: LinkedShader[]; library: string; failures: string[] }> {
+/** Links every shader; returns those that link, the text that kernels made at run time are put together with, and what failed. */
+export async function linkShaders(): Promise<{
+  shaders: LinkedShader[];
+  libraries: Record<string, string>;
+  failures: string[];
+}> {
   const results = await Promise.allSettled(kernels.map(linkAll));
   const shaders = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
   const failures = results.flatMap((result) => (result.status === "rejected" ? [String(result.reason.message)] : []));
-  const library = LIBRARY.map((stem) => (sources[`./lib/${stem}.wgsl`] as string).replace(IMPORTS, "")).join("\n");
-  return { shaders, library, failures };
+  const textOf = (stem: string) => (sources[`./lib/${stem}.wgsl`] as string).replace(IMPORTS, "");
+  const texts = Object.entries(LIBRARIES).map(([name, stems]) => [name, stems.map(textOf).join("\n")]);
+  return { shaders, libraries: Object.fromEntries(texts), failures };
 }
 
 async function writeModule(): Promise<void> {
-  const { shaders, library, failures } = await linkShaders();
-  const text = shaderModule(shaders, library);
+  const { shaders, libraries, failures } = await linkShaders();
+  const text = shaderModule(shaders, libraries);
   // Renamed into place, so that a reader never sees half a file.
   const draft = `${target}.${process.pid}.tmp`;
   writeFileSync(draft, text);

@@ -33,12 +33,16 @@ interface Names {
 
 export const tokensOf = (wgsl: string): string[] => stripComments(wgsl).match(TOKEN) ?? [];
 
-/** The declarations of each shader, and those of the library, whose own names stay. */
-export function minify(shaders: readonly string[], library: string): { shaders: string[][]; library: string[] } {
-  const modules = [...shaders, library].map((wgsl) => declarationsOf(tokensOf(wgsl)));
+/** The declarations of each shader, and those of the libraries, whose own names stay. */
+export function minify(
+  shaders: readonly string[],
+  libraries: readonly string[],
+): { shaders: string[][]; libraries: string[][] } {
+  const modules = [...shaders, ...libraries].map((wgsl) => declarationsOf(tokensOf(wgsl)));
+  const library = modules.slice(shaders.length).flat();
   const known = shaders.map((wgsl) => reflect(wgsl));
   const kept = new Set([
-    ...(modules.at(-1) as Declaration[]).flatMap(({ global }) => global),
+    ...library.flatMap(({ global }) => global),
     ...known.flatMap(({ entry, workgroupSize }) => [entry, ...workgroupSize.map(String)]),
     ...known.flatMap(({ bindings, overrides }) => [...namesOf(bindings), ...namesOf(overrides)]),
   ]);
@@ -54,12 +58,13 @@ export function minify(shaders: readonly string[], library: string): { shaders: 
   const members = all.flatMap((one) => one.members);
   // A member that is called as components of vectors are cannot be told from them.
   const params = new Set([
+    ...library.flatMap((one) => one.members),
     ...known.flatMap((one) => namesOf(one.params)),
     ...members.filter((name) => SWIZZLE.test(name)),
   ]);
   const names = { globals: shorten(globals, kept, CAPITALS), members: shorten(members, params, LETTERS), kept };
   const texts = modules.map((declarations) => declarations.map((one) => textOf(one, names)));
-  return { shaders: texts.slice(0, -1), library: texts.at(-1) as string[] };
+  return { shaders: texts.slice(0, shaders.length), libraries: texts.slice(shaders.length) };
 }
 
 const namesOf = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);

@@ -11,21 +11,34 @@ const HEAD = `# Operations
 Written by \`npm run docs\` from the library itself: each operation is run on one of its test cases. Methods of tensors are
 these functions with the tensor as the first argument.
 
-- **Dtypes**: what its value inputs may be. Labels, places and masks are whole numbers or booleans besides.
+- **Dtypes**: the dtypes of its value inputs. Labels, indices and masks are integers or booleans.
 - **Backward**, **second**: whether there are gradients, and gradients of gradients.
-- **Recorded as**: the operations that it adds to the graph. *twin*: fused kernels beside the same function in plain
-  operations, which the tests hold together and through which second derivatives go.
+- **Recorded as**: the operations that it adds to the graph. *fused*: it has kernels of its own and a decomposition into
+  plain operations, which the tests compare and through which second derivatives go.
 - **Tested against**: the number of cases with PyTorch's values, forward and backward, each on dense, sliced and transposed
-  inputs where that differs; and first and second derivatives by finite differences. What passes of ONNX's own tests of
+  inputs where that differs; values and slopes in float64, over the whole range of floats; and first and second
+  derivatives by finite differences. What passes of ONNX's own tests of
   operators is in [ONNX's node tests](onnx.md).
 
 | Operation | Dtypes | Backward | Second | Recorded as | Tested against |
 |---|---|---|---|---|---|
 `;
 
-function row({ name, dtypes, backward, second, recorded, hasTwin, golden, differences }: OpFacts): string {
-  const graph = recorded.length > 0 ? recorded.join(", ") + (hasTwin ? "; twin" : "") : "nothing";
-  const tests = [golden > 0 ? `PyTorch (${golden})` : "", differences ? "differences" : ""].filter(Boolean).join(", ");
+function row({
+  name,
+  dtypes,
+  backward,
+  second,
+  recorded,
+  hasDecomposition,
+  golden,
+  float64,
+  differences,
+}: OpFacts): string {
+  const graph = recorded.length > 0 ? recorded.join(", ") + (hasDecomposition ? "; fused" : "") : "nothing";
+  const tests = [golden > 0 && `PyTorch (${golden})`, float64 && "float64", differences && "differences"]
+    .filter(Boolean)
+    .join(", ");
   const mark = (yes: boolean) => (yes ? "yes" : "no");
   return `| \`${name}\` | ${dtypes.join(" ")} | ${mark(backward)} | ${mark(second)} | ${graph} | ${tests || "its own tests"} |\n`;
 }

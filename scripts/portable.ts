@@ -11,7 +11,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { untar } from "../src/gpu/adapter/archive-cache.node.ts";
 import { bundlePrograms, bundleStart } from "./portable/programs.ts";
 
-const MOST_BYTES = 40e6;
+const MAX_BYTES = 40e6;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const packages = join(root, "node_modules");
@@ -99,8 +99,8 @@ function tar(parent: string, folder: string): Buffer {
 function report(archive: string): void {
   const { size } = statSync(archive);
   console.log(`written: ${archive} (${(size / 1e6).toFixed(1)} MB)`);
-  if (size <= MOST_BYTES) return;
-  console.error(`portable: larger than ${MOST_BYTES / 1e6} MB`);
+  if (size <= MAX_BYTES) return;
+  console.error(`portable: larger than ${MAX_BYTES / 1e6} MB`);
   process.exitCode = 1;
 }
 

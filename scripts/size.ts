@@ -1,4 +1,4 @@
-/** What the built package weighs in a page, minified and gzipped: `npm run size`. */
+/** Sizes of the built package in a page, minified and gzipped: `npm run size`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -31,11 +31,11 @@ const pages = [
   {
     what: "core: tensors, operations, autograd, capture",
     code: `import { ${core.join(", ")} } from "gradwell";\npage = [${core.join(", ")}];`,
-    limit: 56_500,
+    limit: 77_500,
   },
-  { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 65_500 },
-  { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 58_500 },
-  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 60_500, bundle: byEsbuild },
+  { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 95_500 },
+  { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 82_000 },
+  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 85_000, bundle: byEsbuild },
 ] as const;
 
 /** The sizes of what `npm run build` wrote. */
@@ -45,7 +45,7 @@ export async function weights(): Promise<Weight[]> {
     return { what, gzipped: gzipped(await bundle(`let page;\n${code}\nglobalThis.page = page;`)), limit };
   });
   const whole = gzipped(readFileSync(join(root, "dist/gradwell.min.js")));
-  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 108_000 }];
+  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 140_500 }];
 }
 
 const gzipped = (code: Uint8Array | string): number => gzipSync(code, { level: 9 }).length;

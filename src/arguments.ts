@@ -8,7 +8,7 @@ import { isPlainObject } from "./plain-object.ts";
 /** Throws an error that names `op` and `argument` unless the value is one that it takes. */
 export type Validator = (op: string, argument: string, value: unknown) => void;
 
-/** Takes what `fits` holds for; `want` says in messages what that is. */
+/** Accepts the values for which `fits` holds; `want` names them in messages. */
 /* @__NO_SIDE_EFFECTS__ */
 export function must(
   want: string,
@@ -20,7 +20,7 @@ export function must(
   };
 }
 
-/** Whatever can be looked at: no revoked proxy. */
+/** Any value that can be inspected: no revoked proxy. */
 export const anything: Validator = (_op, _argument, value) => void Array.isArray(value);
 export const flag = /* @__PURE__ */ must("true or false", (value) => typeof value === "boolean");
 export const text = /* @__PURE__ */ must("a string", (value) => typeof value === "string");
@@ -61,7 +61,7 @@ export const oneOf = (...words: readonly string[]): Validator =>
     words.includes(value as string),
   );
 
-/** What another validator takes, or undefined. */
+/** Accepts undefined besides what another validator accepts. */
 /* @__NO_SIDE_EFFECTS__ */
 export const maybe =
   (validate: Validator): Validator =>
@@ -69,7 +69,7 @@ export const maybe =
     if (value !== undefined) validate(op, argument, value);
   };
 
-/** What another validator takes, or null or undefined. */
+/** Accepts null and undefined besides what another validator accepts. */
 /* @__NO_SIDE_EFFECTS__ */
 export const orNull =
   (validate: Validator): Validator =>
@@ -77,7 +77,7 @@ export const orNull =
     if (value !== undefined && value !== null) validate(op, argument, value);
   };
 
-/** What either validator takes; the second one reports what neither does. */
+/** Accepts what either validator accepts; the second one reports the others. */
 /* @__NO_SIDE_EFFECTS__ */
 export const either =
   (first: Validator, second: Validator): Validator =>
@@ -133,22 +133,30 @@ function accepts(validate: Validator, value: unknown): boolean {
   }
 }
 
-/** What a getter, or a proxy, of the user's threw. */
+/** Wraps what a getter or a proxy of the user threw. */
 function unreadable(op: string, argument: string, cause: unknown): GradwellError {
   const error = new ArgumentError(`${op}: argument '${argument}' cannot be read`);
   error.cause = cause;
   return error;
 }
 
-/** Throws unless these are the arguments that it was made for, and no more of them. */
+/** Throws unless the arguments are valid, and no more than declared. */
 export type Signature = (given: ArrayLike<unknown>) => void;
 
-/** The check of a function's arguments, by name and in order; with `rest`, any number of further ones. */
+/**
+ * The check of a function's arguments, by name and in order; with `rest`, any number of further ones. `declare` runs at the
+ * first call, so that importing a function makes no tables, and a bundler may drop what is never called.
+ */
 /* @__NO_SIDE_EFFECTS__ */
-export function signature(op: string, parameters: Parameters, rest?: Validator): Signature {
-  const names = Object.keys(parameters);
-  const validators = Object.values(parameters);
+export function signature(op: string, declare: () => Parameters, rest?: Validator): Signature {
+  let names: readonly string[] | undefined;
+  let validators: readonly Validator[] = [];
   return (given) => {
+    if (!names) {
+      const parameters = declare();
+      names = Object.keys(parameters);
+      validators = Object.values(parameters);
+    }
     const most = rest ? Math.max(given.length, validators.length) : validators.length;
     let i = 0;
     try {
@@ -174,11 +182,11 @@ function surplus(op: string, names: readonly string[], given: ArrayLike<unknown>
 /* @__NO_SIDE_EFFECTS__ */
 export function checked<F extends (...given: never[]) => unknown>(
   op: string,
-  parameters: Parameters,
+  declare: () => Parameters,
   run: F,
   rest?: Validator,
 ): F {
-  const check = signature(op, parameters, rest);
+  const check = signature(op, declare, rest);
   return ((...given: never[]) => {
     check(given);
     return run(...given);
@@ -187,14 +195,14 @@ export function checked<F extends (...given: never[]) => unknown>(
 
 /** Like `checked`, for what gives a promise: wrong arguments reject it. */
 /* @__NO_SIDE_EFFECTS__ */
-export function checkedAsync<F extends (...given: never[]) => Promise<unknown>>(
+export function checkedAsync<A extends unknown[], R>(
   op: string,
-  parameters: Parameters,
-  run: F,
-): F {
-  const check = signature(op, parameters);
-  return (async (...given: never[]) => {
+  declare: () => Parameters,
+  run: (...given: A) => Promise<R>,
+): (...given: A) => Promise<R> {
+  const check = signature(op, declare);
+  return async (...given) => {
     check(given);
     return run(...given);
-  }) as unknown as F;
+  };
 }

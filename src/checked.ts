@@ -8,6 +8,7 @@ import {
   flag,
   integer,
   maybe,
+  numberIn,
   object,
   oneOf,
   options,
@@ -20,6 +21,7 @@ import * as operation from "./autograd/op.ts";
 import * as capturing from "./capture/capture.ts";
 import * as current from "./gpu/default-device.ts";
 import * as profiler from "./gpu/profiler.ts";
+import * as resuming from "./gpu/resume.ts";
 import * as tuning from "./kernels/matmul/tune.ts";
 import { backwardArguments, device, tensors, tensorArgument as x } from "./tensor/arguments.ts";
 import * as random from "./tensor/random.ts";
@@ -29,34 +31,44 @@ const fn = { fn: callable };
 
 export const backward = /* @__PURE__ */ checked(
   "backward",
-  { output: x, ...backwardArguments },
+  () => ({ output: x, ...backwardArguments }),
   differentiation.backward,
 );
 export const grad = /* @__PURE__ */ checked(
   "grad",
-  {
-    ...{ outputs: tensors, inputs: tensors },
+  () => ({
+    outputs: tensors,
+    inputs: tensors,
     options: options({ gradOutputs: tensors, retainGraph: flag, createGraph: flag, allowUnused: flag }),
-  },
+  }),
   differentiation.grad,
 );
-export const defineOp = /* @__PURE__ */ checked("defineOp", { definition: object }, operation.defineOp);
-export const noGrad = /* @__PURE__ */ checked("noGrad", fn, mode.noGrad);
-export const isGradEnabled = /* @__PURE__ */ checked("isGradEnabled", {}, mode.isGradEnabled);
+export const defineOp = /* @__PURE__ */ checked("defineOp", () => ({ definition: object }), operation.defineOp);
+export const noGrad = /* @__PURE__ */ checked("noGrad", () => fn, mode.noGrad);
+export const isGradEnabled = /* @__PURE__ */ checked("isGradEnabled", () => ({}), mode.isGradEnabled);
 export const autocast = /* @__PURE__ */ checked(
   "autocast",
-  { ...fn, options: options({ dtype: oneOf("f16"), enabled: flag }) },
+  () => ({ ...fn, options: options({ dtype: oneOf("f16"), enabled: flag }) }),
   precision.autocast,
 );
-export const detectAnomaly = /* @__PURE__ */ checkedAsync("detectAnomaly", fn, anomaly.detectAnomaly);
+export const detectAnomaly = /* @__PURE__ */ checkedAsync("detectAnomaly", () => fn, anomaly.detectAnomaly);
 export const capture = /* @__PURE__ */ checked(
   "capture",
-  { ...fn, options: options({ maxRecordings: count, check: flag, shapes: anything }) },
+  () => ({ ...fn, options: options({ maxRecordings: count, check: flag, shapes: anything }) }),
   capturing.capture,
 );
-export const profile = /* @__PURE__ */ checkedAsync("profile", { ...fn, device: maybe(device) }, profiler.profile);
-export const tune = /* @__PURE__ */ checkedAsync("tune", fn, tuning.tune);
-export const scope = /* @__PURE__ */ checked("scope", fn, scopes.scope);
-export const keep = /* @__PURE__ */ checked("keep", { tensor: x }, scopes.keep);
-export const manualSeed = /* @__PURE__ */ checked("manualSeed", { n: integer }, random.manualSeed);
-export const currentDevice = /* @__PURE__ */ checked("currentDevice", {}, current.currentDevice);
+export const profile = /* @__PURE__ */ checkedAsync(
+  "profile",
+  () => ({ ...fn, device: maybe(device) }),
+  profiler.profile,
+);
+export const tune = /* @__PURE__ */ checkedAsync("tune", () => fn, tuning.tune);
+export const scope = /* @__PURE__ */ checked("scope", () => fn, scopes.scope);
+export const keep = /* @__PURE__ */ checked("keep", () => ({ tensor: x }), scopes.keep);
+export const manualSeed = /* @__PURE__ */ checked("manualSeed", () => ({ n: integer }), random.manualSeed);
+export const currentDevice = /* @__PURE__ */ checked("currentDevice", () => ({}), current.currentDevice);
+export const resumeOnLoss = /* @__PURE__ */ checkedAsync(
+  "resumeOnLoss",
+  () => ({ run: callable, options: options({ init: anything, maxLosses: numberIn(0), onLoss: callable }) }),
+  resuming.resumeOnLoss,
+);

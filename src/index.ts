@@ -1,5 +1,5 @@
 /** The public surface, and nothing else. */
-import "./ops/methods.ts";
+import "./tensor-methods.ts";
 
 export * from "./core.ts";
 export * as curvature from "./curvature/index.ts";

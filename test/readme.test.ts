@@ -1,4 +1,4 @@
-/** What the README prints is run: its programs are taken out of it as they stand. */
+/** Runs the programs of the README as they are printed there. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

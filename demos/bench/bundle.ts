@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
-/** Where child.mjs, cold.mjs and steady.mjs are: beside this file when it is part of a bundle itself. */
+/** Returns the folder of child.mjs, cold.mjs and steady.mjs: beside this file when it is part of a bundle itself. */
 export async function childPrograms(): Promise<string> {
   if (existsSync(join(here, "child.mjs"))) return here;
   const { build } = await import("rolldown");

@@ -20,12 +20,12 @@ export interface Case {
   id: string;
   title: string;
   unit: "ms" | "us" | "MiB" | "KiB" | "%";
-  /** What a fresh process is needed for has none. */
+  /** The work; absent for cases that need a fresh process. */
   work?: Work;
   aims: Aims;
   /** Too large for software adapters. */
   gpuOnly?: boolean;
-  /** Whether the peers' WebAssembly backends take part. */
+  /** True when the peers' WebAssembly backends take part. */
   wasm?: boolean;
 }
 

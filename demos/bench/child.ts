@@ -1,9 +1,9 @@
-/** A process with one contender in it: prepares work, measures it, counts what it asks of WebGPU. Talks to link.ts. */
+/** A process with one library in it: prepares work, measures it, counts what it asks of WebGPU. Talks to link.ts. */
 import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { AdapterLimits } from "../../src/gpu/roofline.ts";
-import { type Contender, type ContenderName, type Running, Unsupported } from "./contender.ts";
 import { type Counts, counted } from "./counting.ts";
-import { openContender } from "./open-contender.ts";
+import { type Library, type LibraryName, type Running, Unsupported } from "./library.ts";
+import { openLibrary } from "./open-library.ts";
 import { checkedRuns, inputsOf, type Work } from "./work.ts";
 
 export interface Opened {
@@ -12,7 +12,7 @@ export interface Opened {
   kind: AdapterKind | undefined;
 }
 
-/** What link.ts may ask for; each answers with a message. */
+/** The requests of link.ts; each is answered with a message. */
 export interface Requests {
   open(): Opened;
   /** The results after checkedRuns(work) runs; then warms up. */
@@ -35,21 +35,21 @@ export type Answer = { id: number; value?: unknown; error?: string; unsupported?
 
 /** A sample of fast work holds several runs, so that waiting for the GPU is a small part of it, as in a training loop. */
 const SAMPLE_MS = 12;
-const MOST_RUNS = 50;
+const MAX_RUNS = 50;
 /** Work that takes microseconds needs thousands of calls until its JavaScript is compiled; slow work is warm after two runs. */
 const WARM_UP = { runs: 2, ms: 300 };
 
-let contender: Contender;
+let library: Library;
 let running: Running | undefined;
 let runsPerSample = 1;
 
 const methods: { [M in keyof Requests]: (argument: Parameters<Requests[M]>[0]) => Promise<ReturnType<Requests[M]>> } = {
   async open() {
-    contender = await openContender(process.argv[2] as ContenderName);
-    return { version: contender.version, device: contender.device, kind: contender.kind };
+    library = await openLibrary(process.argv[2] as LibraryName);
+    return { version: library.version, device: library.device, kind: library.kind };
   },
   async prepare(work) {
-    running = await contender.prepare(work, inputsOf(work));
+    running = await library.prepare(work, inputsOf(work));
     for (let i = 0; i < checkedRuns(work); i++) running.run();
     const results = await running.results();
     await warmUp(running);
@@ -71,15 +71,15 @@ const methods: { [M in keyof Requests]: (argument: Parameters<Requests[M]>[0]) =
     });
   },
   async limits() {
-    if (!contender.limits) throw new Error("limits: only gradwell measures them");
-    return contender.limits();
+    if (!library.limits) throw new Error("limits: only gradwell measures them");
+    return library.limits();
   },
   async dispose() {
     running?.dispose();
     running = undefined;
   },
   async close() {
-    await contender.close();
+    await library.close();
     process.disconnect();
     // Threads of a library must not keep the process alive.
     setImmediate(() => process.exit(0));
@@ -99,7 +99,7 @@ async function warmUp(one: Running): Promise<void> {
   for (let i = 0; i < WARM_UP.runs || performance.now() - start < WARM_UP.ms; i++) {
     fastest = Math.min(fastest, await sample(one));
   }
-  runsPerSample = Math.max(1, Math.min(MOST_RUNS, Math.round(SAMPLE_MS / fastest)));
+  runsPerSample = Math.max(1, Math.min(MAX_RUNS, Math.round(SAMPLE_MS / fastest)));
 }
 
 async function sample(one: Running): Promise<number> {

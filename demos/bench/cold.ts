@@ -1,8 +1,8 @@
-/** A fresh process that imports a contender, takes its first training step, then more: time to the first, peak memory. */
+/** A fresh process that imports a library, takes its first training step, then more: time to the first, peak memory. */
 import { readFileSync } from "node:fs";
 import { MLP } from "./cases.ts";
-import type { ContenderName } from "./contender.ts";
-import { openContender } from "./open-contender.ts";
+import type { LibraryName } from "./library.ts";
+import { openLibrary } from "./open-library.ts";
 import { inputsOf } from "./work.ts";
 
 export interface Cold {
@@ -14,8 +14,8 @@ const STEPS = 100;
 
 const inputs = inputsOf(MLP);
 const start = performance.now();
-const contender = await openContender(process.argv[2] as ContenderName);
-const running = await contender.prepare(MLP, inputs);
+const library = await openLibrary(process.argv[2] as LibraryName);
+const running = await library.prepare(MLP, inputs);
 running.run();
 await running.sync();
 const firstStepMs = performance.now() - start;

@@ -1,11 +1,11 @@
-/** This side of a contender's process: requests and answers, time limits, and what it said when it died. */
+/** This side of a library's process: requests and answers, time limits, and what it said when it died. */
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Answer, Requests } from "./child.ts";
 import type { Cold } from "./cold.ts";
-import type { ContenderName } from "./contender.ts";
+import type { LibraryName } from "./library.ts";
 import type { Steady } from "./steady.ts";
 
 const TIME_LIMIT_MS = 240_000;
@@ -14,14 +14,14 @@ const TIME_LIMIT_MS = 240_000;
 export class NotDone extends Error {}
 
 export class Link {
-  readonly name: ContenderName;
+  readonly name: LibraryName;
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #requests = 0;
   #said = "";
   alive = true;
 
-  constructor(name: ContenderName, programs: string) {
+  constructor(name: LibraryName, programs: string) {
     this.name = name;
     this.#process = start(join(programs, "child.mjs"), name, {});
     const hear = (text: Buffer) => {
@@ -64,7 +64,7 @@ export class Link {
   }
 }
 
-function start(program: string, name: ContenderName, env: Record<string, string>): ChildProcess {
+function start(program: string, name: LibraryName, env: Record<string, string>): ChildProcess {
   return fork(program, [name], {
     execArgv: [],
     serialization: "advanced",
@@ -73,8 +73,8 @@ function start(program: string, name: ContenderName, env: Record<string, string>
   });
 }
 
-/** First step and memory in a process of its own, with a shader cache of the driver that nothing is in yet. */
-export async function coldStart(name: ContenderName, programs: string): Promise<Cold> {
+/** First step and memory in a separate process, with an empty shader cache of the driver. */
+export async function coldStart(name: LibraryName, programs: string): Promise<Cold> {
   const cache = mkdtempSync(join(tmpdir(), "gradwell-cold-"));
   try {
     return await tellOf<Cold>(
@@ -85,7 +85,7 @@ export async function coldStart(name: ContenderName, programs: string): Promise<
   }
 }
 
-/** Ten thousand steps of ours in a process of its own. */
+/** Ten thousand steps of gradwell in a separate process. */
 export const steadySteps = (programs: string): Promise<Steady> =>
   tellOf<Steady>(start(join(programs, "steady.mjs"), "gradwell", {}));
 

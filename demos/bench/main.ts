@@ -8,7 +8,7 @@ import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import { textTable } from "../support/table.ts";
 import { childPrograms } from "./bundle.ts";
 import { CASES, type Case } from "./cases.ts";
-import type { ContenderName } from "./contender.ts";
+import type { LibraryName } from "./library.ts";
 import { Link } from "./link.ts";
 import { type Effort, FULL, measureStarts, measureSteady, measureWork, type Outcomes, QUICK } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
@@ -18,8 +18,8 @@ import { chart, failures, heading, markdown, tables } from "./tables.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 /** Processes that live for the whole run, begun again when a library brought one down. */
-class Contenders {
-  readonly links = new Map<ContenderName, Link>();
+class Libraries {
+  readonly links = new Map<LibraryName, Link>();
   readonly versions: BenchResult["versions"] = {};
   readonly #programs: string;
   #ours: { device: string; kind: AdapterKind } | undefined;
@@ -28,13 +28,13 @@ class Contenders {
     this.#programs = programs;
   }
 
-  /** What gradwell runs on, which the others have to run on too. */
+  /** The adapter of gradwell, which the others have to use too. */
   get adapter(): { device: string; kind: AdapterKind } {
     if (!this.#ours) throw new Error("gradwell has not been started");
     return this.#ours;
   }
 
-  async get(name: ContenderName): Promise<Link> {
+  async get(name: LibraryName): Promise<Link> {
     const known = this.links.get(name);
     if (known?.alive) return known;
     const link = new Link(name, this.#programs);
@@ -57,14 +57,14 @@ async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2), join(here, "results"));
   if (options === "help") return console.log(USAGE);
   if (options.adapter !== "auto") process.env.GRADWELL_ADAPTER = options.adapter;
-  if (options.contenders.length > 1) installPeers();
+  if (options.libraries.length > 1) installPeers();
   const programs = await childPrograms();
-  const contenders = new Contenders(programs);
+  const libraries = new Libraries(programs);
   try {
-    const result = await bench(contenders, programs, options);
+    const result = await bench(libraries, programs, options);
     await show(result, options.out);
   } finally {
-    await contenders.close();
+    await libraries.close();
   }
 }
 
@@ -76,10 +76,10 @@ function installPeers(): void {
   execFileSync("npm", args, { cwd: here, stdio: "inherit", shell: process.platform === "win32" });
 }
 
-async function bench(contenders: Contenders, programs: string, options: Options): Promise<BenchResult> {
+async function bench(libraries: Libraries, programs: string, options: Options): Promise<BenchResult> {
   const effort = options.quick ? QUICK : FULL;
-  const ours = await contenders.get("gradwell");
-  const { device, kind } = contenders.adapter;
+  const ours = await libraries.get("gradwell");
+  const { device, kind } = libraries.adapter;
   const limits = await ours.ask("limits");
   console.error(`bench: ${device}: ${limits.gflops.toFixed(1)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s at most`);
   const result: BenchResult = {
@@ -88,7 +88,7 @@ async function bench(contenders: Contenders, programs: string, options: Options)
     kind,
     machine: `${cpus()[0]?.model.trim() ?? "unknown CPU"}, ${availableParallelism()} threads`,
     node: process.versions.node,
-    versions: contenders.versions,
+    versions: libraries.versions,
     quick: options.quick,
     limits,
     cases: [],
@@ -101,7 +101,7 @@ async function bench(contenders: Contenders, programs: string, options: Options)
   for (const one of chosen) {
     console.error(`bench: ${one.title} ...`);
     if (!one.work && !told.has(one.id)) await askProcesses(one.id, told, options, programs, effort);
-    const outcomes = one.work ? await measureCase(one, contenders, options, effort) : (told.get(one.id) ?? {});
+    const outcomes = one.work ? await measureCase(one, libraries, options, effort) : (told.get(one.id) ?? {});
     result.cases.push(judge(one, outcomes, kind, limits));
   }
   return result;
@@ -119,18 +119,18 @@ async function askProcesses(
     const { time, heap } = await measureSteady(programs, effort);
     told.set("steady", time).set("steady-heap", heap);
   } else {
-    const { firstStep, memory } = await measureStarts(options.contenders, programs, effort);
+    const { firstStep, memory } = await measureStarts(options.libraries, programs, effort);
     told.set("first-step", firstStep).set("memory", memory);
   }
 }
 
-async function measureCase(one: Case, contenders: Contenders, options: Options, effort: Effort): Promise<Outcomes> {
-  const names = options.contenders.filter((name) => one.wasm || !name.endsWith("wasm"));
+async function measureCase(one: Case, libraries: Libraries, options: Options, effort: Effort): Promise<Outcomes> {
+  const names = options.libraries.filter((name) => one.wasm || !name.endsWith("wasm"));
   const links: Link[] = [];
   const failed: Outcomes = {};
   for (const name of names) {
     try {
-      links.push(await contenders.get(name));
+      links.push(await libraries.get(name));
     } catch (error) {
       failed[name] = { failed: error instanceof Error ? error.message : String(error) };
     }

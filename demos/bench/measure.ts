@@ -1,20 +1,20 @@
-/** One case on all contenders: prepared and checked one after the other, then timed in turns. */
+/** One case on all libraries: prepared and checked one after the other, then timed in turns. */
 import type { Case } from "./cases.ts";
-import type { ContenderName } from "./contender.ts";
 import type { Counts } from "./counting.ts";
+import type { LibraryName } from "./library.ts";
 import { coldStart, type Link, NotDone, steadySteps } from "./link.ts";
 import { difference, type Reference, referenceOf } from "./reference.ts";
 import { type Spread, spreadOf } from "./stats.ts";
 import { inputsOf, type Work } from "./work.ts";
 
-/** What came of a case on one contender: times, or why there are none. */
+/** Outcome of a case for one library: times, or the reason why there are none. */
 export type Outcome = { spread: Spread; counts?: Counts } | { failed: string };
 
-export type Outcomes = Partial<Record<ContenderName, Outcome>>;
+export type Outcomes = Partial<Record<LibraryName, Outcome>>;
 
 export interface Effort {
   rounds: number;
-  /** Milliseconds of measuring per contender and round. */
+  /** Milliseconds of measuring per library and round. */
   budget: number;
   /** Fresh processes for what only those can tell. */
   starts: number;
@@ -60,7 +60,7 @@ async function prepare(link: Link, work: Work, reference: Reference): Promise<st
   }
 }
 
-/** Rounds over all contenders, beginning with another one each time: whatever the machine does hits all alike. */
+/** Rounds over all libraries, beginning with another one each time: whatever the machine does hits all alike. */
 async function timed(ready: readonly Link[], effort: Effort, outcomes: Outcomes): Promise<Map<Link, number[]>> {
   const samples = new Map<Link, number[]>(ready.map((link) => [link, []]));
   const spent = new Map<Link, number>();
@@ -81,9 +81,9 @@ async function timed(ready: readonly Link[], effort: Effort, outcomes: Outcomes)
   return samples;
 }
 
-/** First step and peak memory of each contender. */
+/** First step and peak memory of each library. */
 export async function measureStarts(
-  names: readonly ContenderName[],
+  names: readonly LibraryName[],
   programs: string,
   effort: Effort,
 ): Promise<{ firstStep: Outcomes; memory: Outcomes }> {

@@ -1,7 +1,7 @@
 /** The command line of `npm run bench`. */
 import { parseArgs } from "node:util";
 import { CASES } from "./cases.ts";
-import { CONTENDERS, type ContenderName } from "./contender.ts";
+import { LIBRARIES, type LibraryName } from "./library.ts";
 
 export const ADAPTERS = ["auto", "gpu", "lavapipe", "swiftshader"] as const;
 
@@ -9,7 +9,7 @@ export interface Options {
   adapter: (typeof ADAPTERS)[number];
   /** Ids of cases, or beginnings of ids; empty for all. */
   cases: string[];
-  contenders: ContenderName[];
+  libraries: LibraryName[];
   quick: boolean;
   /** Folder of the files; undefined to write none. */
   out: string | undefined;
@@ -46,17 +46,17 @@ export function parseOptions(argv: string[], defaultOut: string): Options | "hel
     }
   }
   const out = values.out ?? (values.quick || cases.length > 0 ? undefined : defaultOut);
-  return { adapter, cases, contenders: contendersOf(values.peers), quick: values.quick, out };
+  return { adapter, cases, libraries: librariesOf(values.peers), quick: values.quick, out };
 }
 
 function list(text: string | undefined): string[] {
   return (text ?? "").split(",").filter((part) => part !== "");
 }
 
-function contendersOf(peers: string | undefined): ContenderName[] {
+function librariesOf(peers: string | undefined): LibraryName[] {
   const wanted = peers === "none" ? [] : peers === undefined ? ["tfjs", "jax"] : list(peers);
   for (const name of wanted) {
     if (name !== "tfjs" && name !== "jax") throw new Error(`--peers: '${name}' is none of tfjs, jax, none`);
   }
-  return CONTENDERS.filter((name) => name === "gradwell" || wanted.some((peer) => name.startsWith(peer)));
+  return LIBRARIES.filter((name) => name === "gradwell" || wanted.some((peer) => name.startsWith(peer)));
 }

@@ -3,12 +3,12 @@ import { ADAM, type Arrays, layersOf, type Work } from "./work.ts";
 
 export function sums(
   count: number,
-  place: (i: number) => number,
+  indexOf: (i: number) => number,
   length: number,
   term: (i: number) => number,
 ): Float64Array {
   const totals = new Float64Array(count);
-  for (let i = 0; i < length; i++) (totals[place(i)] as number) += term(i);
+  for (let i = 0; i < length; i++) (totals[indexOf(i)] as number) += term(i);
   return totals;
 }
 

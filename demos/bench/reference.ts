@@ -2,10 +2,10 @@
 import { AdamState, crossEntropy, mlpSteps, sums } from "./reference-mlp.ts";
 import { ADAM, type Arrays, checkedRuns, EPS, elements, type Work } from "./work.ts";
 
-/** Expected values of one output; `places` when only some of its elements were computed. */
+/** Expected values of one output; `indices` when only some of its elements were computed. */
 export interface Expected {
   readonly values: Float64Array;
-  readonly places?: Int32Array;
+  readonly indices?: Int32Array;
   /** Largest error allowed, absolute. */
   readonly tolerance: number;
   /** `rms` compares root mean squares: for updates that divide rounding noise by its own size. */
@@ -52,13 +52,13 @@ export function referenceOf(work: Work, inputs: Arrays): Reference {
 
 /** `undefined` when `actual` is as expected, else what is wrong. */
 export function difference(actual: Record<string, Float32Array>, reference: Reference): string | undefined {
-  for (const [name, { values, places, tolerance, measure }] of Object.entries(reference)) {
+  for (const [name, { values, indices, tolerance, measure }] of Object.entries(reference)) {
     const got = actual[name];
     if (!got) return `${name} is missing`;
-    if (!places && got.length !== values.length) return `${name} has ${got.length} values instead of ${values.length}`;
+    if (!indices && got.length !== values.length) return `${name} has ${got.length} values instead of ${values.length}`;
     let [largest, squares] = [0, 0];
     for (let i = 0; i < values.length; i++) {
-      const error = Math.abs((got[places?.[i] ?? i] as number) - (values[i] as number));
+      const error = Math.abs((got[indices?.[i] ?? i] as number) - (values[i] as number));
       if (!(error <= largest)) largest = error;
       squares += error * error;
     }
@@ -74,13 +74,13 @@ function near(values: Float64Array, relative: number): Expected {
 }
 
 /** Rows computed of a large product: all of a small one, else the first, the last and some between. */
-const MOST_PRODUCTS = 2e8;
+const MAX_PRODUCTS = 2e8;
 
 function matmulReference(work: Work & { kind: "matmul" }, a: Float32Array, b: Float32Array): Expected {
   const { m, n, k, form } = work;
-  const count = Math.max(2, Math.min(m, Math.floor(MOST_PRODUCTS / (n * k))));
+  const count = Math.max(2, Math.min(m, Math.floor(MAX_PRODUCTS / (n * k))));
   const values = new Float64Array(count * n);
-  const places = new Int32Array(count * n);
+  const indices = new Int32Array(count * n);
   for (let r = 0; r < count; r++) {
     const row = count === m ? r : Math.round((r * (m - 1)) / (count - 1));
     const sums = values.subarray(r * n, (r + 1) * n);
@@ -89,9 +89,9 @@ function matmulReference(work: Work & { kind: "matmul" }, a: Float32Array, b: Fl
       if (form === "nt") for (let j = 0; j < n; j++) (sums[j] as number) += left * (b[j * k + p] as number);
       else for (let j = 0; j < n; j++) (sums[j] as number) += left * (b[p * n + j] as number);
     }
-    for (let j = 0; j < n; j++) places[r * n + j] = row * n + j;
+    for (let j = 0; j < n; j++) indices[r * n + j] = row * n + j;
   }
-  return { ...near(values, 1e-5), places };
+  return { ...near(values, 1e-5), indices };
 }
 
 function normReference(
@@ -112,10 +112,10 @@ function normReference(
   const groups = kind === "layerNorm" ? rows : features;
   const size = x.length / groups;
   const means = sums(groups, group, x.length, (i) => (x[i] as number) / size);
-  const centred = Float64Array.from(x, (value, i) => value - (means[group(i)] as number));
-  const variances = sums(groups, group, x.length, (i) => (centred[i] as number) ** 2 / size);
+  const centered = Float64Array.from(x, (value, i) => value - (means[group(i)] as number));
+  const variances = sums(groups, group, x.length, (i) => (centered[i] as number) ** 2 / size);
   const scale = variances.map((variance) => 1 / Math.sqrt(variance + EPS));
-  const normed = centred.map((value, i) => value * (scale[group(i)] as number));
+  const normed = centered.map((value, i) => value * (scale[group(i)] as number));
   const gradNormed = Float64Array.from(gradY, (value, i) => value * (weight[feature(i)] as number));
   const mean1 = sums(groups, group, x.length, (i) => (gradNormed[i] as number) / size);
   const mean2 = sums(groups, group, x.length, (i) => ((gradNormed[i] as number) * (normed[i] as number)) / size);

@@ -1,9 +1,9 @@
-/** What the numbers say: ratios, percent of the limits, aims met or missed. */
+/** Evaluation of the numbers: ratios, percent of the limits, aims met or missed. */
 import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { AdapterLimits } from "../../src/gpu/roofline.ts";
 import { type Case, STEP_AIMS } from "./cases.ts";
-import type { ContenderName } from "./contender.ts";
 import type { Counts } from "./counting.ts";
+import type { LibraryName } from "./library.ts";
 import type { Outcome, Outcomes } from "./measure.ts";
 import { brief, type Spread } from "./stats.ts";
 import { costOf } from "./work.ts";
@@ -19,10 +19,10 @@ export interface CaseResult {
   unit: Case["unit"];
   outcomes: Outcomes;
   /** Time of the best WebGPU peer over ours; low and high from the quartiles. */
-  ratio?: { value: number; low: number; high: number; peer: ContenderName };
+  ratio?: { value: number; low: number; high: number; peer: LibraryName };
   gflops?: number;
   gbps?: number;
-  /** Of the larger of both, against what was measured of this adapter. */
+  /** Percent of the nearer of both limits, as measured on this adapter. */
   percentOfLimit?: number;
   verdicts: Verdict[];
 }
@@ -33,7 +33,7 @@ export interface BenchResult {
   kind: AdapterKind;
   machine: string;
   node: string;
-  versions: Partial<Record<ContenderName, string>>;
+  versions: Partial<Record<LibraryName, string>>;
   quick: boolean;
   limits: AdapterLimits;
   cases: CaseResult[];
@@ -56,11 +56,11 @@ export function judge(one: Case, outcomes: Outcomes, kind: AdapterKind, limits: 
 }
 
 function ratioTo(ours: Spread, outcomes: Outcomes, backend: "webgpu" | "wasm"): CaseResult["ratio"] {
-  let best: { peer: ContenderName; spread: Spread } | undefined;
+  let best: { peer: LibraryName; spread: Spread } | undefined;
   for (const [name, outcome] of Object.entries(outcomes)) {
     const spread = spreadIn(outcome);
     if (!name.endsWith(backend) || !spread || (best && best.spread.median <= spread.median)) continue;
-    best = { peer: name as ContenderName, spread };
+    best = { peer: name as LibraryName, spread };
   }
   if (!best) return undefined;
   const { peer, spread } = best;

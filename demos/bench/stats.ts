@@ -11,10 +11,10 @@ export interface Spread {
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => {
-    const place = share * (sorted.length - 1);
-    const below = Math.floor(place);
+    const position = share * (sorted.length - 1);
+    const below = Math.floor(position);
     const [a, b] = [sorted[below] as number, sorted[Math.min(below + 1, sorted.length - 1)] as number];
-    return a + (b - a) * (place - below);
+    return a + (b - a) * (position - below);
   };
   return { median: at(0.5), low: at(0.25), high: at(0.75), samples: sorted.length };
 }

@@ -1,7 +1,7 @@
 /** A fresh process that takes ten thousand captured steps: whether the last ones are as fast as the first, and the heap as large. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { openContender } from "./open-contender.ts";
+import { openLibrary } from "./open-library.ts";
 import { inputsOf, type Work } from "./work.ts";
 
 export interface Steady {
@@ -19,8 +19,8 @@ const WORK: Work = { kind: "mlp", widths: [64, 32, 10], batch: 32 };
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-const contender = await openContender("gradwell");
-const running = await contender.prepare(WORK, inputsOf(WORK));
+const library = await openLibrary("gradwell");
+const running = await library.prepare(WORK, inputsOf(WORK));
 const times: number[] = [];
 let heapThen = 0;
 for (let step = 0; step < STEPS; step += BLOCK) {

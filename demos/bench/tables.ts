@@ -1,15 +1,15 @@
 /** The result as tables and as a chart. */
 import { barChart } from "../support/chart.ts";
 import { markdownTable, type Table } from "../support/table.ts";
-import type { ContenderName } from "./contender.ts";
+import type { LibraryName } from "./library.ts";
 import type { Outcome } from "./measure.ts";
 import { type BenchResult, type CaseResult, countsIn, spreadIn } from "./results.ts";
 import { brief } from "./stats.ts";
 
-function contendersIn(result: BenchResult): ContenderName[] {
+function librariesIn(result: BenchResult): LibraryName[] {
   return [...new Set(result.cases.flatMap(({ outcomes }) => Object.keys(outcomes)))].sort(
     (a, b) => order(a) - order(b),
-  ) as ContenderName[];
+  ) as LibraryName[];
 }
 
 const ORDER = ["gradwell", "tfjs-webgpu", "jax-webgpu", "tfjs-wasm", "jax-wasm"];
@@ -23,7 +23,7 @@ function cell(outcome: Outcome | undefined): string {
 }
 
 export function timesTable(result: BenchResult): Table {
-  const names = contendersIn(result);
+  const names = librariesIn(result);
   const rows = result.cases.map((one) => [one.title, one.unit, ...names.map((name) => cell(one.outcomes[name]))]);
   return { caption: "Medians with quartiles", columns: ["case", "unit", ...names], rows };
 }
@@ -47,7 +47,7 @@ function aimsOf({ verdicts }: CaseResult): string {
   return verdicts.map(({ aim, met }) => `${aim} ${met ? "met" : "MISSED"}`).join("; ") || "–";
 }
 
-/** What one training step asks of WebGPU. */
+/** Table of the WebGPU calls of one training step. */
 export function countsTable(result: BenchResult): Table | undefined {
   const rows = result.cases.flatMap(({ title, outcomes }) =>
     Object.entries(outcomes).flatMap(([name, outcome]) => {

@@ -1,4 +1,4 @@
-/** What is measured: the kinds of work, their inputs, and what each costs at the least. */
+/** The kinds of work that are measured, their inputs, and the least cost of each. */
 
 export type Work =
   | { kind: "matmul"; form: "nn" | "tn" | "nt"; m: number; n: number; k: number }
@@ -18,7 +18,7 @@ export type Arrays = Record<string, Float32Array<ArrayBuffer> | Int32Array<Array
 export const EPS = 1e-5;
 export const ADAM = { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 
-/** How many runs come before the results are compared: optimizers are wrong in their second step, if at all. */
+/** The number of runs before the results are compared: optimizers are wrong in their second step, if at all. */
 export function checkedRuns(work: Work): number {
   return work.kind === "adam" || work.kind === "mlp" ? 3 : 1;
 }

@@ -1,4 +1,4 @@
-/** Batch normalisation: does it speed training up, and is that smoothness or less covariate shift? */
+/** Batch normalization: does it speed training up, and is that smoothness or less covariate shift? */
 import { nn, optim } from "gradwell";
 import { lineChart } from "../support/chart.ts";
 import type { Section } from "../support/report.ts";
@@ -56,9 +56,9 @@ async function modes({ seeds, quick }: Settings): Promise<Table> {
     const differences: number[] = [];
     for (const seed of seedsOf(Math.max(seeds, 3))) {
       const [x, y] = fixedBatch(size, 50 + seed);
-      const measure = (training: boolean) =>
-        withoutTrace(model, training, () => nn.crossEntropy(model.forward(x), y).item());
-      differences.push(Math.abs((await measure(true)) - (await measure(false))));
+      const measure = (training: boolean) => withoutTrace(model, training, () => nn.crossEntropy(model.forward(x), y));
+      const [[inTraining = 0], [inEvaluation = 0]] = [await measure(true), await measure(false)];
+      differences.push(Math.abs(inTraining - inEvaluation));
       for (const one of [x, y]) one.dispose();
     }
     rows.push([String(size), pm(differences)]);
@@ -180,7 +180,7 @@ async function figures(
 
 export const batchnorm: Experiment = {
   name: "batchnorm",
-  title: "Batch normalisation: faster, and why",
+  title: "Batch normalization: faster, and why",
   claim:
     "BatchNorm can greatly decrease the time to converge; it most likely does so by a smoother loss landscape, not by less internal covariate shift.",
   async run(settings) {

@@ -1,4 +1,4 @@
-/** Networks of a given depth, activation and initialisation, and what a short training makes of them. */
+/** Networks of a given depth, activation and initialization, and what a short training makes of them. */
 import { manualSeed, nn, optim } from "gradwell";
 import type { Settings } from "./experiment.ts";
 import { type Activation, INITIALIZERS, type Init } from "./signals.ts";

@@ -1,4 +1,4 @@
-/** What an experiment is: a claim, a run, and findings with numbers. */
+/** The interface of an experiment: a claim, a run, and findings with numbers. */
 import type { Section } from "../support/report.ts";
 
 export interface Settings {
@@ -20,7 +20,7 @@ export interface Finding {
 }
 
 export interface Outcome {
-  /** What was trained on what, and how the verdicts are decided. */
+  /** The models, the data, and the criteria of the verdicts. */
   method: string[];
   findings: Finding[];
   sections: Section[];
@@ -29,7 +29,7 @@ export interface Outcome {
 export interface Experiment {
   name: string;
   title: string;
-  /** What the article says. */
+  /** The claim of the article. */
   claim: string;
   run(settings: Settings): Promise<Outcome>;
 }

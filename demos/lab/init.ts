@@ -1,4 +1,4 @@
-/** Initialisation: the article's own experiment, depth, and the variances that theory is about. */
+/** Initialization: the article's own experiment, depth, and the variances that theory is about. */
 import { optim } from "gradwell";
 import { lineChart } from "../support/chart.ts";
 import type { Section } from "../support/report.ts";
@@ -85,7 +85,7 @@ function articleFindings(runs: readonly Run[]): Finding[] {
   const between = Math.abs(mean(xavier) - mean(he)) / base;
   return [
     {
-      claim: "Xavier and He initialisation far outperform PyTorch's default.",
+      claim: "Xavier and He initialization far outperform PyTorch's default.",
       result: `Mean loss over the first eighth of training: default ${pm(early(of("torchDefault")))}, ${GOOD.map((init) => `${init} ${pm(early(of(init)))}`).join(", ")}; ${short(100 * Math.min(...leads))} to ${short(100 * Math.max(...leads))} % lower. Test images right at the end: ${short(Math.min(...final))} to ${short(Math.max(...final))} points more.`,
       verdict: judge([Math.min(...leads) > 0.1, Math.min(...final) > 0.5]),
     },
@@ -112,7 +112,7 @@ function failureFindings(runs: readonly Run[], deep: readonly Deep[], measured: 
   const errors = theoryErrors(measured);
   return [
     {
-      claim: "The wrong initialisation can prevent a model from learning at all.",
+      claim: "The wrong initialization can prevent a model from learning at all.",
       result: `Test images right: ${BAD.map((init) => `${init} ${pm(of(init).accuracy)} %`).join(", ")}, against ${pm(of("heNormal").accuracy)} % with He.`,
       verdict: judge([mean(of("zeros").accuracy) < 15, failed.every(Boolean)]),
     },
@@ -122,7 +122,7 @@ function failureFindings(runs: readonly Run[], deep: readonly Deep[], measured: 
       verdict: judge([mean(reluDeep("heNormal")) < 0.9 * mean(reluDeep("xavierUniform"))]),
     },
     {
-      claim: "The variance per layer is what these initialisations set (Glorot and Bengio, He et al.).",
+      claim: "The variance per layer is what these initializations set (Glorot and Bengio, He et al.).",
       result: `Factor per layer over 20 layers of ReLU against theory: off by at most ${short(100 * errors.forward)} % forward and ${short(100 * errors.backward)} % backward.`,
       verdict: judge([errors.forward < 0.1, errors.backward < 0.1]),
     },
@@ -150,7 +150,7 @@ function varianceTable(measured: readonly Measured[]): Table {
   const theory = (value: number | undefined) => (value === undefined ? "–" : short(value));
   return {
     caption: "Factor of the mean square per layer: measured, and in theory (tanh where it is linear, sigmoid at 0)",
-    columns: ["activation", "depth", "initialisation", "forward", "theory", "backward", "theory "],
+    columns: ["activation", "depth", "initialization", "forward", "theory", "backward", "theory "],
     rows: measured.map(({ init, activation, depth, runs }) => [
       ...[
         activation,
@@ -183,7 +183,7 @@ async function sections(
     });
   const deepTable: Table = {
     caption: "Loss at the end of a short training (Adam at 1e-3)",
-    columns: ["activation", "depth", "initialisation", "loss, last 10 steps"],
+    columns: ["activation", "depth", "initialization", "loss, last 10 steps"],
     rows: deep.map(({ activation, depth, init, losses }) => [activation, depth, init, pm(losses)]),
   };
   return [
@@ -191,7 +191,7 @@ async function sections(
       heading: "The article's experiment",
       figures: [
         { name: "article", svg: await loss("Training loss, as in the article", ["torchDefault", ...GOOD]) },
-        { name: "failures", svg: await loss("Initialisations that must fail", ["heNormal", ...BAD]) },
+        { name: "failures", svg: await loss("Initializations that must fail", ["heNormal", ...BAD]) },
       ],
     },
     { heading: "Depth", tables: [deepTable] },
@@ -208,9 +208,9 @@ async function sections(
 
 export const init: Experiment = {
   name: "init",
-  title: "Initialisation: where training starts",
+  title: "Initialization: where training starts",
   claim:
-    "Xavier and He far outperform PyTorch's default, equally well, and from either distribution; the wrong initialisation can prevent learning.",
+    "Xavier and He far outperform PyTorch's default, equally well, and from either distribution; the wrong initialization can prevent learning.",
   async run(settings) {
     const runs = await article(settings);
     const deep = await depths(settings);
@@ -219,7 +219,7 @@ export const init: Experiment = {
       method: [
         `Three linear layers 784-128-64-10 with ReLU on MNIST, Adam at 1e-4, batches of 128, ${settings.quick ? 40 : 938} steps (two epochs are 936); biases zero, or PyTorch's for its default. Too large is a standard deviation of 1, too small one of 0.001. Narrower layers than \`npm start\`, which runs the same comparison at 256 and 128 units.`,
         "Depth: hidden layers of 32 units, Adam at 1e-3, batches of 64. Variances: layers of 128 without bias, random inputs of variance 1, a random gradient at the end.",
-        "Reproduced means: with every good initialisation a mean loss over the first eighth at least 10 % below the default's and half a point more test images right at the end; less than 5 % apart for equal; zeros at chance and the others 2 points behind; He's loss 10 % below Xavier's at depth 20; factors within 10 % of theory.",
+        "Reproduced means: with every good initialization a mean loss over the first eighth at least 10 % below the default's and half a point more test images right at the end; less than 5 % apart for equal; zeros at chance and the others 2 points behind; He's loss 10 % below Xavier's at depth 20; factors within 10 % of theory.",
       ],
       findings: [...articleFindings(runs), ...failureFindings(runs, deep, measured)],
       sections: await sections(runs, deep, measured),

@@ -1,4 +1,4 @@
-/** Layer normalisation: independence of the batch, recurrent networks, and convolutional ones. */
+/** Layer normalization: independence of the batch, recurrent networks, and convolutional ones. */
 import { manualSeed, nn, optim, type Tensor } from "gradwell";
 import { lineChart } from "../support/chart.ts";
 import type { Section } from "../support/report.ts";
@@ -45,8 +45,7 @@ async function modeGap(norm: Norm, { quick }: Settings): Promise<number> {
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 });
   await train({ model, optimizer, steps: quick ? 20 : 100, batch: 32, seed: 1 });
   const [x, y] = fixedBatch(32, 60);
-  const logits = async (training: boolean) =>
-    Array.from(await withoutTrace(model, training, () => (model.forward(x) as Tensor).data()), Number);
+  const logits = async (training: boolean) => withoutTrace(model, training, () => model.forward(x) as Tensor);
   const [a, b] = [await logits(true), await logits(false)];
   for (const one of [x, y]) one.dispose();
   model.dispose();
@@ -59,7 +58,7 @@ interface Curves {
   accuracy: number[];
 }
 
-/** Two strided convolutions and a linear layer. LayerNorm is over channels and places, as in its paper. */
+/** Two strided convolutions and a linear layer. LayerNorm is over channels and positions, as in its paper. */
 function convNet(norm: Norm, seed: number): nn.Sequential {
   manualSeed(seed);
   const after = (channels: number, side: number) => {
@@ -216,7 +215,7 @@ async function sections(
 
 export const layernorm: Experiment = {
   name: "layernorm",
-  title: "Layer normalisation: without the batch",
+  title: "Layer normalization: without the batch",
   claim:
     "LayerNorm does not depend on the batch and is the same in training and inference; it is the clear choice for recurrent networks, and in ConvNets sometimes ahead of BatchNorm, sometimes not.",
   async run(settings) {

@@ -1,29 +1,29 @@
 /** `npm run lab`: the article's claims as experiments, each with a table, figures, a report and a verdict. */
 import { join } from "node:path";
-import { GradwellError, init } from "gradwell";
+import { init } from "gradwell";
+import { OK, runCommand } from "../support/command.ts";
 import { clock } from "../support/progress.ts";
 import { type Report, writeReport } from "../support/report.ts";
 import { type Table, textTable } from "../support/table.ts";
 import { batchnorm } from "./batchnorm.ts";
 import type { Experiment, Finding, Outcome, Settings } from "./experiment.ts";
-import { init as initialisation } from "./init.ts";
+import { init as initialization } from "./init.ts";
 import { layernorm } from "./layernorm.ts";
 import { optimizers } from "./optimizers.ts";
-import { type LabOptions, parseOptions, UsageError } from "./options.ts";
+import { type LabOptions, parseOptions } from "./options.ts";
 import { precondition } from "./precondition.ts";
 
-const EXPERIMENTS: readonly Experiment[] = [precondition, batchnorm, layernorm, optimizers, initialisation];
-const FAILED = 1;
-const BAD_USAGE = 2;
+const EXPERIMENTS: readonly Experiment[] = [precondition, batchnorm, layernorm, optimizers, initialization];
 
-async function main(argv: string[]): Promise<void> {
+/** Runs the program and returns its exit code. */
+async function main(argv: string[]): Promise<number> {
   const options = parseOptions(
     argv,
     EXPERIMENTS.map(({ name }) => name),
   );
   if (!options.names) {
     console.log(listing());
-    return;
+    return OK;
   }
   const device = await init({ adapter: options.adapter });
   console.log(`Adapter: ${device.info.description}`);
@@ -36,6 +36,7 @@ async function main(argv: string[]): Promise<void> {
     await device.close();
   }
   console.log(`\n${clock((performance.now() - started) / 1000)} in all`);
+  return OK;
 }
 
 function listing(): string {
@@ -96,16 +97,4 @@ function reportOf(
   };
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`npm run lab: ${error.message}`);
-    process.exitCode = BAD_USAGE;
-  } else if (error instanceof GradwellError) {
-    console.error(error.message);
-    process.exitCode = FAILED;
-  } else {
-    throw error;
-  }
-}
+await runCommand("npm run lab", () => main(process.argv.slice(2)));

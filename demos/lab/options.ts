@@ -1,6 +1,7 @@
 /** The command line of `npm run lab`. */
 import { parseArgs } from "node:util";
 import { nearest } from "../../src/errors.ts";
+import { UsageError } from "../support/command.ts";
 
 export interface LabOptions {
   /** Undefined: list the experiments. */
@@ -11,17 +12,12 @@ export interface LabOptions {
   adapter: "auto" | "gpu" | "software";
 }
 
-/** A command line that cannot be understood; the message is for the person who typed it. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
 export function parseOptions(argv: readonly string[], known: readonly string[]): LabOptions {
   const { values, positionals } = tokens(argv);
   const quick = values.quick === true;
   const adapter = oneOf("adapter", String(values.adapter ?? "auto"), ["auto", "gpu", "software"] as const);
   const seeds = String(values.seeds ?? (quick ? 1 : 3));
-  if (!/^[1-9]\d?$/.test(seeds)) throw new UsageError(`--seeds: expected a whole number from 1 to 99, got '${seeds}'`);
+  if (!/^[1-9]\d?$/.test(seeds)) throw new UsageError(`--seeds: expected an integer from 1 to 99, got '${seeds}'`);
   const out = String(values.out ?? (quick ? "out/lab-quick" : "out/lab"));
   const [name, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`unexpected word '${more[0]}': one experiment at a time, or 'all'`);

@@ -74,7 +74,7 @@ async function network({ quick, seeds, log }: Settings): Promise<{ step: number;
   return rows;
 }
 
-/** Of the Gauss-Newton matrix, which unlike the Hessian is never indefinite, plus a ten-thousandth of its greatest eigenvalue. */
+/** Condition numbers of the Gauss-Newton matrix, which unlike the Hessian is never indefinite, plus a ten-thousandth of its greatest eigenvalue. */
 async function kappas(model: nn.Module, x: Tensor, y: Tensor, quick: boolean): Promise<[number, number]> {
   const [steps, draws] = quick ? [15, 10] : [40, 100];
   const params = model.parameters();

@@ -89,7 +89,7 @@ export async function sketchedSteps(
     ...{ x, y, model: "linear", sketch, sketchSize: 8 * FEATURES, tolerance: 0, maxIterations: 25 },
   });
   const losses = [...steps.map((step) => step.loss), loss];
-  const place = losses.findIndex((one) => one <= ACCURACY * losses[0]!);
+  const index = losses.findIndex((one) => one <= ACCURACY * losses[0]!);
   for (const one of [x, y]) one.dispose();
-  return place < 0 ? Number.POSITIVE_INFINITY : place;
+  return index < 0 ? Number.POSITIVE_INFINITY : index;
 }

@@ -1,4 +1,4 @@
-/** How the variance of values and of gradients changes from layer to layer, measured and in theory. */
+/** Variance of values and gradients from layer to layer, measured and in theory. */
 import { grad, manualSeed, matmul, nn, randn, scope, stack, type Tensor } from "gradwell";
 
 export type Activation = "relu" | "tanh" | "sigmoid";
@@ -37,7 +37,7 @@ const GAINS: Partial<Record<Init, number>> = {
 
 /**
  * Factor per layer of the mean square of the values before activation: n Var(w) E[f(y)^2] / E[y^2]. Half for ReLU (He et
- * al.); 1 for tanh where it is linear (Glorot, Bengio). Undefined for sigmoid, whose values are not centred.
+ * al.); 1 for tanh where it is linear (Glorot, Bengio). Undefined for sigmoid, whose values are not centered.
  */
 export function forwardTheory(init: Init, activation: Activation): number | undefined {
   const gain = GAINS[init];
@@ -85,7 +85,7 @@ export async function signals(init: Init, activation: Activation, depth: number,
   return { forward: numbers.slice(0, depth), backward: [...numbers.slice(depth), 1] };
 }
 
-/** The mean factor between neighbours of a list, all but its first. */
+/** The mean factor between neighbors of a list, all but its first. */
 export function factorOf(values: readonly number[]): number {
   return (values.at(-1)! / values[0]!) ** (1 / (values.length - 1));
 }

@@ -43,17 +43,17 @@ export function stepsTo(losses: readonly number[], target: number, window = 10):
 
 export const tail = (losses: readonly number[], count = 20): number => mean(losses.slice(-count));
 
-/** For every place the mean, least and greatest over seeds: a line with its band. */
+/** Returns the mean, minimum and maximum over seeds at every index: a line with its band. */
 export function band(name: string, runs: readonly (readonly number[])[], xs?: readonly number[]) {
   const length = Math.min(...runs.map((run) => run.length));
   const at = (i: number) => runs.map((run) => run[i]!);
-  const places = Array.from({ length }, (_, i) => i);
+  const indices = Array.from({ length }, (_, i) => i);
   return {
     name,
-    x: xs ? xs.slice(0, length) : places.map((i) => i + 1),
-    y: places.map((i) => mean(at(i))),
-    low: places.map((i) => Math.min(...at(i))),
-    high: places.map((i) => Math.max(...at(i))),
+    x: xs ? xs.slice(0, length) : indices.map((i) => i + 1),
+    y: indices.map((i) => mean(at(i))),
+    low: indices.map((i) => Math.min(...at(i))),
+    high: indices.map((i) => Math.max(...at(i))),
   };
 }
 

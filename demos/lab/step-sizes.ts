@@ -5,7 +5,7 @@ import { mlp, train } from "./training.ts";
 
 const BATCH = 64;
 
-/** What each square root divides lr by, on the way: median over the first layer's weights. */
+/** Returns the divisor of lr at several steps: median over the first layer's weights. */
 export async function effectiveRates({ quick }: Settings) {
   const at = quick ? [1, 2, 5, 20] : [1, 2, 3, 5, 10, 20, 50, 100, 200, 400];
   const lr = 1e-3;

@@ -53,7 +53,8 @@ export async function train(options: Training): Promise<number[]> {
     const lossOf = () => nn.crossEntropy(model.forward(prepare(x)), y);
     const loss = lossOf();
     loss.backward();
-    optimizer.step(secondOrder ? lossOf : undefined);
+    if (secondOrder) optimizer.step(lossOf);
+    else optimizer.step();
     return loss;
   });
   const pending = zeros([READ_EVERY]);
@@ -137,12 +138,15 @@ export function mlp({ hidden, activation = () => new nn.ReLU(), norm, seed }: Ml
   return new nn.Sequential(...blocks, new nn.Linear(sizes.at(-1)!, DIGITS));
 }
 
-/** Runs `fn` with the model in the given mode; what it does to running statistics is undone. */
-export async function withoutTrace<T>(model: nn.Module, training: boolean, fn: () => Promise<T>): Promise<T> {
+/** The values of `fn` with the model in the given mode; what it does to running statistics is undone. */
+export async function withoutTrace(model: nn.Module, training: boolean, fn: () => Tensor): Promise<number[]> {
   const buffers = model.namedBuffers().map(([, buffer]) => ({ buffer, saved: buffer.clone() }));
   model.train(training);
   try {
-    return await noGrad(fn);
+    const result = noGrad(fn);
+    const values = Array.from(await result.data(), Number);
+    result.dispose();
+    return values;
   } finally {
     model.train();
     for (const { buffer, saved } of buffers) {

@@ -1,26 +1,25 @@
-/** `npm start`: the initialisations side by side on MNIST, in the terminal and as a report on disk. */
-import { GradwellError, init } from "gradwell";
+/** `npm start`: the initializations side by side on MNIST, in the terminal and as a report on disk. */
+import { init } from "gradwell";
+import { OK, runCommand } from "../support/command.ts";
 import { readMnist } from "../support/mnist.ts";
 import { clock, createProgress } from "../support/progress.ts";
 import { writeReport } from "../support/report.ts";
 import { textTable } from "../support/table.ts";
 import { buildModel } from "./model.ts";
-import { helpText, type Options, parseOptions, UsageError } from "./options.ts";
+import { helpText, type Options, parseOptions } from "./options.ts";
 import { buildReport, resultTable } from "./report.ts";
 import { type Experiment, runsPlanned, stepsPerEpoch, stepsPerRun } from "./results.ts";
 import { type Dataset, parseDataset, trainAll } from "./train.ts";
 import { verdictOf } from "./verdict.ts";
 
-const FAILED = 1;
-const BAD_USAGE = 2;
 const INTERRUPTED = 130;
 
-/** Runs the program and gives its exit code. */
+/** Runs the program and returns its exit code. */
 async function main(argv: string[]): Promise<number> {
   const options = parseOptions(argv);
   if (options === "help") {
     console.log(helpText());
-    return 0;
+    return OK;
   }
   const started = performance.now();
   const dataset = parseDataset(readMnist());
@@ -31,7 +30,7 @@ async function main(argv: string[]): Promise<number> {
     const stopped = await train(experiment, dataset);
     await show(experiment, ["npm start", ...(argv.length > 0 ? ["--", ...argv] : [])].join(" "));
     console.log(`${clock((performance.now() - started) / 1000)} in all`);
-    return stopped ? INTERRUPTED : 0;
+    return stopped ? INTERRUPTED : OK;
   } finally {
     await device.close();
   }
@@ -70,16 +69,4 @@ async function show(experiment: Experiment, command: string): Promise<void> {
   console.log(`\nReport: ${writeReport(experiment.options.out, await buildReport(experiment, meta))}`);
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`npm start: ${error.message}`);
-    process.exitCode = BAD_USAGE;
-  } else if (error instanceof GradwellError) {
-    console.error(error.message);
-    process.exitCode = FAILED;
-  } else {
-    throw error;
-  }
-}
+await runCommand("npm start", () => main(process.argv.slice(2)));

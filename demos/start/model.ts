@@ -1,11 +1,11 @@
-/** The network of the experiment, its initialisations and its optimizers: the part to read for the library's API. */
+/** The network of the experiment, its initializations and its optimizers: the part to read for the library's API. */
 import { manualSeed, nn, optim, type Tensor } from "gradwell";
 import type { InitName, Norm, OptimizerName, Options } from "./options.ts";
 
 const PIXELS = 28 * 28;
 const DIGITS = 10;
 
-/** What training needs of an optimizer, whatever its options. */
+/** The part of an optimizer that training needs, whatever its options. */
 interface Stepper {
   zeroGrad(): void;
   step(): void;
@@ -30,7 +30,7 @@ const OPTIMIZERS: Record<OptimizerName, (params: Tensor[], lr: number) => Steppe
   sgd: (params, lr) => new optim.SGD(params, { lr }),
 };
 
-/** Linear, normalisation if wanted, ReLU for every hidden layer, then Linear to the ten digits. */
+/** Linear, normalization if wanted, ReLU for every hidden layer, then Linear to the ten digits. */
 export function buildModel({ hidden, norm }: Pick<Options, "hidden" | "norm">): nn.Sequential {
   const sizes = [PIXELS, ...hidden];
   const blocks = hidden.flatMap((size, i) => [new nn.Linear(sizes[i]!, size), ...normLayer(norm, size), new nn.ReLU()]);
@@ -43,7 +43,7 @@ function normLayer(norm: Norm, size: number): nn.Module[] {
 }
 
 /** Draws the weights of every linear layer anew. Biases are zero, or drawn as PyTorch does for its default. */
-export function initialise(model: nn.Sequential, init: InitName, seed: number): void {
+export function initialize(model: nn.Sequential, init: InitName, seed: number): void {
   manualSeed(seed);
   const draw = INITIALIZERS[init]();
   for (const layer of linearLayers(model)) {

@@ -1,6 +1,7 @@
-/** The command line of `npm start`: what may be set, what is meant by default, and what is refused with which words. */
+/** The command line of `npm start`: options, their defaults, and the messages of refused ones. */
 import { parseArgs } from "node:util";
 import { nearest } from "../../src/errors.ts";
+import { UsageError } from "../support/command.ts";
 
 export const INITS = [
   "torchDefault",
@@ -23,7 +24,7 @@ export interface Options {
   epochs: number;
   /** Optimizer steps per run instead of whole epochs. */
   steps: number | undefined;
-  /** How many seeds; they are 1, 2, … */
+  /** The number of seeds; they are 1, 2, … */
   seeds: number;
   inits: InitName[];
   /** Sizes of the hidden layers. */
@@ -35,11 +36,6 @@ export interface Options {
   adapter: (typeof ADAPTERS)[number];
   /** Folder of the report. */
   out: string;
-}
-
-/** A command line that cannot be understood; the message is for the person who typed it. */
-export class UsageError extends Error {
-  override name = "UsageError";
 }
 
 export const DEFAULTS: Options = {
@@ -97,7 +93,7 @@ function tokens(argv: readonly string[]): Map<string, string> {
     if (token.kind !== "option") continue;
     if (!NAMES.includes(token.name)) throw new UsageError(unknown(token.rawName, token.name));
     const value = token.value ?? "";
-    // An option's name in the place of a value is a forgotten value.
+    // An option's name instead of a value is a forgotten value.
     if (token.name !== "help" && (value === "" || value.startsWith("--"))) {
       throw new UsageError(`--${token.name} needs a value${value && `, got '${value}'`}`);
     }
@@ -114,7 +110,7 @@ function unknown(raw: string, name: string): string {
 function wholeNumber(name: string, value: string, min: number, max: number): number {
   const number = Number(value);
   const fits = /^\d+$/.test(value) && number >= min && number <= max;
-  if (!fits) throw new UsageError(`--${name}: expected a whole number from ${min} to ${max}, got '${value}'`);
+  if (!fits) throw new UsageError(`--${name}: expected an integer from ${min} to ${max}, got '${value}'`);
   return number;
 }
 
@@ -147,7 +143,7 @@ function hiddenSizes(name: string, value: string): number[] {
 export function helpText(): string {
   const steps = Math.floor((DEFAULTS.epochs * TRAIN_IMAGES) / DEFAULTS.batch);
   const row = (name: string, value: string, what: string) => `  --${`${name} ${value}`.padEnd(22)}${what}`;
-  return `Trains the same network on MNIST once per weight initialisation, and compares them.
+  return `Trains the same network on MNIST once per weight initialization, and compares them.
 
   npm start -- [options]
 
@@ -160,7 +156,7 @@ ${[
   row("batch", "N", `images per step (${DEFAULTS.batch})`),
   row("lr", "X", `learning rate (${DEFAULTS.lr})`),
   row("optimizer", "NAME", `${OPTIMIZERS.join(", ")} (${DEFAULTS.optimizer})`),
-  row("norm", "NAME", `normalisation before each ReLU: ${NORMS.join(", ")} (${DEFAULTS.norm})`),
+  row("norm", "NAME", `normalization before each ReLU: ${NORMS.join(", ")} (${DEFAULTS.norm})`),
   row("adapter", "NAME", `${ADAPTERS.join(", ")} (${DEFAULTS.adapter})`),
   row("out", "FOLDER", `where the report goes (${DEFAULTS.out})`),
   row("help", "", "this text"),

@@ -18,7 +18,7 @@ export function resultTable(experiment: Experiment): Table {
   const percent = (share: number | undefined) => cell(share === undefined ? undefined : 100 * share, 2);
   return {
     columns: [
-      "initialisation",
+      "initialization",
       ...(severalSeeds ? ["seed"] : []),
       ...steps.map((step) => `loss @${step}`),
       ...ends.map(({ name }) => `% right, ${name}`),
@@ -58,14 +58,14 @@ export async function buildReport(experiment: Experiment, meta: Record<string, s
   const stopped = experiment.runs.some((run) => !run.complete) || experiment.runs.length < runsPlanned(experiment);
   const size = ["784", ...options.hidden, "10"].join("-");
   const intro =
-    `The same network (${size}, ReLU${options.norm === "none" ? "" : `, ${options.norm} normalisation`}) trained on the same ` +
+    `The same network (${size}, ReLU${options.norm === "none" ? "" : `, ${options.norm} normalization`}) trained on the same ` +
     `60,000 MNIST images in the same order, ${OPTIMIZER_NAMES[options.optimizer]} at a learning rate of ${options.lr}, ${options.batch} images per ` +
     `step; only the initial weights differ. With a low rate, where training starts decides how long it takes.` +
     (stopped
       ? ` It was stopped after ${experiment.runs.length} of ${runsPlanned(experiment)} runs; the last may be a part.`
       : "");
   return {
-    title: "Where training starts: weight initialisations on MNIST",
+    title: "Where training starts: weight initializations on MNIST",
     intro,
     sections: [findings(drawn), ...(drawn.runs.length > 0 ? [await curves(drawn), await weights(drawn)] : [])],
     meta: { ...meta, "training time": clock(experiment.runs.reduce((sum, run) => sum + run.seconds, 0)) },
@@ -150,12 +150,12 @@ async function weights({ runs, options }: Experiment): Promise<Section> {
         caption: `All ${groups[0]!.values.length.toLocaleString("en")} weights, same bins.`,
       },
     ],
-    tables: [{ caption: "Standard deviation of these weights", columns: ["initialisation", "std"], rows }],
+    tables: [{ caption: "Standard deviation of these weights", columns: ["initialization", "std"], rows }],
   };
 }
 
 function deviation(values: Float32Array): number {
   const numbers = Array.from(values);
-  const centre = mean(numbers);
-  return Math.sqrt(mean(numbers.map((value) => (value - centre) ** 2)));
+  const center = mean(numbers);
+  return Math.sqrt(mean(numbers.map((value) => (value - center) ** 2)));
 }

@@ -1,4 +1,4 @@
-/** What a run leaves behind, and the numbers that table, figures and verdict share. Pure. */
+/** Results of a run, and the numbers that table, figures and verdict share. Pure. */
 import type { InitName, Options } from "./options.ts";
 
 export interface Evaluation {
@@ -10,7 +10,7 @@ export interface Evaluation {
   loss: number;
 }
 
-/** One network trained from one initialisation with one seed. */
+/** One network trained from one initialization with one seed. */
 export interface Run {
   init: InitName;
   seed: number;
@@ -19,7 +19,7 @@ export interface Run {
   evaluations: Evaluation[];
   /** First layer's weights before the first step. */
   initialWeights: Float32Array;
-  /** Of training alone, without evaluation. */
+  /** Time of training alone, without evaluation. */
   seconds: number;
   /** False when it was stopped before its last step. */
   complete: boolean;
@@ -58,7 +58,7 @@ export function runsPlanned({ options }: Experiment): number {
   return options.inits.length * options.seeds;
 }
 
-/** The runs of each initialisation, in the order of first appearance. */
+/** The runs of each initialization, in the order of first appearance. */
 export function byInit(runs: readonly Run[]): Map<InitName, Run[]> {
   const groups = new Map<InitName, Run[]>();
   for (const run of runs) groups.set(run.init, [...(groups.get(run.init) ?? []), run]);

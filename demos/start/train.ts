@@ -1,13 +1,13 @@
-/** Trains one network per initialisation and seed; the losses stay on the GPU and are read twenty at a time. */
+/** Trains one network per initialization and seed; the losses stay on the GPU and are read twenty at a time. */
 import { capture, data, nn, noGrad, scope, stack, type Tensor, zeros } from "gradwell";
 import type { MnistFiles } from "../support/mnist.ts";
-import { buildModel, buildOptimizer, initialise, linearLayers } from "./model.ts";
+import { buildModel, buildOptimizer, initialize, linearLayers } from "./model.ts";
 import type { InitName, Options } from "./options.ts";
 import { type Evaluation, evaluationSteps, type Run, stepsPerRun } from "./results.ts";
 
 export type Dataset = ReturnType<typeof parseDataset>;
 
-/** What the runs tell while they are on their way. */
+/** Callbacks of the runs while they train. */
 export interface Watcher {
   /** Aborted when the person at the keyboard has seen enough; looked at whenever losses are read. */
   stop: AbortSignal;
@@ -24,7 +24,7 @@ export function parseDataset(files: MnistFiles) {
   };
 }
 
-/** Seed by seed, all initialisations: an early Ctrl-C then leaves runs that can be compared. */
+/** Seed by seed, all initializations: an early Ctrl-C then leaves runs that can be compared. */
 export async function trainAll(dataset: Dataset, options: Options, runs: Run[], watcher: Watcher): Promise<void> {
   for (let seed = 1; seed <= options.seeds; seed++) {
     for (const init of options.inits) {
@@ -41,7 +41,7 @@ function newRun(init: InitName, seed: number): Run {
 
 async function trainOne(dataset: Dataset, options: Options, run: Run, runs: Run[], watcher: Watcher): Promise<void> {
   const model = buildModel(options);
-  initialise(model, run.init, run.seed);
+  initialize(model, run.init, run.seed);
   run.initialWeights = Float32Array.from(await linearLayers(model)[0]!.weight.data());
   runs.push(run);
   watcher.onProgress(run);
@@ -89,7 +89,7 @@ async function trainSteps(
   run.complete = done === total;
 }
 
-/** Shuffled batches over as many epochs as `total` takes; their order depends on the seed, not on the initialisation. */
+/** Shuffled batches over as many epochs as `total` takes; their order depends on the seed, not on the initialization. */
 function* batches({ train }: Dataset, { batch }: Options, seed: number, total: number): Generator<[Tensor, Tensor]> {
   const loader = new data.DataLoader(train, { batchSize: batch, shuffle: true, dropLast: true, seed });
   for (let done = 0; done < total; ) {

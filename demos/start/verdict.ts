@@ -9,11 +9,11 @@ export interface Verdict {
   summary: string;
   /** One sentence on each question, with its numbers. */
   sentences: string[];
-  /** How it was decided. */
+  /** The criterion of the decision. */
   criterion: string;
 }
 
-/** The numbers that the verdict rests on, one row per initialisation, seeds averaged. */
+/** The numbers that the verdict rests on, one row per initialization, seeds averaged. */
 export function verdictTable(experiment: Experiment): Table {
   const early = earlySteps(experiment);
   const groups = byInit(experiment.runs.filter((run) => run.losses.length >= early));
@@ -24,7 +24,7 @@ export function verdictTable(experiment: Experiment): Table {
     return [name, decimal(loss), ...compared];
   });
   const compared = base ? ["against the default", "steps to the default's loss then"] : [];
-  return { columns: ["initialisation", `mean loss, first ${early} steps`, ...compared], rows };
+  return { columns: ["initialization", `mean loss, first ${early} steps`, ...compared], rows };
 }
 
 interface Finding {
@@ -68,7 +68,7 @@ const SUMMARIES = {
 function nothingToCompare({ stepsPerRun }: Experiment, early: number): string {
   return stepsPerRun < early
     ? `This run cannot tell: it has ${stepsPerRun} steps, and at least ${early} are needed.`
-    : "This run cannot tell: it has no two finished initialisations that the article compares.";
+    : "This run cannot tell: it has no two finished initializations that the article compares.";
 }
 
 function criterionOf(early: number): string {
@@ -98,21 +98,21 @@ function aheadOfDefault(groups: Map<InitName, Run[]>, early: number): Finding | 
 
 /** Compares with the default's run of the same seed: the same images in the same order. */
 function isAhead(run: Run, base: readonly Run[], early: number): boolean {
-  const twin = base.find((other) => other.seed === run.seed);
-  if (!twin) return true;
-  const steps = stepsToDefault(run, twin, early) ?? Number.POSITIVE_INFINITY;
-  return earlyLoss([run], early) <= (1 - APART) * earlyLoss([twin], early) && steps <= SOONER * early;
+  const baseline = base.find((other) => other.seed === run.seed);
+  if (!baseline) return true;
+  const steps = stepsToDefault(run, baseline, early) ?? Number.POSITIVE_INFINITY;
+  return earlyLoss([run], early) <= (1 - APART) * earlyLoss([baseline], early) && steps <= SOONER * early;
 }
 
 /** Steps until a run has the loss that the default has at the end of the early window. */
-function stepsToDefault(run: Run, twin: Run, early: number): number | undefined {
-  return stepsTo(run.losses, lossAt(twin.losses, early));
+function stepsToDefault(run: Run, baseline: Run, early: number): number | undefined {
+  return stepsTo(run.losses, lossAt(baseline.losses, early));
 }
 
 function runsToTarget(runs: readonly Run[], base: readonly Run[], early: number): [string] {
   const steps = runs.map((run) => {
-    const twin = base.find((other) => other.seed === run.seed);
-    return (twin && stepsToDefault(run, twin, early)) ?? Number.NaN;
+    const baseline = base.find((other) => other.seed === run.seed);
+    return (baseline && stepsToDefault(run, baseline, early)) ?? Number.NaN;
   });
   return [steps.every(Number.isFinite) ? mean(steps).toFixed(0) : "–"];
 }

@@ -25,7 +25,7 @@ export interface Report {
   title: string;
   intro: string;
   sections: Section[];
-  /** What one needs to know to repeat it: adapter, command, date, versions. */
+  /** Information needed to repeat it: adapter, command, date, versions. */
   meta: Record<string, string>;
 }
 
@@ -60,7 +60,7 @@ ${sections.join("\n")}
 `;
 }
 
-/** Writes `index.html` and every figure as an SVG file of its own; returns the path of the page. */
+/** Writes `index.html` and every figure as a separate SVG file; returns the path of the page. */
 export function writeReport(folder: string, report: Report): string {
   const figures = report.sections.flatMap((section) => section.figures ?? []);
   const names = new Set<string>();
@@ -98,7 +98,7 @@ function scopeIds(svg: string, prefix: string): string {
   return svg.replace(/ id="/g, ` id="${prefix}`).replace(/url\(#/g, `url(#${prefix}`);
 }
 
-/** The page gives inline figures its colours; a file of its own needs a ground under its dark text. */
+/** The page gives inline figures its colors; a separate file needs a background under its dark text. */
 function standalone(svg: string): string {
   return svg.replace(/<\/title>/, '</title><rect width="100%" height="100%" fill="#fff"/>');
 }

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const here = join(root, "scripts/portable");
 const resolve = { conditionNames: ["source", "node", "import"], alias: { vitest: join(here, "vitest.ts") } };
 
-/** Whose tests need no other files, no browser and no processes of their own. */
+/** Whose tests need no other files, no browser and no further processes. */
 const TESTED = ["autograd", "capture", "nn", "ops", "optim", "tensor"];
 
 /** self-test, benchmark and the benchmark's child processes. */
@@ -39,7 +39,7 @@ export async function bundlePrograms(dir: string): Promise<void> {
   });
 }
 
-/** What runs before anything is unpacked. */
+/** Bundles the program that runs before anything is unpacked. */
 export async function bundleStart(dir: string): Promise<void> {
   const input = { start: join(here, "start.ts") };
   await build({
@@ -70,7 +70,7 @@ const testFiles: Plugin = {
 
 const golden = join(root, "test/golden/data");
 
-/** Golden values are imported under computed names, which a bundler cannot follow: it is told them all. */
+/** Golden values are imported under computed names, which a bundler cannot follow: they are all listed for it. */
 const goldenFiles: Plugin = {
   name: "golden-files",
   transform(code, id) {

@@ -1,5 +1,5 @@
-// The adjoint of im2col: every element of an image sums the places of the columns that it was copied to, in order.
-import package::lib::index::{linear_group, group_count};
+// Adjoint of im2col: every element of an image sums the elements of the columns that it was copied to, in order.
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params {
   size: u32,      // of x
@@ -17,19 +17,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> columns: array<f32>; // (images * channels, kernelHeight * kernelWidth, outHeight * outWidth)
 @group(0) @binding(2) var<storage, read_write> x: array<f32>; // (images * channels, height, width)
-override WORKGROUP: u32 = 64;
 // Known when the shader is compiled: dividing by a variable would take most of the time.
 override STRIDE_Y: u32 = 1;
 override STRIDE_X: u32 = 1;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.size; i += stride) {
     let line = i / params.width;
     let left = i % params.width + params.paddingX;
     let top = line % params.height + params.paddingY;

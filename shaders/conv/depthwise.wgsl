@@ -1,21 +1,16 @@
-// Convolution in which every channel has filters of its own: each invocation sums the windows of four neighbours of y.
+// Depthwise convolution: every channel has its own filters. An invocation computes four neighbors of y.
 import package::lib::depthwise::{Params, params, columns_from};
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 @group(0) @binding(1) var<storage, read> x: array<f32>;       // (images, channels, height, width)
 @group(0) @binding(2) var<storage, read> weight: array<f32>;  // (channels * filters, 1, kernelHeight, kernelWidth)
 @group(0) @binding(3) var<storage, read_write> y: array<f32>; // (images, channels * filters, outHeight, outWidth)
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
   let strips = (params.outWidth + 3u) / 4u;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.strips; i += stride) {
+  for (var i = first_item(invocation); i < params.strips; i += stride) {
     let first = i % strips * 4u;
     let line = i / strips;
     let plane = line / params.outHeight; // image * channels * filters + output

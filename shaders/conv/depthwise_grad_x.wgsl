@@ -1,24 +1,19 @@
-// The gradient of depthwise's x: each invocation sums what four neighbours of x went into.
+// Gradient of depthwise's x: an invocation computes four neighbors, each summing over the windows that read it.
 import package::lib::depthwise::{Params, params, columns_from};
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 @group(0) @binding(1) var<storage, read> gradY: array<f32>;       // (images, channels * filters, outHeight, outWidth)
 @group(0) @binding(2) var<storage, read> weight: array<f32>;      // (channels * filters, 1, kernelHeight, kernelWidth)
 @group(0) @binding(3) var<storage, read_write> gradX: array<f32>; // (images, channels, height, width)
-override WORKGROUP: u32 = 64;
 // Known when the shader is compiled: dividing by a variable would take most of the time.
 override STRIDE_Y: u32 = 1;
 override STRIDE_X: u32 = 1;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
   let strips = (params.width + 3u) / 4u;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.strips; i += stride) {
+  for (var i = first_item(invocation); i < params.strips; i += stride) {
     let first = i % strips * 4u;
     let line = i / strips;
     let plane = line / params.height; // image * channels + channel

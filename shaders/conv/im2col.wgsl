@@ -1,5 +1,5 @@
-// The windows of images as columns, so that a convolution is a matrix product; what lies outside is 0.
-import package::lib::index::{linear_group, group_count};
+// Sliding windows of images as columns, so that a convolution is a matmul; 0 outside the image.
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params {
   size: u32,      // of columns
@@ -19,19 +19,14 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;             // (images * channels, height, width)
 @group(0) @binding(2) var<storage, read_write> columns: array<f32>; // (images * channels, kernelHeight * kernelWidth, outHeight * outWidth)
-override WORKGROUP: u32 = 64;
-// Neighbours that an invocation copies: the divisions that find its place are done once for all of them.
+// Consecutive elements that an invocation copies, sharing the divisions that find the first one.
 override RUN: u32 = 1;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
   let runs = (params.size + RUN - 1u) / RUN;
-  for (var run = linear_group(wid, nwg) * WORKGROUP + lane; run < runs; run += stride) {
+  for (var run = first_item(invocation); run < runs; run += stride) {
     let end = min(run * RUN + RUN, params.size);
     var i = run * RUN;
     while (i < end) {

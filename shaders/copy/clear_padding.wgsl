@@ -1,4 +1,4 @@
-// Zeros after a tensor's last element, up to the next 16 bytes: for kernels that bind it in vectors.
+// Zeros from a tensor's last element to the next 16 bytes, for kernels that bind it as vectors.
 struct Params { halves: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // 16-bit words that the tensor's elements take
 @group(0) @binding(1) var<storage, read_write> y: array<u32>; // the slice, its size rounded up to 16 bytes

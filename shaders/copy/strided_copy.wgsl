@@ -1,6 +1,6 @@
-// Copies between any two strided views of the same shape, as 32-bit words, or as f16 in the twin `_half`. An invocation takes
-// a piece of the last dim at a time, so that the place of a row is worked out once for many elements.
-import package::lib::index::{linear_group, group_count};
+// Copies between any two strided views of the same shape, as 32-bit words, or as f16 in the variant `_half`. An invocation takes
+// a chunk of the last dim at a time, so that the offsets of a row are computed once for many elements.
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 @if(HALF) enable f16;
 
 @if(HALF) alias Word = f16;
@@ -13,8 +13,8 @@ import package::lib::index::{linear_group, group_count};
 struct Params {
   pieces: u32,                 // rows * piecesPerRow
   piecesPerRow: u32,
-  inner: u32,                  // elements of a row: the last dim
-  srcInner: u32,               // strides along it, in elements; negative ones wrap
+  inner: u32,                  // elements per row: the last dim
+  srcInner: u32,               // strides along the row, in elements; negative ones wrap
   dstInner: u32,
   rank: u32,                   // dims of the rows
   srcOffset: u32,
@@ -26,23 +26,18 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> src: array<Word>;
 @group(0) @binding(2) var<storage, read_write> dst: array<Word>;
-override WORKGROUP: u32 = 64;
 // 1: dst = src; 2: dst += src as floats.
 override MODE: u32 = 1;
-const PIECE = 64u;
+const CHUNK = 64u;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let step = group_count(nwg) * WORKGROUP;
+fn main(invocation: Invocation) {
+  let step = item_stride(invocation);
   let rows = params.pieces / params.piecesPerRow;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.pieces; i += step) {
-    // Neighbouring lanes take neighbouring rows.
+  for (var i = first_item(invocation); i < params.pieces; i += step) {
+    // Neighboring threads take neighboring rows.
     var rest = i % rows;
-    let start = i / rows * PIECE;
+    let start = i / rows * CHUNK;
     var readAt = params.srcOffset + start * params.srcInner;
     var writeAt = params.dstOffset + start * params.dstInner;
     for (var k = 0u; k < params.rank; k++) {
@@ -53,7 +48,7 @@ fn main(
       readAt += at * params.srcStrides[d / 4u][d % 4u];
       writeAt += at * params.dstStrides[d / 4u][d % 4u];
     }
-    let count = min(PIECE, params.inner - start);
+    let count = min(CHUNK, params.inner - start);
     for (var j = 0u; j < count; j++) {
       if (MODE == 1u) {
         dst[writeAt] = src[readAt];

@@ -1,4 +1,4 @@
-// How many multiply-adds a second the adapter can do: independent chains of them, nothing else.
+// Measures the multiply-adds a second that the adapter can do: independent chains of them, nothing else.
 struct Params { turns: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>; // (invocations)

@@ -1,22 +1,17 @@
-// Merges neighbouring sorted runs: every key finds by bisection how many of the other run come before it, equal ones in order.
-import package::lib::index::{linear_group, group_count};
+// Merges pairs of sorted runs, stably: a binary search gives for every key the number of keys of the other run before it.
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
-struct Params { count: u32, width: u32 } // width: of a run
+struct Params { count: u32, width: u32 } // width: elements of a run
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> sorted: array<u32>;       // (count), in runs
 @group(0) @binding(2) var<storage, read> order: array<u32>;        // (count)
 @group(0) @binding(3) var<storage, read_write> merged: array<u32>; // (count), in runs of twice the width
 @group(0) @binding(4) var<storage, read_write> moved: array<u32>;  // (count): the order of `merged`
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.count; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.count; i += stride) {
     let run = i / params.width;
     let isLeft = run % 2u == 0u;
     let other = min((run ^ 1u) * params.width, params.count);
@@ -28,9 +23,9 @@ fn main(
       let comes = sorted[middle] < key || (!isLeft && sorted[middle] == key);
       if (comes) { low = middle + 1u; } else { high = middle; }
     }
-    // Of the right run all keys of the left one before it are already in i.
-    let place = select(i - params.width, i, isLeft) + low - other;
-    merged[place] = key;
-    moved[place] = order[i];
+    // In a right run, i already counts all keys of the left one.
+    let rank = select(i - params.width, i, isLeft) + low - other;
+    merged[rank] = key;
+    moved[rank] = order[i];
   }
 }

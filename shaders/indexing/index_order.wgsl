@@ -1,21 +1,16 @@
-// Sorts each block of a list of places by counting, for every one, those that come before it: equal ones keep their order.
-import package::lib::index::{linear_group, group_count};
+// Stable sort of each block of a list: a key's rank is the number of keys in the block that come before it.
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params { count: u32, block: u32 } // block: a multiple of 4
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> index: array<vec4u>;      // (count)
 @group(0) @binding(2) var<storage, read_write> sorted: array<u32>; // (count)
-@group(0) @binding(3) var<storage, read_write> order: array<u32>;  // (count): where each of `sorted` stood in `index`
-override WORKGROUP: u32 = 64;
+@group(0) @binding(3) var<storage, read_write> order: array<u32>;  // (count): offset in `index` of each of `sorted`
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.count; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.count; i += stride) {
     let first = i - i % params.block;
     let vectors = (min(first + params.block, params.count) + 3u) / 4u;
     let key = index[i / 4u][i % 4u];

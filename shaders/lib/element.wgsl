@@ -1,12 +1,12 @@
-// What a kernel over rows moves at once. Every kernel that imports this is linked twice: as it is named, with one f32, and as
-// `<name>_vec4`, with four neighbours, for rows whose length is a multiple of four.
+// The unit that a kernel over rows moves at once. Every kernel that imports this is linked twice: under its name, with one f32,
+// and as `<name>_vec4`, with four neighbors, for rows whose length is a multiple of 4.
 
 @if(VEC4) alias Element = vec4f;
 @else alias Element = f32;
 
-/** One whole number per component of an Element. */
-@if(VEC4) alias Places = vec4u;
-@else alias Places = u32;
+/** One integer per component of an Element. */
+@if(VEC4) alias Indices = vec4u;
+@else alias Indices = u32;
 
 @if(VEC4) const WIDTH = 4u;
 @else const WIDTH = 1u;
@@ -20,9 +20,14 @@
 @if(VEC4) fn component(v: Element, k: u32) -> f32 { return v[k]; }
 @else fn component(v: Element, k: u32) -> f32 { return v; }
 
-/** Where the components of the i-th Element of a row stand in the row. */
-@if(VEC4) fn places(i: u32) -> Places { return vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u); }
-@else fn places(i: u32) -> Places { return i; }
+/** The column of each component of the i-th Element of a row. */
+@if(VEC4) fn indices(i: u32) -> Indices { return vec4u(4u * i) + vec4u(0u, 1u, 2u, 3u); }
+@else fn indices(i: u32) -> Indices { return i; }
 
 @if(VEC4) fn element_of(a: vec4f) -> Element { return a; }
 @else fn element_of(a: vec4f) -> Element { return a.x; }
+
+/** v where it is NaN, else 0: `nan_of` for each component. */
+fn nans_of(v: Element) -> Element {
+  return select(Element(), v, (bitcast<Indices>(v) & Indices(0x7fffffffu)) > Indices(0x7f800000u));
+}

@@ -1,20 +1,26 @@
-// What the clipping kernels share: a table that cuts gradients, wherever they lie in one buffer, into pieces.
+// Shared by the clipping and unscaling kernels: a table that cuts the gradients of one buffer, wherever they lie, into chunks.
+// src/optim/chunk-table.ts packs the table; test/optim/chunk-table.test.ts compares the two.
 
 struct Params {
-  first: u32, pieces: u32, // the part of the table that this dispatch works on
+  first: u32, chunks: u32, // the part of the table that this dispatch works on
   partials: u32,           // where its partial results start
   power: f32,              // p of the norm
   limit: f32,              // of every element
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> table: array<vec4u>; // (all pieces): first vector, vectors, elements in the last vector, 0
+/** The first vector, vectors, and elements in the last vector. */
+struct Chunk { start: u32, vectors: u32, inLast: u32, unused: u32 }
 
-/** Which elements of vector i of a piece lie behind the gradient's last. */
-fn is_padding(i: u32, piece: vec4u) -> vec4<bool> {
-  return vec4u(0u, 1u, 2u, 3u) >= vec4u(select(4u, piece.z, i + 1u == piece.y));
+@group(0) @binding(1) var<storage, read> table: array<Chunk>; // (all chunks)
+
+fn chunk_of(index: u32) -> Chunk { return table[params.first + index]; }
+
+/** The elements of vector i of a chunk that lie behind the gradient's last. */
+fn is_padding(i: u32, chunk: Chunk) -> vec4<bool> {
+  return vec4u(0u, 1u, 2u, 3u) >= vec4u(select(4u, chunk.inLast, i + 1u == chunk.vectors));
 }
 
-// The norm of so many numbers as a pair: the largest magnitude's bits, and the sum of (|x| / scale)^p with a scale that
+// The norm of n numbers as a pair: the largest magnitude's bits, and the sum of (|x| / scale)^p with a scale that
 // follows from the largest, so that neither tiny nor huge gradients leave the range of f32.
 struct Part { largest: u32, sum: f32 }
 

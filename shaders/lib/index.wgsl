@@ -1,4 +1,4 @@
-// Where an invocation stands in a grid that may have been folded.
+// The place of an invocation in a grid that may have been folded.
 
 // The runtime folds a linear grid past 65,535 workgroups into (x, y, 1): this is the group's place before folding.
 fn linear_group(wid: vec3u, nwg: vec3u) -> u32 {

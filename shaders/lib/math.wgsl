@@ -4,7 +4,7 @@ import package::lib::elementary::{exp_series, head, inf_beside, is_finite, is_na
 // 1 / (2 pi) in binary, after a word of zeros.
 const TURNS = array<u32, 7>(0x0u, 0x28be60dbu, 0x9391054au, 0x7f09d5f4u, 0x7d4d3770u, 0x36d8a566u, 0x4f10e410u);
 
-/** |x| in turns without the whole ones, times 2^32: its 24 bits times those of 1 / (2 pi) that matter. Payne and Hanek. */
+/** |x| in turns modulo 1, times 2^32: its 24 bits times those of 1 / (2 pi) that matter. Payne and Hanek. */
 fn turns_of(x: f32) -> u32 {
   let bits = bitcast<u32>(x) & 0x7fffffffu;
   let digits = (bits & 0x7fffffu) | 0x800000u;
@@ -48,7 +48,7 @@ fn sin_exact(x: f32) -> f32 { return sin_turned(x, 0); }
 fn cos_exact(x: f32) -> f32 { return sin_turned(x, 1); }
 
 /**
- * What f16 holds of a, ties to even: infinite from 65520 on, in steps of 2^-24 below 2^-14. By whole numbers, since compilers
+ * a rounded to f16, ties to even: infinite from 65520 on, in steps of 2^-24 below 2^-14. Computed in integers, since compilers
  * take a conversion to f16 and back for no rounding at all.
  */
 fn half_of(a: f32) -> f32 {
@@ -98,7 +98,7 @@ fn pow_of_size(size: f32, exponent: f32) -> f32 {
   return unscaled(Scaled(1.0 + (r + r * r * exp_series(r)), clamp(i32(nearest), -250, 250)));
 }
 
-/** What a power is where base or exponent is NaN or infinite, or the base 0, but for its sign: as in C. */
+/** The power, without its sign, where base or exponent is NaN or infinite or the base is 0: as in C. */
 fn pow_special(base: f32, exponent: f32) -> f32 {
   let size = bitcast<u32>(base) & 0x7fffffffu;
   let grows = (size > 0x3f800000u) != (bitcast<u32>(exponent) >> 31u == 1u);
@@ -125,8 +125,8 @@ fn pow_safe(base: f32, exponent: f32) -> f32 {
   return select(nan_beside(base), select(value, -value, isOdd && (bitcast<u32>(base) >> 31u) == 1u), isReal);
 }
 
-/** By squaring: 32 rounds at most, whatever exponent a lane beyond the end finds. */
-fn pow_whole(base: u32, exponent: u32) -> u32 {
+/** The power by repeated squaring: at most 32 rounds, whatever exponent a thread beyond the end reads. */
+fn pow_u32(base: u32, exponent: u32) -> u32 {
   var power = 1u;
   var factor = base;
   for (var bits = exponent; bits != 0u; bits >>= 1u) {
@@ -136,9 +136,9 @@ fn pow_whole(base: u32, exponent: u32) -> u32 {
   return power;
 }
 
-/** Of negative exponents 1 / power with its fraction cut off: 0 unless the base is 1 or -1. */
+/** The integer power; with a negative exponent 1 / power, truncated: 0 unless the base is 1 or -1. */
 fn pow_int(base: i32, exponent: i32) -> i32 {
-  let power = i32(pow_whole(u32(base), u32(abs(exponent))));
+  let power = i32(pow_u32(u32(base), u32(abs(exponent))));
   return select(power, 0, exponent < 0 && abs(base) != 1);
 }
 
@@ -154,7 +154,7 @@ fn is_same(a: f32, b: f32) -> bool { return order_of(a) == order_of(b) || (is_na
 fn maximum(a: f32, b: f32) -> f32 { return unless_nan(select(b, a, is_nan(a) || order_of(a) >= order_of(b)), b); }
 fn minimum(a: f32, b: f32) -> f32 { return unless_nan(select(b, a, is_nan(a) || order_of(a) <= order_of(b)), b); }
 
-/** What of the gradient g of the larger of both goes to a: all of it, or half where they are equal. */
+/** The part of the gradient g of the larger of both that goes to a: all of it, or half where they are equal. */
 fn larger_share(a: f32, b: f32, g: f32) -> f32 { return select(select(g, 0.5 * g, is_equal(a, b)), 0.0, is_less(a, b)); }
 
 /** 1, 0 or -1. */

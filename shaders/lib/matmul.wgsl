@@ -1,5 +1,6 @@
-// What all matmul kernels share: C[i] = epilogue(alpha * op(A[i]) op(B[i])) for each matrix i of a batch. op(A) is (M, K) and
-// op(B) is (K, N), both read by strides, so that a transposed operand costs nothing. Sums over k are in ascending order.
+// The part that all matmul kernels share: C[i] = epilogue(alpha * op(A[i]) op(B[i])) for each matrix i of a batch.
+// op(A) is (M, K) and op(B) is (K, N), both read by strides, so that a transposed operand costs nothing. Sums over k
+// are in ascending order.
 import package::lib::activation::{gelu, gelu_grad, silu, silu_grad, sigmoid, sigmoid_grad_y, tanh_safe, tanh_grad_y};
 
 struct Params {
@@ -29,7 +30,7 @@ override ACCUMULATE: bool = false;
 // The epilogue by the numbers below. Piecewise linear functions share one pipeline and differ by `slope`.
 override EPILOGUE: u32 = 0;
 
-/** Where a workgroup's tile of C lies; a, b and c are the offsets of its matrices. */
+/** The place of a workgroup's tile of C; a, b and c are the offsets of its matrices. */
 struct Tile { row: u32, col: u32, kBegin: u32, kEnd: u32, a: u32, b: u32, c: u32, split: u32, batch: u32 }
 
 /** Tiles run along the rows of C first, then down its columns, then over splits and batches. */
@@ -49,10 +50,13 @@ fn four_from(i: u32) -> vec4u { return i + FOUR; }
 
 // For kernels without workgroup memory: where a lane reads is worked out before the loop over k and moved on by a constant.
 
-/** Which of k .. k + 3 are in the tile's part of K. What is read for the others is anything: WebGPU keeps it in the buffer. */
+/**
+ * True for those of k .. k + 3 that are in the tile's part of K. What is read for the others is anything: WebGPU keeps
+ * it in the buffer.
+ */
 fn inside(tile: Tile, k: u32) -> vec4<bool> { return four_from(k) < vec4u(tile.kEnd); }
 
-/** Where op(A)[row][kBegin] lies. Rows past the end are the last one: they are not stored. */
+/** Offset of op(A)[row][kBegin]. Rows past the end are the last one: they are not stored. */
 fn start_a(tile: Tile, row: u32) -> u32 {
   return tile.a + min(row, params.M - 1u) * params.strideAm + tile.kBegin * params.strideAk;
 }
@@ -68,10 +72,13 @@ fn load_a(i: u32, valid: vec4<bool>) -> vec4f {
 
 /** A is stored as (K, M). */
 override A_TURNED: bool = false;
-/** Whether the sums of op(A)'s rows are wanted: keeping them costs these kernels a tenth. */
+/** True if the sums of op(A)'s rows are wanted: keeping them costs these kernels a tenth. */
 override BIAS_GRAD: bool = false;
 
-/** Where a lane reads op(A) for kBegin, in vec4; each iteration adds step_a4(). Rows past the end of a stored row are its last. */
+/**
+ * Offset of a lane's read of op(A) for kBegin, in vec4; each iteration adds step_a4(). Rows past the end of a stored
+ * row are its last.
+ */
 fn start_a4(tile: Tile, row: u32, lane: u32) -> u32 {
   if (A_TURNED) {
     return (tile.a + (tile.kBegin + lane % 4u) * params.strideAk + min(row + lane / 4u * 4u, params.strideAk - 4u)) / 4u;
@@ -88,7 +95,10 @@ fn row_sum(sum: vec4f, lane: u32) -> f32 {
   return (pairs + subgroupShuffleXor(pairs, 2u))[lane % 4u];
 }
 
-/** What load_b takes for kBegin and four columns from col; each iteration adds step_b(). Columns past the end are the last ones. */
+/**
+ * Argument of load_b for kBegin and four columns from col; each iteration adds step_b(). Columns past the end are the
+ * last ones.
+ */
 fn start_b(tile: Tile, col: u32) -> vec4u {
   let columns = min(four_from(col), vec4u(params.N - 1u)) * params.strideBn;
   let start = tile.b + tile.kBegin * params.strideBk;

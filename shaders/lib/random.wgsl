@@ -11,9 +11,9 @@ fn multiply_high(a: u32, b: u32) -> u32 {
   return aHigh * bHigh + (middle >> 16u) + (carry >> 16u);
 }
 
-/// Four random words for one place of one call.
-fn philox(place: u32, call: u32, seedLow: u32, seedHigh: u32) -> vec4u {
-  var counter = vec4u(place, 0u, call, 0u);
+/// Four random words for one offset of one call.
+fn philox(offset: u32, call: u32, seedLow: u32, seedHigh: u32) -> vec4u {
+  var counter = vec4u(offset, 0u, call, 0u);
   var key = vec2u(seedLow, seedHigh);
   for (var round = 0u; round < 10u; round++) {
     let high0 = multiply_high(0xD2511F53u, counter.x);
@@ -29,7 +29,7 @@ fn to_unit(words: vec4u) -> vec4f {
   return vec4f(words >> vec4u(8u)) * 5.9604644775390625e-8;
 }
 
-/// Four normal numbers by Box and Muller. The offset keeps log from 0.
+/// Four normal numbers by Box and Muller; 1 - u keeps log from 0.
 fn to_normal(words: vec4u) -> vec4f {
   let u = to_unit(words);
   let radius = sqrt(-2.0 * log(vec2f(1.0) - u.xy));

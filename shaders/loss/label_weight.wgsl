@@ -1,5 +1,6 @@
 // The sum of the weights of class labels, which a mean over weighted losses divides by. One workgroup.
-import package::lib::row::{WORKGROUP, group_sum};
+import package::lib::grid::WORKGROUP;
+import package::lib::row::group_sum;
 import package::lib::sum::SUM_BLOCK;
 
 struct Params { rows: u32, classes: u32, ignoreIndex: i32 }
@@ -10,9 +11,9 @@ struct Params { rows: u32, classes: u32, ignoreIndex: i32 }
 override HAS_WEIGHT: bool = false;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(local_invocation_index) thread: u32) {
   var own = 0.0;
-  for (var begin = lane; begin < params.rows; begin += SUM_BLOCK * WORKGROUP) {
+  for (var begin = thread; begin < params.rows; begin += SUM_BLOCK * WORKGROUP) {
     var block = 0.0;
     for (var row = begin; row < min(begin + SUM_BLOCK * WORKGROUP, params.rows); row += WORKGROUP) {
       let label = labels[row];
@@ -21,6 +22,6 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     }
     own += block;
   }
-  let whole = group_sum(own, lane);
-  if (lane == 0u) { sum[0] = whole; }
+  let weightSum = group_sum(own, thread);
+  if (thread == 0u) { sum[0] = weightSum; }
 }

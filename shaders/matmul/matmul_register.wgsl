@@ -1,5 +1,6 @@
 // Matmul for software adapters without subgroups: each invocation makes 8 rows x 4 columns of C in registers from vec4 loads,
 // a workgroup 16 x 16. No workgroup memory and no barrier, which cost such adapters more than loading twice.
+// @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, inside, start_a, load_a, start_b, step_b, load_b, store, store_bias_grad};
 
 const ACROSS = 4u;

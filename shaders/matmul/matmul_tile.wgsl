@@ -1,5 +1,6 @@
 // Matmul for GPUs: a workgroup makes TILE x TILE of C from tiles of A and B in workgroup memory, each invocation 4 x 4.
 // Both are staged k-major as vec4 along their other side, however they are stored: one inner loop serves all four transposes.
+// @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, load_a_column, load_b_row, store, store_bias_grad};
 
 override TILE: u32 = 64;

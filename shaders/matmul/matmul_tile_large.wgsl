@@ -1,5 +1,6 @@
 // Matmul for GPUs and large matrices: matmul_tile with 128 x 128 of C per workgroup and 8 x 8 per invocation, as four blocks of
 // 4 x 4 that lie 64 apart, so that neighbours read neighbouring vec4 of the staged tiles.
+// @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, load_a_column, load_b_row, store, store_bias_grad};
 
 const TILE = 128u;
@@ -18,10 +19,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   // Neighbouring invocations load along the side that is contiguous in memory.
   let placeA = select(vec2u(local / SIDE, local % SIDE), vec2u(local % DEPTH, local / DEPTH), params.strideAk == 1u);
   let placeB = select(vec2u(local / SIDE, local % SIDE), vec2u(local % DEPTH, local / DEPTH), params.strideBk == 1u);
-  var c0 = vec4f(); var c1 = vec4f(); var c2 = vec4f(); var c3 = vec4f();
-  var c4 = vec4f(); var c5 = vec4f(); var c6 = vec4f(); var c7 = vec4f();
-  var c8 = vec4f(); var c9 = vec4f(); var c10 = vec4f(); var c11 = vec4f();
-  var c12 = vec4f(); var c13 = vec4f(); var c14 = vec4f(); var c15 = vec4f();
+  var c: array<vec4f, 16>; // @registers
   var rowSums = vec4f();
   for (var k0 = tile.kBegin; k0 < tile.kEnd; k0 += DEPTH) {
     let columnA = load_a_column(tile, tile.row + 4u * placeA.y, k0 + placeA.x);
@@ -34,29 +32,21 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
       let a1 = stagedA[k * PITCH + down + 16u];
       let b0 = stagedB[k * PITCH + across];
       let b1 = stagedB[k * PITCH + across + 16u];
-      c0 += a0.x * b0;
-      c1 += a0.x * b1;
-      c2 += a0.y * b0;
-      c3 += a0.y * b1;
-      c4 += a0.z * b0;
-      c5 += a0.z * b1;
-      c6 += a0.w * b0;
-      c7 += a0.w * b1;
-      c8 += a1.x * b0;
-      c9 += a1.x * b1;
-      c10 += a1.y * b0;
-      c11 += a1.y * b1;
-      c12 += a1.z * b0;
-      c13 += a1.z * b1;
-      c14 += a1.w * b0;
-      c15 += a1.w * b1;
+      for (var r = 0u; r < 4u; r++) { // @unroll
+        c[2u * r] += a0[r] * b0;
+        c[2u * r + 1u] += a0[r] * b1;
+      }
+      for (var r = 0u; r < 4u; r++) { // @unroll
+        c[2u * r + 8u] += a1[r] * b0;
+        c[2u * r + 9u] += a1[r] * b1;
+      }
     }
     workgroupBarrier();
   }
   let row = tile.row + 4u * down;
   let col = tile.col + 4u * across;
   // Through an array and a loop that no compiler can unroll, so that the epilogue is in the code once.
-  var sums = array<vec4f, 16>(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15);
+  var sums = c;
   for (var i = 0u; i < select(0u, 16u, row < params.M); i++) {
     store(tile, row + i / 8u * 64u + i / 2u % 4u, col + i % 2u * 64u, sums[i]);
   }

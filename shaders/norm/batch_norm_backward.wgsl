@@ -1,41 +1,35 @@
-// gradX of batch norm; without BATCH the statistics are constants and it is a product.
-import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
+// gradX of batch norm. Without BATCH the statistics are constants, and it is gradY * scale.
+import package::lib::channel_stats::{stat, MEAN, SCALE};
+import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_offset};
 import package::lib::element::{Element, WIDTH, element_of};
-import package::lib::row::{WORKGROUP, ROW_LANES};
+import package::lib::grid::WORKGROUP;
+import package::lib::row::{ROW_THREADS, first_column};
 
 @group(0) @binding(1) var<storage, read> x: array<Element>;           // (batch, channels, inner)
 @group(0) @binding(2) var<storage, read> gradY: array<Element>;       // like x
-@group(0) @binding(3) var<storage, read> stats: array<f32>;           // (4, channels): mean, 1 / std, scale, shift
-@group(0) @binding(4) var<storage, read> corrections: array<f32>;     // (2, channels)
+@group(0) @binding(4) var<storage, read> corrections: array<f32>;     // (2, channels): constant, per difference from the mean
 @group(0) @binding(5) var<storage, read_write> gradX: array<Element>; // like x
 override BATCH: bool = true;
 
-/** Row `which` of stats for a lane's channels. */
-fn stat(which: u32, channel: u32) -> Element {
-  let at = channel_place(which, channel);
-  if (CHANNEL_PLANES || WIDTH == 1u) { return Element(stats[at]); }
-  return element_of(vec4f(stats[at], stats[at + 1u], stats[at + 2u], stats[at + 3u]));
-}
-
-fn correction(which: u32, channel: u32) -> Element {
-  let at = channel_place(which, channel);
+fn correction(row: u32, channel: u32) -> Element {
+  let at = channel_offset(row, channel);
   if (CHANNEL_PLANES || WIDTH == 1u) { return Element(corrections[at]); }
   return element_of(vec4f(corrections[at], corrections[at + 1u], corrections[at + 2u], corrections[at + 3u]));
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: vec3u) {
-  let channel = channel_of(wid, lane);
-  let slice = slice_of(wid, channel);
-  let mean = stat(0u, channel);
-  let scale = stat(2u, channel);
+fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
+  let channel = channel_of(workgroup, thread);
+  let slice = slice_of(workgroup, channel);
+  let mean = stat(MEAN, channel);
+  let scale = stat(SCALE, channel);
   let constant = correction(0u, channel);
-  let perOff = correction(1u, channel);
+  let perDifference = correction(1u, channel);
   for (var n = slice.x; n < slice.y; n++) {
     let start = run_of(n, channel);
-    for (var i = lane % ROW_LANES; i < params.inner; i += ROW_LANES) {
+    for (var i = first_column(thread); i < params.inner; i += ROW_THREADS) {
       var grad = gradY[start + i] * scale;
-      if (BATCH) { grad -= constant + (x[start + i] - mean) * perOff; }
+      if (BATCH) { grad -= constant + (x[start + i] - mean) * perDifference; }
       gradX[start + i] = grad;
     }
   }

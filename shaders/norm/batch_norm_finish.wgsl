@@ -1,4 +1,4 @@
-// Joins the slices' statistics by Chan's formula, in order; makes of them what is applied, and updates the running statistics.
+// Joins the slices' statistics in order by Chan's formula, computes what is applied, and updates the running statistics.
 struct Params {
   channels: u32,
   slices: u32,
@@ -12,13 +12,13 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<f32>;  // (channels)
 @group(0) @binding(3) var<storage, read> bias: array<f32>;    // (channels)
 @group(0) @binding(4) var<storage, read> batches: array<i32>; // (1): batches seen before this one
-@group(0) @binding(5) var<storage, read_write> stats: array<f32>;       // (4, channels): mean, 1 / std, scale, shift
+@group(0) @binding(5) var<storage, read_write> stats: array<f32>;       // (4, channels): mean, rstd, scale, shift
 @group(0) @binding(6) var<storage, read_write> runningMean: array<f32>; // (channels)
 @group(0) @binding(7) var<storage, read_write> runningVar: array<f32>;  // (channels)
 override WORKGROUP: u32 = 64;
 override HAS_WEIGHT: bool = true;
 override HAS_BIAS: bool = true;
-// false: normalise by the running statistics.
+// false: normalize by the running statistics.
 override BATCH: bool = true;
 override TRACK: bool = true;
 
@@ -29,11 +29,11 @@ fn join(channel: u32) -> vec2f {
   var count = 0.0;
   for (var slice = 0u; slice < params.slices; slice++) {
     let at = slice * 2u * params.channels + channel;
-    let more = f32(min(params.sliceSize, params.size - slice * params.sliceSize));
-    let off = parts[at] - mean;
-    mean += off * (more / (count + more));
-    squares += parts[at + params.channels] + off * off * (count * more / (count + more));
-    count += more;
+    let added = f32(min(params.sliceSize, params.size - slice * params.sliceSize));
+    let difference = parts[at] - mean;
+    mean += difference * (added / (count + added));
+    squares += parts[at + params.channels] + difference * difference * (count * added / (count + added));
+    count += added;
   }
   return vec2f(mean, squares);
 }

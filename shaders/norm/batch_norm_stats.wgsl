@@ -1,39 +1,40 @@
 // Mean and sum of squared differences of each channel over each slice of the batch: differences from the running mean
 // (Welford), so that nothing cancels when the mean is large.
-import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_place};
+import package::lib::channels::{params, CHANNEL_PLANES, channel_of, slice_of, run_of, channel_offset};
 import package::lib::element::{Element, WIDTH, total, component};
-import package::lib::row::{WORKGROUP, ROW_LANES, row_sum};
+import package::lib::grid::WORKGROUP;
+import package::lib::row::{ROW_THREADS, first_column, row_sum};
 
 @group(0) @binding(1) var<storage, read> x: array<Element>;        // (batch, channels, inner)
 @group(0) @binding(2) var<storage, read_write> parts: array<f32>;  // (slices, 2, channels): mean, sum of squares
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) wid: vec3u) {
-  let channel = channel_of(wid, lane);
-  let slice = slice_of(wid, channel);
-  let first = lane % ROW_LANES;
+fn main(@builtin(local_invocation_index) thread: u32, @builtin(workgroup_id) workgroup: vec3u) {
+  let channel = channel_of(workgroup, thread);
+  let slice = slice_of(workgroup, channel);
+  let first = first_column(thread);
   var mean = Element();
   var squares = Element();
   var count = 0.0;
   for (var n = slice.x; n < slice.y; n++) {
     let start = run_of(n, channel);
-    for (var i = first; i < params.inner; i += ROW_LANES) {
+    for (var i = first; i < params.inner; i += ROW_THREADS) {
       let value = x[start + i];
       count += 1.0;
-      let off = value - mean;
-      mean += off / count;
-      squares += off * (value - mean);
+      let difference = value - mean;
+      mean += difference / count;
+      squares += difference * (value - mean);
     }
   }
-  let at = channel_place(2u * wid.y, channel);
-  let atSquares = channel_place(2u * wid.y + 1u, channel);
+  let at = channel_offset(2u * workgroup.y, channel);
+  let atSquares = channel_offset(2u * workgroup.y + 1u, channel);
   if (CHANNEL_PLANES) {
     let size = f32((slice.y - slice.x) * params.inner * WIDTH);
-    let whole = row_sum(total(mean) * count, lane) / size;
-    let between = mean - whole;
-    let sum = row_sum(total(squares + between * between * count), lane);
+    let rowMean = row_sum(total(mean) * count, thread) / size;
+    let between = mean - rowMean;
+    let sum = row_sum(total(squares + between * between * count), thread);
     if (first == 0u && channel < params.channels) {
-      parts[at] = whole;
+      parts[at] = rowMean;
       parts[atSquares] = sum;
     }
   } else if (channel < params.channels) {

@@ -1,30 +1,30 @@
 // AdaGrad for all parameters at once.
 import package::lib::index::{linear_group, group_count};
-import package::lib::optimizer::{params, grad, value, piece_of};
+import package::lib::optimizer::{params, grad, value, chunk_of};
 
-@group(0) @binding(4) var<storage, read_write> sum: array<vec4f>; // flat moments
+@group(0) @binding(4) var<storage, read_write> sum: array<vec4f>; // flat state
 override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) nwg: vec3u,
 ) {
-  for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
-    let piece = piece_of(n);
+  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+    let chunk = chunk_of(n);
     // a: lr / (1 + (t - 1) lrDecay), decay added to the gradient, eps, lrDecay
-    var rate = piece.a.x;
-    if (piece.skipped > 0.0) {
-      let steps = piece.b.w - 1.0;
-      rate *= (1.0 + steps * piece.a.w) / (1.0 + (steps - piece.skipped) * piece.a.w);
+    var rate = chunk.a.x;
+    if (chunk.skipped > 0.0) {
+      let steps = chunk.b.w - 1.0;
+      rate *= (1.0 + steps * chunk.a.w) / (1.0 + (steps - chunk.skipped) * chunk.a.w);
     }
-    for (var i = lane; i < piece.vectors; i += WORKGROUP) {
-      let p = value[piece.value + i];
-      let g = grad[piece.grad + i] + piece.a.y * p;
-      let total = sum[piece.moment + i] + g * g;
-      sum[piece.moment + i] = total;
-      value[piece.value + i] = p - rate * (g / (sqrt(total) + piece.a.z));
+    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+      let p = value[chunk.value + i];
+      let g = grad[chunk.grad + i] + chunk.a.y * p;
+      let total = sum[chunk.state + i] + g * g;
+      sum[chunk.state + i] = total;
+      value[chunk.value + i] = p - rate * (g / (sqrt(total) + chunk.a.z));
     }
   }
 }

@@ -1,6 +1,6 @@
 // Scales gradients by a factor that the GPU has computed, or cuts every element to a range.
 import package::lib::index::{linear_group, group_count};
-import package::lib::gradients::{params, table, is_padding, INFINITE};
+import package::lib::gradients::{params, chunk_of, is_padding, INFINITE};
 
 @group(0) @binding(2) var<storage, read_write> grad: array<vec4f>;
 @group(0) @binding(3) var<storage, read> factor: array<f32>; // (1)
@@ -10,16 +10,16 @@ override VALUES: bool = false;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   let scale = factor[0];
   if (!VALUES && scale == 1.0) { return; }
-  for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
-    let piece = table[params.first + n];
-    for (var i = lane; i < piece.y; i += WORKGROUP) {
-      let x = grad[piece.x + i];
+  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+    let chunk = chunk_of(n);
+    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+      let x = grad[chunk.start + i];
       var clipped = x * scale;
       if (VALUES) {
         // Compared as bits, so that NaN stays.
@@ -27,7 +27,7 @@ fn main(
         clipped = select(x, sign(x) * params.limit, (bits > vec4u(bitcast<u32>(params.limit))) & (bits <= vec4u(INFINITE)));
       }
       // A gradient that is a view may have neighbours behind its last element.
-      grad[piece.x + i] = select(clipped, x, is_padding(i, piece));
+      grad[chunk.start + i] = select(clipped, x, is_padding(i, chunk));
     }
   }
 }

@@ -16,16 +16,16 @@ var<workgroup> largest: array<u32, WORKGROUP>;
 var<workgroup> sums: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(local_invocation_index) thread: u32) {
   var part = Part(0u, 0.0);
-  for (var i = lane; i < totals.count; i += WORKGROUP) {
+  for (var i = thread; i < totals.count; i += WORKGROUP) {
     let other = partial[i];
     part = merge(part, Part(other.x, bitcast<f32>(other.y)), max(totals.power, 1.0));
   }
-  largest[lane] = part.largest;
-  sums[lane] = part.sum;
+  largest[thread] = part.largest;
+  sums[thread] = part.sum;
   workgroupBarrier();
-  if (lane != 0u) { return; }
+  if (thread != 0u) { return; }
   for (var i = 1u; i < WORKGROUP; i++) {
     part = merge(part, Part(largest[i], sums[i]), max(totals.power, 1.0));
   }

@@ -1,6 +1,6 @@
 // Divides gradients by the loss scale, and raises a flag where one is not finite.
 import package::lib::index::{linear_group, group_count};
-import package::lib::gradients::{params, table, is_padding, INFINITE};
+import package::lib::gradients::{params, chunk_of, is_padding, INFINITE};
 
 @group(0) @binding(2) var<storage, read_write> grad: array<vec4f>;
 @group(0) @binding(3) var<storage, read> scale: array<f32>;               // (1)
@@ -9,21 +9,21 @@ override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   let factor = 1.0 / scale[0];
   var found = false;
-  for (var n = linear_group(wid, nwg); n < params.pieces; n += group_count(nwg)) {
-    let piece = table[params.first + n];
-    for (var i = lane; i < piece.y; i += WORKGROUP) {
-      let x = grad[piece.x + i];
-      let isPadding = is_padding(i, piece);
+  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+    let chunk = chunk_of(n);
+    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+      let x = grad[chunk.start + i];
+      let isPadding = is_padding(i, chunk);
       // By exponent bits: comparisons with infinity may be folded away.
       let isLost = (bitcast<vec4u>(x) & vec4u(INFINITE)) == vec4u(INFINITE);
       found = found || any(isLost & !isPadding);
-      grad[piece.x + i] = select(x * factor, x, isPadding);
+      grad[chunk.start + i] = select(x * factor, x, isPadding);
     }
   }
   if (found) { atomicOr(&flags[params.partials], 1u); }

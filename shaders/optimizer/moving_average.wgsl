@@ -9,12 +9,12 @@ override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-  @builtin(local_invocation_index) lane: u32,
+  @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) nwg: vec3u,
 ) {
   let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.vectors; i += stride) {
+  for (var i = linear_group(wid, nwg) * WORKGROUP + thread; i < params.vectors; i += stride) {
     let old = mean[i];
     let finite = (bitcast<vec4u>(x[i]) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
     mean[i] = select(old, old + params.rate * (x[i] - old), finite);

@@ -1,22 +1,16 @@
-// The largest value of each window and where in its image it stands: the first of equals; NaN wins. Padding never does.
-import package::lib::index::{linear_group, group_count};
+// Maximum of each window and its index in the image. The first of equal values wins, NaN over numbers, padding never.
+import package::lib::elementary::is_nan;
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 import package::lib::pool::{params, elements_of};
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;            // (images * channels, height, width)
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;      // (images * channels, outHeight, outWidth)
-@group(0) @binding(3) var<storage, read_write> places: array<u32>; // like y: row * width + column
-override WORKGROUP: u32 = 64;
-
-fn is_nan(a: f32) -> bool { return (bitcast<u32>(a) & 0x7fffffffu) > 0x7f800000u; }
+@group(0) @binding(1) var<storage, read> x: array<f32>;             // (images * channels, height, width)
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;       // (images * channels, outHeight, outWidth)
+@group(0) @binding(3) var<storage, read_write> indices: array<u32>; // like y: row * width + column
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.size; i += stride) {
     let line = i / params.outWidth;
     let image = line / params.outHeight * params.height * params.width;
     let rows = elements_of(line % params.outHeight * params.strideY, params.kernelHeight, params.paddingY, params.height);
@@ -33,6 +27,6 @@ fn main(
       }
     }
     y[i] = largest;
-    places[i] = best;
+    indices[i] = best;
   }
 }

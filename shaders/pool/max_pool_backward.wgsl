@@ -1,20 +1,15 @@
-// Every element of the image sums the gradients of the windows that chose it, in order.
-import package::lib::index::{linear_group, group_count};
+// Gradient of max pooling: every element of an image sums the gradients of the windows whose maximum it is, in order.
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 import package::lib::pool::{params, windows_at};
 
 @group(0) @binding(1) var<storage, read> gradY: array<f32>;       // (images * channels, outHeight, outWidth)
-@group(0) @binding(2) var<storage, read> places: array<u32>;      // like gradY
+@group(0) @binding(2) var<storage, read> indices: array<u32>;     // like gradY
 @group(0) @binding(3) var<storage, read_write> gradX: array<f32>; // (images * channels, height, width)
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.size; i += stride) {
     let line = i / params.width;
     let here = i % (params.height * params.width);
     let windows = line / params.height * params.outHeight;
@@ -24,7 +19,7 @@ fn main(
     for (var row = rows.x; row < rows.y; row++) {
       for (var column = columns.x; column < columns.y; column++) {
         let at = (windows + row) * params.outWidth + column;
-        if (places[at] == here) { total += gradY[at]; }
+        if (indices[at] == here) { total += gradY[at]; }
       }
     }
     gradX[i] = total;

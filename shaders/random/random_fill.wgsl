@@ -1,29 +1,28 @@
 // Fills with random numbers, four per Philox block.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 import package::lib::random::{philox, to_unit, to_normal, erf_inverse};
 
 struct Params {
-  kind: u32, // 0: uniform in [a, b). 1: normal, mean a, std b. 2: whole numbers in [a, b).
+  kind: u32, // 0: uniform in [a, b). 1: normal, mean a, std b. 2: integers in [a, b).
   size: u32, a: f32, b: f32, seedLow: u32, seedHigh: u32, call: u32,
-  low: f32, high: f32,       // TRUNCATED: where the normal distribution is cut,
-  cdfLow: f32, cdfHigh: f32, // and erf((cut - a) / (b sqrt(2))) there
+  low: f32, high: f32,       // TRUNCATED: bounds of the normal distribution,
+  cdfLow: f32, cdfHigh: f32, // and erf((bound - a) / (b sqrt(2))) of each
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>; // (size), the bits of f32 or a whole number
-override WORKGROUP: u32 = 64;
-// Normal between low and high; apart from the other kinds, which share a pipeline, since it is long.
+@group(0) @binding(1) var<storage, read_write> y: array<u32>; // (size), the bits of an f32 or an integer
+// Normal between low and high: a separate pipeline, since the code is long.
 override TRUNCATED: bool = false;
 override INTEGER: bool = false;
 
-// Draws by the inverse of the distribution function, so that every draw counts, however narrow the cut.
+// Inverse transform sampling: no draw is rejected, however narrow the bounds.
 fn truncated(words: vec4u) -> vec4f {
   let u = to_unit(words) * (params.cdfHigh - params.cdfLow) + params.cdfLow;
   let normal = 1.4142135624 * vec4f(erf_inverse(u.x), erf_inverse(u.y), erf_inverse(u.z), erf_inverse(u.w));
   return clamp(normal * params.b + params.a, vec4f(params.low), vec4f(params.high));
 }
 
-fn draw(place: u32) -> vec4f {
-  let words = philox(place, params.call, params.seedLow, params.seedHigh);
+fn draw(block: u32) -> vec4f {
+  let words = philox(block, params.call, params.seedLow, params.seedHigh);
   if (TRUNCATED) {
     return truncated(words);
   }
@@ -39,13 +38,9 @@ fn draw(place: u32) -> vec4f {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i * 4u < params.size; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i * 4u < params.size; i += stride) {
     let value = draw(i);
     for (var k = 0u; k < 4u; k++) {
       let at = i * 4u + k;

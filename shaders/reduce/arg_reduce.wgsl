@@ -1,32 +1,27 @@
-// The place of the largest or smallest element along the middle dim of x (outer, reduced, inner); the first of equals.
-import package::lib::index::{linear_group, group_count};
+// The index of the largest or smallest element along the middle dim of x (outer, reduced, inner); the first of equal ones.
+import package::lib::elementary::is_nan;
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params { outputs: u32, reduced: u32, inner: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;       // (outer, reduced, inner)
 @group(0) @binding(2) var<storage, read_write> y: array<u32>; // (outer, inner)
-override WORKGROUP: u32 = 64;
 override LARGEST: bool = true;
 // 0: f32. 1: i32. 2: u32.
 override DTYPE: u32 = 0;
 
-/** Words whose unsigned order is the order of the values; NaN lies above all. */
+/** A word whose unsigned order is the order of the values; NaN wins for either extreme. */
 fn sortable(word: u32) -> u32 {
   if (DTYPE == 2u) { return word; }
   if (DTYPE == 1u) { return word ^ 0x80000000u; }
   let plus = select(word, 0u, word == 0x80000000u);
-  let nan = (word & 0x7fffffffu) > 0x7f800000u;
-  return select(select(plus | 0x80000000u, ~plus, plus >> 31u == 1u), select(0u, 0xffffffffu, LARGEST), nan);
+  return select(select(plus | 0x80000000u, ~plus, plus >> 31u == 1u), select(0u, 0xffffffffu, LARGEST), is_nan(bitcast<f32>(word)));
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.outputs; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.outputs; i += stride) {
     let base = (i / params.inner) * params.reduced * params.inner + i % params.inner;
     var best = 0u;
     var key = sortable(x[base]);

@@ -1,26 +1,21 @@
-// Running sums along the middle dim of x (outer, length, inner), one invocation per (outer, inner) line. A line is cut into
+// Running sums along the middle dim of x (outer, length, inner), one thread per (outer, inner) line. A line is split into
 // blocks and blocks of blocks, each summed from 0 and added to the total of those before it.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 import package::lib::sum::{SUM_BLOCK, SUM_BLOCKS};
 
 struct Params { lines: u32, length: u32, inner: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;       // (outer, length, inner)
 @group(0) @binding(2) var<storage, read_write> y: array<u32>; // (outer, length, inner)
-override WORKGROUP: u32 = 64;
-// Whole numbers rather than f32.
+// Integers rather than f32.
 override INTEGER: bool = false;
 
 fn plus(a: u32, b: u32) -> u32 { return select(bitcast<u32>(bitcast<f32>(a) + bitcast<f32>(b)), a + b, INTEGER); }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.lines; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.lines; i += stride) {
     let base = (i / params.inner) * params.length * params.inner + i % params.inner;
     var total = 0u;
     for (var start = 0u; start < params.length; start += SUM_BLOCKS) {

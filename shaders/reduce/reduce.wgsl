@@ -1,6 +1,7 @@
-// One stage of a reduction: x (outer, reduced, inner) to y (outer, parts, inner), each invocation summing one part in
-// fixed order. Without a barrier; a second stage joins the parts.
-import package::lib::index::{linear_group, group_count};
+// One stage of a reduction: x (outer, reduced, inner) to y (outer, parts, inner), each thread reducing one part in
+// fixed order. No barriers: a second stage joins the parts.
+import package::lib::elementary::is_nan;
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params {
   outputs: u32,  // outer * parts * inner
@@ -15,7 +16,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;       // (outer, reduced, inner)
 @group(0) @binding(2) var<storage, read_write> y: array<u32>; // (outer, parts, inner)
-override WORKGROUP: u32 = 64;
 // 0: sum. 1: product. 2: max. 3: min.
 override KIND: u32 = 0;
 // 0: f32. 1: i32. 2: u32.
@@ -25,12 +25,10 @@ const BLOCK = 32u;
 fn join_float(a: f32, b: f32) -> f32 {
   if (KIND == 0u) { return a + b; }
   if (KIND == 1u) { return a * b; }
-  // NaN wins: comparisons with it are false either way round.
+  // NaN wins: comparisons with it are false in either direction.
   let pick = select((b < a), (b > a), KIND == 2u);
-  return select(a, b, pick || is_nan(b)) ;
+  return select(a, b, pick || is_nan(b));
 }
-
-fn is_nan(a: f32) -> bool { return (bitcast<u32>(a) & 0x7fffffffu) > 0x7f800000u; }
 
 fn join(a: u32, b: u32) -> u32 {
   if (DTYPE == 0u) { return bitcast<u32>(join_float(bitcast<f32>(a), bitcast<f32>(b))); }
@@ -42,13 +40,9 @@ fn join(a: u32, b: u32) -> u32 {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.outputs; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.outputs; i += stride) {
     let column = i % params.inner;
     let part = (i / params.inner) % params.parts;
     let row = i / (params.inner * params.parts);

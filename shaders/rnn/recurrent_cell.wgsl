@@ -1,32 +1,27 @@
-// One time step of a recurrent layer, after the product with its hidden state: joins that with the input's part.
+// One time step of a recurrent layer after the matmul with the hidden state: adds the input's part and applies the cell.
 import package::lib::activation::{relu, sigmoid, tanh_safe};
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params {
   size: u32,       // batch * width
   width: u32,
-  inputAt: u32,    // where the step begins in inputs
-  previousAt: u32, // where the state before and after it begins, in hidden and cells
-  nextAt: u32,
+  inputAt: u32,    // offset of the step in inputs
+  previousAt: u32, // offset of the state before the step, in hidden and cells
+  nextAt: u32,     // and of the state after it
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> gates: array<f32>;  // (batch, GATES, width): the hidden state's part, then what backward needs
+@group(0) @binding(1) var<storage, read_write> gates: array<f32>;  // (batch, GATES, width): the hidden state's part in, what backward needs out
 @group(0) @binding(2) var<storage, read> inputs: array<f32>;       // (time, batch, GATES, width)
 @group(0) @binding(3) var<storage, read_write> hidden: array<f32>; // (time + 1, batch, width), each step padded
-@group(0) @binding(4) var<storage, read_write> cells: array<f32>;  // like hidden; of the LSTM only
+@group(0) @binding(4) var<storage, read_write> cells: array<f32>;  // like hidden; used by the LSTM only
 override CELL: u32; // 0 tanh, 1 relu, 2 LSTM (input, forget, cell, output), 3 GRU (reset, update, new)
 override GATES: u32;
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) lane: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
   let w = params.width;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + lane; i < params.size; i += stride) {
+  for (var i = first_item(invocation); i < params.size; i += stride) {
     let at = (i / w) * GATES * w + i % w;
     let x = params.inputAt + at;
     if (CELL == 0u) {

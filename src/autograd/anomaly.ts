@@ -3,13 +3,12 @@ import { AnomalyError, ArgumentError, CaptureError, check, expected } from "../e
 import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { finite_check } from "../gpu/shaders.generated.ts";
+import { castElements } from "../kernels/elementwise/cast.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
 import { readData } from "../tensor/readback.ts";
 import { keep } from "../tensor/scope.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
-import { noGrad } from "./modes.ts";
+import { bindingOf, empty, storageOf, type Tensor } from "../tensor/tensor.ts";
 import { addObserver, type ObservedOp } from "./op-observer.ts";
-import { primitives } from "./primitives.ts";
 
 /** Flags in one tensor. */
 const PAGE = 1024;
@@ -38,14 +37,11 @@ export async function detectAnomaly<T>(fn: () => T | Promise<T>): Promise<T> {
 class Watch {
   readonly #pages: Tensor[] = [];
   readonly #found: string[] = [];
-  /** While it runs operations of its own. */
-  #checking = false;
 
   see(seen: ObservedOp): void {
-    if (this.#checking) return;
     seen.outputs.forEach((output, i) => {
       // A view has the values of its operation's input.
-      const isNew = output && !seen.inputs.some((input) => input?.storage === output.storage);
+      const isNew = output && !seen.inputs.some((input) => input && storageOf(input) === storageOf(output));
       if (isNew && (output.dtype === "f32" || output.dtype === "f16") && output.size > 0)
         this.#check(output, describe(seen, i));
     });
@@ -56,22 +52,13 @@ class Watch {
     if (device.recorder.tape) throw new CaptureError("detectAnomaly: a capture records here; detect without it");
     const slot = this.#found.push(what) - 1;
     const flags = this.#pages[Math.floor(slot / PAGE)] ?? this.#newPage(device);
-    const x = this.#asWords(output);
+    const x = asWords(output);
     device.run(
       finite_check,
-      { x: x.binding, flags: flags.binding, size: x.size, slot: slot % PAGE },
+      { x: bindingOf(x), flags: bindingOf(flags), size: x.size, slot: slot % PAGE },
       strideGroups(device, x.size),
     );
     if (x !== output) x.dispose();
-  }
-
-  /** The values in dense f32. */
-  #asWords(output: Tensor): Tensor {
-    if (output.dtype === "f32") return contiguous(output);
-    this.#checking = true;
-    const x = noGrad(() => primitives.to(output, "f32"));
-    this.#checking = false;
-    return x;
   }
 
   #newPage(device: Device): Tensor {
@@ -93,6 +80,9 @@ class Watch {
     for (const page of this.#pages) page.dispose();
   }
 }
+
+/** The values in dense f32. */
+const asWords = (output: Tensor): Tensor => (output.dtype === "f32" ? contiguous(output) : castElements(output, "f32"));
 
 const describeTensor = (tensor: Tensor): string => `${tensor.label ? `'${tensor.label}' ` : ""}[${tensor.shape}]`;
 

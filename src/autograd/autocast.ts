@@ -1,17 +1,12 @@
-/** Half precision: what becomes of f16 in operations whose kernels know f32 alone, and the scope that chooses f16 by itself. */
+/** Half precision: f16 inputs of operations whose kernels know f32 alone, and the scope that chooses f16 by itself. */
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import { checkHalf } from "../tensor/half.ts";
-import type { Dtype } from "../tensor/storage.ts";
 import { checkSynchronous, finished } from "../tensor/synchronous.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { f16Source } from "./graph.ts";
-import { isAutocast, withMode } from "./modes.ts";
-import type { Inputs, OpDefinition, Outputs } from "./op-types.ts";
-import { primitives } from "./primitives.ts";
-
-/** How an operation deals with f16. */
-export type Precision = Pick<OpDefinition, "computeDtype" | "autocast">;
+import { type Precision, runAtPrecision } from "./compute-precision.ts";
+import { withMode } from "./modes.ts";
+import { cast } from "./op.ts";
+import type { Inputs, Outputs } from "./op-types.ts";
 
 /** In f32 whatever is given: what long sums, exponentials and quotients need to stay in range. */
 export const AUTOCAST_F32: Precision = { computeDtype: "f32", autocast: "f32" };
@@ -19,50 +14,15 @@ export const AUTOCAST_F32: Precision = { computeDtype: "f32", autocast: "f32" };
 /** From f16 within autocast, where f16 pays: products, whose sums are f32 all the same. */
 export const AUTOCAST_MATMUL: Precision = { computeDtype: "f32", autocast: "f16" };
 
-const isHalf = (x: Tensor | undefined): boolean => x?.dtype === "f16";
-const isSingle = (x: Tensor | undefined): boolean => x?.dtype === "f32";
-
-/** Whether `atPrecision` has anything to do. */
-export const needsCast = ({ computeDtype, autocast }: Precision, inputs: Inputs): boolean =>
-  (autocast !== undefined && isAutocast()) || (computeDtype === "f32" && inputs.some(isHalf));
-
-/**
- * Runs `run` on inputs of the precision that `rule` asks for. Casts are operations of their own, so that gradients come
- * back in the inputs' dtypes; where all floats were f16, so are the results.
- */
-export function withComputePrecision<O extends Outputs>(
+/** Runs `run` on inputs of the precision that `rule` asks for: see `runAtPrecision`. */
+export const withComputePrecision = <O extends Outputs>(
   rule: Precision,
   inputs: Inputs,
   run: (inputs: Inputs) => O,
-): O {
-  if (!needsCast(rule, inputs)) return run(inputs);
-  const wanted = isAutocast() ? rule.autocast : undefined;
-  const given = wanted ? inputs.map((one) => floatAs(one, wanted)) : inputs;
-  const lifts = rule.computeDtype === "f32" && given.some(isHalf);
-  const lifted = lifts ? given.map((one) => floatAs(one, "f32")) : given;
-  const result = run(lifted);
-  // The graph holds what it needs of them.
-  for (const one of new Set([...given, ...lifted])) if (one && !inputs.includes(one)) one.dispose();
-  if (!lifts || given.some(isSingle)) return result;
-  return (Array.isArray(result) ? result.map(lowered) : lowered(result as Tensor)) as O;
-}
-
-/** x in `dtype`, if it is a float. */
-function floatAs<T extends Tensor | undefined>(x: T, dtype: Dtype): T {
-  if (!x || !(isHalf(x) || isSingle(x)) || x.dtype === dtype) return x;
-  const cast = primitives.to(x, dtype);
-  if (dtype === "f32") f16Source.set(cast, x);
-  return cast as T;
-}
-
-function lowered(x: Tensor): Tensor {
-  const half = floatAs(x, "f16");
-  if (half !== x) x.dispose();
-  return half;
-}
+): O => runAtPrecision(rule, inputs, run, cast);
 
 export interface AutocastOptions {
-  /** What products are computed from. WebGPU has no bf16. Default `"f16"`. */
+  /** The dtype that products are computed from. WebGPU has no bf16. Default `"f16"`. */
   dtype?: "f16";
   /** False: `fn` runs as it would outside of any autocast. Default true. */
   enabled?: boolean;

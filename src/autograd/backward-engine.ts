@@ -2,15 +2,16 @@
 import { check, DisposedError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { addInPlace, fill } from "../tensor/copy.ts";
+import { type Batch, beginBatch, releaseLater } from "../tensor/release-queue.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { empty, gradOf, overwritesGrad, Tensor } from "../tensor/tensor.ts";
-import { aliasWithGraph, Edge, freeFrom, type Node, type Target, targetOf } from "./graph.ts";
+import { empty, gradOf, gradSlotOf, guardGrad, handleOf, overwritesGrad, storageOf, Tensor } from "../tensor/tensor.ts";
+import { aliasWithGraph, Edge, edgeOf, freeFrom, type Node, type Target, targetOf } from "./graph.ts";
 import { withMode } from "./modes.ts";
+import { cast } from "./op.ts";
 import { isObserved, type ObservedOp, observe } from "./op-observer.ts";
 import type { BackwardContext, InputGradients } from "./op-types.ts";
-import { primitives } from "./primitives.ts";
-import { type Batch, beginBatch, releaseLater } from "./release-queue.ts";
+import { addGradients, identity } from "./primitives.ts";
 import { checkGradients } from "./validate-gradients.ts";
 
 const units = new WeakMap<Device, Tensor>();
@@ -21,7 +22,7 @@ export function onesScalar(device: Device): Tensor {
   if (!one) {
     one = device.outsideCapture(() => {
       const fresh = keep(empty(device, []));
-      fresh.uncount();
+      handleOf(fresh).uncount();
       fill(fresh, 1);
       return fresh;
     });
@@ -47,6 +48,8 @@ export class BackwardEngine {
   readonly #results = new Map<Tensor, Tensor>();
   readonly #uses = new Map<Node, number>();
   readonly #starts: Node[] = [];
+  /** Nodes that get their gradient with their activation's derivative applied: for this walk alone. */
+  readonly #activationGradApplied = new Set<Node>();
   /** The leaves that the graph reaches. */
   readonly #reached = new Set<Tensor>();
 
@@ -58,12 +61,12 @@ export class BackwardEngine {
     const target = targetOf(output);
     if (target instanceof Edge) this.#starts.push(target.node);
     const fitting = ofDtype(gradient, output.dtype);
-    this.#give(target, aliasWithGraph(fitting, fitting.node as Edge | undefined));
+    this.#give(target, aliasWithGraph(fitting));
     if (fitting !== gradient) fitting.dispose();
   }
 
   resultFor(input: Tensor): Tensor | undefined {
-    const edge = input.node as Edge | undefined;
+    const edge = edgeOf(input);
     if (!edge) return this.#results.get(input) ?? this.leaves.get(input);
     // A node outside (see `since`) is never visited: what was given to it still waits there.
     return this.#results.get(input) ?? this.#pending.get(edge.node)?.[edge.index];
@@ -119,9 +122,9 @@ export class BackwardEngine {
   /** Keeps gradients that `grad` asked for at this node's outputs. */
   #collect(node: Node, gradients: (Tensor | undefined)[] | undefined): void {
     for (const input of this.#options.wanted ?? []) {
-      const edge = input.node as Edge | undefined;
+      const edge = edgeOf(input);
       const found = edge?.node === node ? gradients?.[edge.index] : undefined;
-      if (found) this.#results.set(input, aliasWithGraph(found, found.node as Edge | undefined));
+      if (found) this.#results.set(input, aliasWithGraph(found));
     }
   }
 
@@ -143,7 +146,7 @@ export class BackwardEngine {
     node.targets.forEach((target, i) => {
       const gradient = results[i];
       if (!target || !gradient) return;
-      this.#give(target, given.has(gradient) ? aliasWithGraph(gradient, gradient.node as Edge | undefined) : gradient);
+      this.#give(target, given.has(gradient) ? aliasWithGraph(gradient) : gradient);
       given.add(gradient);
     });
     if (!createGraph) for (const gradient of gradients) gradient?.dispose();
@@ -152,19 +155,24 @@ export class BackwardEngine {
   #call(node: Node, gradients: (Tensor | undefined)[]): (Tensor | undefined)[] {
     const { device } = node;
     const one = onesScalar(device);
+    const needs = node.targets.map((target) => target !== undefined);
     const ctx: BackwardContext & { shapes(): string } = {
       name: node.op.name,
       device,
       attrs: node.attrs,
       saved: node.saved(this.#options.createGraph),
-      needsInputGrad: node.targets.map((target) => target !== undefined),
-      activationGradApplied: node.activationGradApplied,
+      needsInputGrad: needs,
+      needs,
+      activationGradApplied: this.#activationGradApplied.delete(node),
       gradSlot: (i) => this.#slot(node.targets[i]),
-      isUnit: (gradient) => gradient.storage === one.storage,
-      onlyConsumerOf: (i) => this.#soleProducer(node.targets[i]),
+      isUnit: (gradient) => storageOf(gradient) === storageOf(one),
+      onlyConsumerOf: (i) => this.#onlyConsumerOf(node.targets[i]),
+      applyActivationGrad: (i) => {
+        const producer = this.#onlyConsumerOf(node.targets[i]);
+        if (producer) this.#activationGradApplied.add(producer);
+      },
       shapes: () => node.outputs.map(({ shape }) => `[${shape}]`).join(", "),
     };
-    node.activationGradApplied = false;
     device.operation = ctx;
     try {
       const results = asList((node.op.backward as NonNullable<typeof node.op.backward>)(ctx, ...gradients));
@@ -177,13 +185,13 @@ export class BackwardEngine {
 
   #slot(target: Target | undefined): Tensor | undefined {
     if (!(target instanceof Tensor) || this.#options.wanted || this.#options.createGraph) return undefined;
-    target.device.recorder.tape?.guardGrad(target);
-    if (!target.requiresGrad || !target.gradSlot || gradOf(target) !== null || this.leaves.has(target))
-      return undefined;
-    return overwritesGrad(target.gradSlot);
+    guardGrad(target);
+    const slot = gradSlotOf(target);
+    if (!target.requiresGrad || !slot || gradOf(target) !== null || this.leaves.has(target)) return undefined;
+    return overwritesGrad(slot);
   }
 
-  #soleProducer(target: Target | undefined): Node | undefined {
+  #onlyConsumerOf(target: Target | undefined): Node | undefined {
     if (!(target instanceof Edge) || this.#options.createGraph || this.#options.wanted) return undefined;
     return this.#uses.get(target.node) === 1 && !this.#starts.includes(target.node) ? target.node : undefined;
   }
@@ -192,7 +200,7 @@ export class BackwardEngine {
     const { createGraph } = this.#options;
     if (target instanceof Tensor) {
       const sum = this.leaves.get(target);
-      this.leaves.set(target, sum ? accumulate(sum, gradient, createGraph, sum === target.gradSlot) : gradient);
+      this.leaves.set(target, sum ? accumulate(sum, gradient, createGraph, sum === gradSlotOf(target)) : gradient);
       return;
     }
     const slots = this.#pending.get(target.node) ?? target.node.outputs.map(() => undefined);
@@ -206,17 +214,17 @@ const dtypeOf = (target: Target): Dtype =>
   target instanceof Tensor ? target.dtype : (target.node.outputs[target.index]?.dtype ?? "f32");
 
 const ofDtype = (gradient: Tensor, dtype: Dtype): Tensor =>
-  gradient.dtype === dtype ? gradient : primitives.to(gradient, dtype);
+  gradient.dtype === dtype ? gradient : cast(gradient, dtype);
 
 /** sum + gradient, in place where nothing else sees `sum`. */
 function accumulate(sum: Tensor, gradient: Tensor, createGraph: boolean, inPlace: boolean): Tensor {
-  if (createGraph) return primitives.add(sum, gradient);
-  if (inPlace || (sum.storage.exclusive && sum.isContiguous)) {
+  if (createGraph) return addGradients(sum, gradient);
+  if (inPlace || (storageOf(sum).exclusive && sum.isContiguous)) {
     addInPlace(sum, gradient);
     gradient.dispose();
     return sum;
   }
-  const total = primitives.add(sum, gradient);
+  const total = addGradients(sum, gradient);
   sum.dispose();
   gradient.dispose();
   return total;
@@ -225,9 +233,9 @@ function accumulate(sum: Tensor, gradient: Tensor, createGraph: boolean, inPlace
 /** Differentiates the composed twin instead, whose operations are differentiable in turn. */
 function backwardThroughDecomposition(node: Node, gradients: (Tensor | undefined)[]): (Tensor | undefined)[] {
   // Identities mark where the twin begins: an input that another input depends on must not be counted through it.
-  const inputs = node.inputs().map((input) => (input?.requiresGrad ? primitives.identity(input) : input));
+  const inputs = node.inputs().map((input) => (input?.requiresGrad ? identity(input) : input));
   const wanted = inputs.filter((input): input is Tensor => input?.requiresGrad === true);
-  const since = wanted.reduce((latest, input) => Math.max(latest, (input.node as Edge).node.id), 0);
+  const since = wanted.reduce((latest, input) => Math.max(latest, edgeOf(input)?.node.id ?? 0), 0);
   const outputs = asList(
     (node.op.decomposition as NonNullable<typeof node.op.decomposition>)(inputs, node.attrs),
   ) as Tensor[];

@@ -3,10 +3,19 @@ import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } fro
 import { addInPlace, contiguous, copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { gradOf, overwritesGrad, ownGrad, putGrad, Tensor } from "../tensor/tensor.ts";
+import {
+  gradOf,
+  gradSlotOf,
+  guardGrad,
+  overwritesGrad,
+  ownGrad,
+  putGrad,
+  storageOf,
+  Tensor,
+} from "../tensor/tensor.ts";
 import { BackwardEngine, onesScalar } from "./backward-engine.ts";
-import { aliasWithGraph, type Edge } from "./graph.ts";
-import { primitives } from "./primitives.ts";
+import { aliasWithGraph, edgeOf } from "./graph.ts";
+import { addGradients } from "./primitives.ts";
 
 export interface BackwardOptions {
   /** Keep the graph, to walk it again. Default: what `createGraph` says. */
@@ -36,7 +45,7 @@ export function backward(
   const { createGraph = false, retainGraph = createGraph } = options;
   output.assertLive("backward");
   check(output.requiresGrad, ArgumentError, () =>
-    output.storage.isCaptured
+    storageOf(output).isCaptured
       ? "backward: the tensor is an output of a captured function, which has no graph; call backward() inside the function"
       : "backward: the tensor does not depend on anything with requiresGrad",
   );
@@ -72,7 +81,7 @@ export function grad(
   for (const [i, top] of tops.entries()) walk.start(top, startGradient("grad", "gradOutputs", top, seeds[i]));
   walk.run();
   const results = new Map<Tensor, Tensor>();
-  return wanted.map((input) => {
+  const gradients = wanted.map((input): Tensor | null => {
     const found = walk.resultFor(input);
     check(
       found || allowUnused,
@@ -80,11 +89,13 @@ export function grad(
       () =>
         `grad: the outputs do not depend on the input ${input.label ?? `of shape [${input.shape}]`}; pass allowUnused: true for null`,
     );
-    if (!found) return null as unknown as Tensor;
+    if (!found) return null;
     const result = results.get(found) ?? apart(found);
     results.set(found, result);
     return result;
   });
+  // null stands only where `allowUnused` asked for it: the type spares everybody else the check.
+  return gradients as Tensor[];
 }
 
 function startGradient(op: string, argument: string, output: Tensor, gradient: Tensor | null | undefined): Tensor {
@@ -101,7 +112,7 @@ function startGradient(op: string, argument: string, output: Tensor, gradient: T
   const one = onesScalar(output.device);
   if (output.ndim === 0) return one;
   return new Tensor(
-    one.storage,
+    storageOf(one),
     output.shape,
     output.shape.map(() => 1),
     0,
@@ -111,16 +122,17 @@ function startGradient(op: string, argument: string, output: Tensor, gradient: T
 
 /** Puts a finished gradient into `leaf.grad`. */
 function deposit(leaf: Tensor, gradient: Tensor, createGraph: boolean): void {
-  leaf.device.recorder.tape?.guardGrad(leaf);
+  guardGrad(leaf);
   const before = gradOf(leaf);
+  const slot = gradSlotOf(leaf);
   // Frozen or freed since forward: nobody asks for it any more.
   if (!leaf.requiresGrad || leaf.disposed) {
-    if (gradient !== leaf.gradSlot && !createGraph) gradient.dispose();
-  } else if (createGraph) putGrad(leaf, differentiable(before ? primitives.add(before, gradient) : gradient));
+    if (gradient !== slot && !createGraph) gradient.dispose();
+  } else if (createGraph) putGrad(leaf, differentiable(before ? addGradients(before, gradient) : gradient));
   else if (before) {
     addInPlace(before, gradient);
-    if (gradient !== leaf.gradSlot) gradient.dispose();
-  } else if (leaf.gradSlot) putGrad(leaf, ownGrad(intoSlot(leaf.gradSlot, gradient), true));
+    if (gradient !== slot) gradient.dispose();
+  } else if (slot) putGrad(leaf, ownGrad(intoSlot(slot, gradient), true));
   else putGrad(leaf, newGradient(gradient));
 }
 
@@ -134,7 +146,7 @@ function intoSlot(slot: Tensor, gradient: Tensor): Tensor {
 
 /** A gradient in memory of its own. */
 function newGradient(gradient: Tensor): Tensor {
-  const own = gradient.storage.exclusive && gradient.isContiguous ? gradient : contiguous(gradient, { copy: true });
+  const own = storageOf(gradient).exclusive && gradient.isContiguous ? gradient : contiguous(gradient, { copy: true });
   if (own !== gradient) gradient.dispose();
   return ownGrad(keep(own), false);
 }
@@ -142,14 +154,14 @@ function newGradient(gradient: Tensor): Tensor {
 /** A gradient with its graph, under a handle that is not one of the graph's: a later backward frees those. */
 function differentiable(gradient: Tensor): Tensor {
   const alone = apart(gradient);
-  const own = aliasWithGraph(alone, alone.node as Edge | undefined);
+  const own = aliasWithGraph(alone);
   alone.dispose();
   return ownGrad(own, false);
 }
 
 /** The gradient, or a copy where others can write into its memory: the constant 1, or what a caller passed in. */
 function apart(gradient: Tensor): Tensor {
-  if (gradient.storage.exclusive || gradient.node) return gradient;
+  if (storageOf(gradient).exclusive || edgeOf(gradient)) return gradient;
   const copy = contiguous(gradient, { copy: true });
   gradient.dispose();
   return copy;

@@ -1,15 +1,15 @@
 /** The graph: a node per operation, edges to the nodes or leaves that its inputs came from. */
 import { ArgumentError, check } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
+import { castElements } from "../kernels/elementwise/cast.ts";
+import type { GraphLink } from "../tensor/handle.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { type GraphLink, Tensor } from "../tensor/tensor.ts";
-import { noGrad } from "./modes.ts";
+import { assertReadable, handleOf, setNode, storageOf, Tensor } from "../tensor/tensor.ts";
 import type { OpDefinition, Producer } from "./op-types.ts";
-import { primitives } from "./primitives.ts";
 
-/** Where a gradient goes: an output of a node, or a leaf. */
+/** The destination of a gradient: an output of a node, or a leaf. */
 export type Target = Edge | Tensor;
 
 /** One output of a node, as its consumers and its tensors refer to it. */
@@ -48,8 +48,8 @@ export function freeFrom(first: Node): void {
 }
 
 /**
- * Of f32 tensors that were cast up for an operation, the f16 ones that they come from: a graph keeps those, which take half
- * the memory, and casts again.
+ * The f16 tensors that f32 ones, cast up for an operation, come from: a graph keeps those, which take half the memory,
+ * and casts again.
  */
 export const f16Source = new WeakMap<Tensor, Tensor>();
 
@@ -61,7 +61,7 @@ class SavedTensor {
   readonly #writes: number;
   /** The output of the node itself that this is: its link is set at backward, or node and tensor would hold each other. */
   readonly output: number;
-  /** Whether `tensor` is a handle of the graph's own. Decided here: the user may freeze a leaf afterwards. */
+  /** True if `tensor` is a handle of the graph's own. Decided here: the user may freeze a leaf afterwards. */
   readonly #isOwn: boolean;
   readonly #isLifted: boolean;
 
@@ -70,27 +70,27 @@ class SavedTensor {
     this.#isLifted = source !== tensor;
     // The half's values with the cast's place in the graph.
     // A leaf stays itself: it is looked up by identity.
-    this.#isOwn = this.#isLifted || !tensor.requiresGrad || tensor.node !== undefined;
-    this.tensor = this.#isOwn ? aliasWithGraph(source, tensor.node as Edge | undefined) : tensor;
+    this.#isOwn = this.#isLifted || !tensor.requiresGrad || handleOf(tensor).link !== undefined;
+    this.tensor = this.#isOwn ? aliasWithGraph(source, edgeOf(tensor) ?? null) : tensor;
     this.#label = source.label;
-    this.#writes = reads ? source.storage.version : -1;
+    this.#writes = reads ? storageOf(source).version : -1;
     this.output = output;
   }
 
   /** The tensor, unless its values are no longer those of forward; with `linked`, as a part of the graph. */
   valueFor(op: string, linked: boolean): Tensor {
     const { tensor } = this;
-    if (this.#writes >= 0) tensor.assertReadable(`backward of ${op}`);
+    if (this.#writes >= 0) assertReadable(tensor, `backward of ${op}`);
     check(
-      this.#writes < 0 || tensor.storage.version === this.#writes,
+      this.#writes < 0 || storageOf(tensor).version === this.#writes,
       ArgumentError,
       () =>
         `backward: tensor ${this.#label ? `'${this.#label}' ` : ""}of shape [${tensor.shape}], which '${op}' read, was changed in place since (copy_, fill_, loadStateDict or an optimizer's step); do that after backward(), or with a clone()`,
     );
     if (!this.#isLifted || this.#writes < 0) return tensor;
-    const value = noGrad(() => primitives.to(tensor, "f32"));
+    const value = castElements(tensor, "f32");
     if (!linked) return value;
-    const alias = aliasWithGraph(value, tensor.node as Edge | undefined);
+    const alias = aliasWithGraph(value, edgeOf(tensor) ?? null);
     value.dispose();
     return alias;
   }
@@ -115,7 +115,6 @@ export class Node implements Producer {
   readonly #inputs: readonly (SavedTensor | undefined)[];
   refs = 0;
   freed = false;
-  activationGradApplied = false;
   #saved: readonly SavedTensor[] = [];
 
   constructor(op: OpDefinition, attrs: object, device: Device, inputs: readonly (Tensor | undefined)[]) {
@@ -150,10 +149,10 @@ export class Node implements Producer {
   addOutput(tensor: Tensor, linked: boolean): void {
     const edge = new Edge(this, this.outputs.length);
     this.outputs.push({ shape: tensor.shape, dtype: tensor.dtype, ref: new WeakRef(tensor) });
-    if (linked) tensor.setNode(edge);
+    if (linked) setNode(tensor, edge);
   }
 
-  /** What forward saved; with `linked`, outputs are part of the graph again so that they can be differentiated. */
+  /** The tensors that forward saved; with `linked`, outputs are part of the graph again, to be differentiated. */
   saved(linked: boolean): Tensor[] {
     return this.#saved.map((held) => {
       const tensor = held.valueFor(this.op.name, linked);
@@ -172,13 +171,18 @@ export class Node implements Producer {
   }
 }
 
-export function targetOf(tensor: Tensor): Target {
-  return (tensor.node as Edge | undefined) ?? tensor;
+/** Returns the edge to the node that computed a tensor; undefined for leaves. */
+export function edgeOf(tensor: Tensor): Edge | undefined {
+  const { link } = handleOf(tensor);
+  return link instanceof Edge ? link : undefined;
 }
 
-export function aliasWithGraph(tensor: Tensor, edge: Edge | undefined): Tensor {
-  const alias = keep(new Tensor(tensor.storage, tensor.shape, tensor.strides, tensor.offset, tensor.dtype));
-  alias.uncount();
-  if (edge) alias.setNode(edge);
+export const targetOf = (tensor: Tensor): Target => edgeOf(tensor) ?? tensor;
+
+/** The same values under a handle of the library's own, at the same point of the graph or at another. */
+export function aliasWithGraph(tensor: Tensor, edge: Edge | null = edgeOf(tensor) ?? null): Tensor {
+  const alias = keep(new Tensor(storageOf(tensor), tensor.shape, tensor.strides, tensor.offset, tensor.dtype));
+  handleOf(alias).uncount();
+  if (edge) setNode(alias, edge);
   return alias;
 }

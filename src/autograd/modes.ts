@@ -1,4 +1,4 @@
-/** Whether operations are written into the graph, and whether they choose their precision. */
+/** Modes that decide whether operations are written into the graph, and whether they choose their precision. */
 import { checkSynchronous, finished } from "../tensor/synchronous.ts";
 
 const mode = { grad: true, autocast: false };

@@ -1,4 +1,4 @@
-/** What an operation is made of, and what its parts are given. */
+/** The parts that an operation is made of, and what they are given. */
 import type { Device } from "../gpu/device.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -6,41 +6,51 @@ export type Inputs = readonly (Tensor | undefined)[];
 export type Outputs = Tensor | Tensor[];
 export type InputGradients = Tensor | undefined | readonly (Tensor | undefined)[];
 
-/** What a forward is given beside its inputs. */
+/** The context that a forward is given beside its inputs. */
 export interface ForwardContext {
   readonly name: string;
   readonly device: Device;
-  /** Which inputs will want a gradient; all false where no graph is built. */
+  /** True for inputs that will want a gradient; all false where no graph is built. */
   readonly needsInputGrad: readonly boolean[];
+  /** Alias of `needsInputGrad`. */
+  readonly needs: readonly boolean[];
   /** Keeps tensors (inputs, outputs or intermediates) for backward. */
   save(...tensors: Tensor[]): void;
   /** Frees a tensor made in forward (not an input) when forward is over; the graph goes on holding it if it was saved. */
   disposeAfterForward(tensor: Tensor): Tensor;
+  /** Alias of `disposeAfterForward`. */
+  temporary(tensor: Tensor): Tensor;
 }
 
-/** What a backward is given beside the gradients of the outputs. */
+/** The context that a backward is given beside the gradients of the outputs. */
 export interface BackwardContext<A = object> {
   readonly name: string;
   readonly device: Device;
   readonly attrs: A;
   readonly saved: readonly Tensor[];
+  /** True for inputs that want a gradient. */
   readonly needsInputGrad: readonly boolean[];
-  /** Where the gradient of input `i` may be written at once, when it is a leaf with storage waiting for it. */
+  /** Alias of `needsInputGrad`. */
+  readonly needs: readonly boolean[];
+  /** The place to write the gradient of input `i` at once, when it is a leaf with storage waiting for it. */
   gradSlot(i: number): Tensor | undefined;
-  /** Whether the consumer has already applied this op's activation derivative to the gradient. */
+  /** True if the consumer has already applied this op's activation derivative to the gradient. */
   readonly activationGradApplied: boolean;
-  /** Whether this gradient is the constant 1 that `backward()` starts from. */
+  /** Returns true if this gradient is the constant 1 that `backward()` starts from. */
   isUnit(gradient: Tensor): boolean;
   /** The producer of input `i`, when nothing else consumes it: a backward may then do part of the producer's. */
   onlyConsumerOf(i: number): Producer | undefined;
+  /**
+   * Declares that the gradient of input `i` is returned with the activation derivative of its producer applied; only where
+   * `onlyConsumerOf(i)` gave one.
+   */
+  applyActivationGrad(i: number): void;
 }
 
 /** The node of an operation, as a consumer of its output sees it. */
 export interface Producer {
   readonly op: OpDefinition;
   readonly attrs: object;
-  /** Set by the only consumer's backward, when that has already applied this op's activation derivative. */
-  activationGradApplied: boolean;
 }
 
 /**
@@ -55,18 +65,20 @@ export interface OpDefinition<A extends object = any, O extends Outputs = any> {
    * was f32. Default: f16 inputs come as they are.
    */
   readonly computeDtype?: "f32";
-  /** What its float inputs become within `autocast`. Default: they stay what they are. */
+  /** The dtype that its float inputs are cast to within `autocast`. Default: they stay what they are. */
   readonly autocast?: "f16" | "f32";
   /** Checks its arguments, dispatches, saves what backward needs. */
   forward(ctx: ForwardContext, inputs: any, attrs: A): O;
   /**
    * Gradients in the order of the inputs; undefined where there is none. Missing output gradients come as undefined.
-   * Without a `composed` twin it must itself be made of differentiable operations.
+   * Without a `decomposition` it must itself be made of differentiable operations.
    */
   backward?(ctx: BackwardContext<A>, ...gradOutputs: any[]): InputGradients;
   /** Linear in each of its inputs: the gradient of one reads the values of the others alone, if it was saved. */
   readonly bilinear?: boolean;
-  /** The same function in plain differentiable operations: for second derivatives and as the tests' twin. */
+  /** The same function in plain differentiable operations: for second derivatives, and to test against. */
   decomposition?(inputs: any, attrs: A): O;
+  /** Alias of `decomposition`. */
+  composed?(inputs: any, attrs: A): O;
 }
 // biome-ignore-end lint/suspicious/noExplicitAny: see above

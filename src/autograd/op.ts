@@ -1,9 +1,11 @@
 /** defineOp: a forward, its backward and its composed twin, made into one function that records itself. */
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
-import { isFloat } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { needsCast, withComputePrecision } from "./autocast.ts";
+import { castElements } from "../kernels/elementwise/cast.ts";
+import { checkHalf } from "../tensor/half.ts";
+import { type Dtype, isFloat } from "../tensor/storage.ts";
+import { assertReadable, Tensor } from "../tensor/tensor.ts";
+import { needsCast, runAtPrecision } from "./compute-precision.ts";
 import { Node } from "./graph.ts";
 import { isAutocast, isGradEnabled, withMode } from "./modes.ts";
 import { isObserved, observe } from "./op-observer.ts";
@@ -22,11 +24,12 @@ export interface Op<A extends object, O extends Outputs> {
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function defineOp<A extends object = Record<string, never>, O extends Outputs = Tensor>(
-  definition: OpDefinition<A, O>,
+  given: OpDefinition<A, O>,
 ): Op<A, O> {
-  check(typeof definition?.forward === "function", ArgumentError, () =>
-    expected("defineOp", "forward", "a function", definition?.forward),
+  check(typeof given?.forward === "function", ArgumentError, () =>
+    expected("defineOp", "forward", "a function", given?.forward),
   );
+  const definition = given.composed && !given.decomposition ? { ...given, decomposition: given.composed } : given;
   const op = (...args: unknown[]): O => {
     if (Array.isArray(args[0])) return runOp(definition, args[0], (args[1] ?? {}) as A);
     const last = args[args.length - 1];
@@ -55,6 +58,14 @@ class Running implements ForwardContext {
     this.kept = tensors;
   }
 
+  get needs(): readonly boolean[] {
+    return this.needsInputGrad;
+  }
+
+  temporary(tensor: Tensor): Tensor {
+    return this.disposeAfterForward(tensor);
+  }
+
   disposeAfterForward(tensor: Tensor): Tensor {
     if (!this.inputs.includes(tensor)) this.temporaries.push(tensor);
     return tensor;
@@ -77,7 +88,7 @@ export function runOp<A extends object, O extends Outputs>(
   if (needsCast(definition, inputs)) {
     device.operation = { name, shapes: () => shapesOf(inputs) };
     try {
-      result = withComputePrecision(definition, inputs, (given) => perform(definition, device, given, attrs));
+      result = runAtPrecision(definition, inputs, (given) => perform(definition, device, given, attrs), cast);
     } finally {
       device.operation = outer;
     }
@@ -112,6 +123,24 @@ function perform<A extends object, O extends Outputs>(
   return result;
 }
 
+interface CastAttrs {
+  readonly dtype: Dtype;
+  readonly from: Dtype;
+}
+
+const castDefinition: OpDefinition<CastAttrs, Tensor> = {
+  name: "to",
+  forward(ctx, [x]: [Tensor], { dtype }) {
+    if (dtype === "f16") checkHalf("to", ctx.device);
+    return castElements(x, dtype);
+  },
+  backward: (ctx, gradY: Tensor) => cast(gradY, ctx.attrs.from),
+};
+
+/** x in another dtype; gradients flow between floats. It stands here because every operation may cast its inputs. */
+export const cast = (x: Tensor, dtype: Dtype): Tensor =>
+  dtype === x.dtype ? x : runOp(castDefinition, [x], { dtype, from: x.dtype });
+
 const listOf = (result: Outputs): Tensor[] => (Array.isArray(result) ? result : [result]);
 
 const shapesOf = (inputs: Inputs): string => inputs.map((input) => (input ? `[${input.shape}]` : "none")).join(", ");
@@ -129,7 +158,7 @@ function checkInputs(name: string, inputs: Inputs): Device {
     const input = inputs[i];
     if (input === undefined) continue;
     if (!(input instanceof Tensor)) throw new DtypeError(expected(name, `input ${i}`, "a tensor", input));
-    input.assertReadable(name);
+    assertReadable(input, name);
     device ??= input.device;
     if (input.device !== device) throw new ArgumentError(`${name}: input ${i} is on another device than the first`);
   }

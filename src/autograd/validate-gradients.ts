@@ -1,4 +1,4 @@
-/** What a backward may return: mistakes of a user's own operation are found before they reach a parameter. */
+/** Checks what a backward returns: mistakes of a user's own operation are found before they reach a parameter. */
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import { isFloat } from "../tensor/storage.ts";

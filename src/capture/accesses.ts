@@ -1,7 +1,7 @@
-/** Which entries of a tape read and write a buffer, found without going through the tape. */
+/** Index of the entries of a tape that read and write a buffer. */
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 
-/** What one entry touches. */
+/** The slices that one entry reads and writes. */
 export interface Touches {
   readonly reads: readonly BufferSlice[];
   readonly writes: readonly BufferSlice[];
@@ -15,7 +15,7 @@ interface Write {
   readonly slice: BufferSlice;
 }
 
-/** Accesses by the entries before a place in the tape, which is moved on from the first entry to the last. */
+/** Accesses by the entries before a position in the tape, which moves from the first entry to the last. */
 export class PastAccesses {
   readonly #reads = new Map<GpuBuffer, number[]>();
   readonly #writes = new Map<GpuBuffer, Write[]>();
@@ -41,7 +41,7 @@ export class PastAccesses {
     return undefined;
   }
 
-  /** Whether an entry may run at the present place instead: nothing since reads what it writes or writes what it touches. */
+  /** True if an entry may run at the present position instead: nothing since reads what it writes or writes what it touches. */
   canMove(at: number, { reads, writes }: Touches): boolean {
     const written = (buffer: GpuBuffer) => (this.#lastWrites(buffer).at(-1)?.at ?? -1) > at;
     const read = (buffer: GpuBuffer) => (this.#lastReads(buffer).at(-1) ?? -1) > at;
@@ -63,27 +63,27 @@ export class PastAccesses {
   }
 }
 
-/** Accesses by entries behind a place in the tape, as recorded. */
+/** Accesses by entries behind a position in the tape, as recorded. */
 export class FutureAccesses {
   readonly #reads = new Map<GpuBuffer, number[]>();
-  /** By entries that write all of a slice and nothing else. */
+  /** Writes by entries that write all of a slice and nothing else. */
   readonly #overwrites = new Map<string, number[]>();
 
   add(at: number, { reads, writes }: Touches, overwrites: boolean): void {
     for (const { buffer } of reads) push(this.#reads, buffer, at);
-    if (overwrites) for (const slice of writes) push(this.#overwrites, keyOf(slice), at);
+    if (overwrites) for (const slice of writes) push(this.#overwrites, sliceKey(slice), at);
   }
 
-  /** Whether what a slice holds after entry `at` matters: it is read before it is overwritten, or `outlives` the tape. */
+  /** True if the content of a slice after entry `at` matters: it is read before it is overwritten, or `outlives` the tape. */
   needs(slice: BufferSlice, at: number, outlives: boolean): boolean {
-    const overwritten = firstAfter(this.#overwrites.get(keyOf(slice)), at);
+    const overwritten = firstAfter(this.#overwrites.get(sliceKey(slice)), at);
     const read = firstAfter(this.#reads.get(slice.buffer), at);
     if (read !== undefined && (overwritten === undefined || read <= overwritten)) return true;
     return outlives && overwritten === undefined;
   }
 }
 
-const keyOf = ({ buffer, offset, size }: BufferSlice): string => `${buffer.id}:${offset}:${size}`;
+const sliceKey = ({ buffer, offset, size }: BufferSlice): string => `${buffer.id}:${offset}:${size}`;
 
 function push<K, T>(lists: Map<K, T[]>, key: K, value: T): void {
   const list = lists.get(key);

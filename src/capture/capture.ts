@@ -4,7 +4,7 @@ import { ArgumentError, CaptureError, check, checkKeys, checkNumber, expected } 
 import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import type { Shape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { assertReadable, Tensor } from "../tensor/tensor.ts";
 import { GivenShapes, type HostArray } from "./host-arrays.ts";
 import type { Input } from "./inputs.ts";
 import { KeyWriter } from "./key.ts";
@@ -14,7 +14,7 @@ import { Recordings } from "./recordings.ts";
 export type { HostArray } from "./host-arrays.ts";
 
 export interface CaptureOptions {
-  /** How many recordings (one per key of the arguments and state of the modules) are kept; that not used for longest is freed. Default 8. */
+  /** Recordings kept at most, one per key of the arguments and state of the modules; the least recently used is freed. Default 8. */
   maxRecordings?: number;
   /** For debugging: runs every replayed step eagerly as well and compares all bits. Slow. Default false. */
   check?: boolean;
@@ -56,20 +56,21 @@ export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: 
   check(Array.isArray(shapes), ArgumentError, () => expected("capture", "shapes", "a list of shapes", shapes));
   const given = new GivenShapes(shapes);
   const recordings = new Recordings(maxRecordings);
-  const captured = (...args: unknown[]): unknown => {
+  const captured = (...args: { [K in keyof A]: Capturable<A[K]> }): R => {
     const call = callOf(args, given);
     const found = recordings.find(call);
-    if (found) return checked ? found.replayChecked(call, fn as never) : found.replay(call);
+    // A recording gives what fn returned, with other tensors in it.
+    if (found) return (checked ? found.replayChecked(call, fn as never) : found.replay(call)) as R;
     recordings.makeRoom(call);
     const { recording, result } = Recording.make(fn as never, call);
     recordings.add(recording);
-    return result;
+    return result as R;
   };
-  Object.defineProperty(captured, "recordings", { get: () => recordings.size });
-  return Object.assign(captured, { dispose: () => recordings.clear() }) as unknown as Captured<A, R>;
+  const made = Object.assign(captured, { recordings: 0, dispose: () => recordings.clear() });
+  return Object.defineProperty(made, "recordings", { get: () => recordings.size });
 }
 
-/** What a call is about. Throws where it cannot be captured, before anything is done. */
+/** A call with its key. Throws where it cannot be captured, before anything is done. */
 function callOf(args: readonly unknown[], given: GivenShapes): Call {
   const writer = new KeyWriter(given);
   const parts = writer.parts(args);
@@ -98,7 +99,7 @@ function deviceOf(inputs: readonly Input[]): Device {
 }
 
 function checkInput(input: Tensor, path: string): void {
-  input.assertReadable("capture");
+  assertReadable(input, "capture");
   check(
     !input.requiresGrad,
     CaptureError,

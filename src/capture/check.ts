@@ -1,5 +1,5 @@
 /** The debug option of captures: after each replay the same step runs eagerly from the same state, and bits are compared. */
-import { withOwnReleaseQueue } from "../autograd/release-queue.ts";
+
 import { CaptureError, check, show } from "../errors.ts";
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
@@ -7,9 +7,10 @@ import { defineDeviceAssert } from "../gpu/device-asserts.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { compare_bits } from "../gpu/shaders.generated.ts";
 import { contiguous } from "../tensor/copy.ts";
+import { withOwnReleaseQueue } from "../tensor/release-queue.ts";
 import { scope } from "../tensor/scope.ts";
 import { bytesOf } from "../tensor/storage.ts";
-import { gradOf, putGrad, Tensor } from "../tensor/tensor.ts";
+import { bindingOf, gradOf, putGrad, storageOf, Tensor } from "../tensor/tensor.ts";
 import { outputsIn } from "./outputs.ts";
 import { partsOf } from "./plain.ts";
 import type { RecordedTape } from "./tape.ts";
@@ -21,7 +22,7 @@ interface Named {
   readonly name: string;
 }
 
-/** What was compared, by the number that the kernel is given: each kind of content once. */
+/** The compared contents by the number that the kernel is given, each kind once. */
 const subjects: { readonly ranges: readonly Named[]; readonly writer: string }[] = [];
 const numbers = new Map<string, number>();
 
@@ -95,7 +96,7 @@ function compareOutputs(
     if (!output || output === tensor || tensor.size === 0) continue;
     const subject = subjectOf([{ from: 0, to: Number.POSITIVE_INFINITY, name: path }], origins.get(path) ?? "");
     const [first, second] = [contiguous(tensor), contiguous(output)];
-    compare(device, first.binding, second.binding, tensor.size * bytesOf(tensor.dtype), subject);
+    compare(device, bindingOf(first), bindingOf(second), tensor.size * bytesOf(tensor.dtype), subject);
     if (second !== output) second.dispose();
   }
 }
@@ -129,8 +130,8 @@ const isOpaque = (value: unknown): boolean =>
 function rangesOf(tape: RecordedTape, buffer: GpuBuffer): Named[] {
   const ranges: Named[] = [{ from: 0, to: buffer.bytes / 4, name: `a buffer of ${buffer.bytes} bytes` }];
   const add = (tensor: Tensor | null, what: string, label: string) => {
-    if (!tensor || tensor.disposed || tensor.storage.buffer !== buffer) return;
-    const { offset, size } = tensor.storage.slice(
+    if (!tensor || tensor.disposed || storageOf(tensor).buffer !== buffer) return;
+    const { offset, size } = storageOf(tensor).slice(
       tensor.offset * bytesOf(tensor.dtype),
       tensor.size * bytesOf(tensor.dtype),
     );

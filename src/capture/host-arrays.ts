@@ -20,12 +20,15 @@ type TypedNumbers =
   | BigInt64Array
   | BigUint64Array;
 
-/** What a captured function takes where `fn` wants a tensor. A bare typed array has the shape that was last given with one like it. */
+/**
+ * An array that a captured function takes where `fn` wants a tensor. A bare typed array has the shape that was last
+ * given with one like it.
+ */
 export type HostArray =
   | TypedNumbers
   | { readonly data: TypedNumbers | NestedNumbers; readonly shape: Shape; readonly dtype?: Dtype };
 
-/** Numbers of the host with all that `tensor()` would be told of them. */
+/** Host values with their shape and dtype. */
 export interface HostValues {
   readonly data: TypedNumbers | NestedNumbers;
   readonly shape: Shape;
@@ -34,7 +37,7 @@ export interface HostValues {
 
 const KEYS = ["data", "shape", "dtype"];
 
-/** Shapes that were given with an array, for bare ones of the same place, class and length later. */
+/** Shapes that were given with an array, for later bare ones of the same argument, class and length. */
 export class GivenShapes {
   readonly #given = new Map<string, { readonly kind: string; readonly length: number; readonly values: HostValues }>();
   readonly #options: readonly (Shape | undefined)[];

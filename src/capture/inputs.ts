@@ -1,17 +1,17 @@
 /** The tensors that a recording reads in place of its arguments, and how each call's arguments get into them. */
 import { CaptureError, check } from "../errors.ts";
-import type { BufferSlice } from "../gpu/buffer-pool.ts";
+import { type BufferSlice, noteUse } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { isDense, stridesOf } from "../tensor/shape.ts";
 import { bytesOf, Storage } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { disposeBecause, storageOf, Tensor } from "../tensor/tensor.ts";
 import { bytesOfHost, type HostValues } from "./host-arrays.ts";
 
 /** A tensor or host array among the arguments, each once. */
 export interface Input {
-  /** What stands in the arguments: the tensor, the typed array or the object around it. */
+  /** The argument itself: the tensor, the typed array or the object around it. */
   readonly source: object;
   readonly path: string;
   /** Undefined for tensors. */
@@ -56,7 +56,7 @@ export class BoundInputs {
     });
   }
 
-  /** What a call's tensors are copied from: themselves, or dense copies of those with gaps. */
+  /** The tensors that a call's inputs are copied from: themselves, or dense copies of those with gaps. */
   prepare(inputs: readonly Input[]): (Tensor | undefined)[] {
     return inputs.map(({ source, host }) => {
       if (host || (source as Tensor).size === 0) return undefined;
@@ -72,11 +72,11 @@ export class BoundInputs {
     const { submitIndex } = this.#device.recorder;
     prepared.forEach((tensor, i) => {
       if (!tensor) return;
-      const source = tensor.storage.slice(tensor.offset * bytesOf(tensor.dtype), 0);
+      const source = storageOf(tensor).slice(tensor.offset * bytesOf(tensor.dtype), 0);
       const { buffer, offset, size } = this.#slice(i);
       encoder.copyBufferToBuffer(source.buffer.gpu, source.offset, buffer.gpu, offset, size);
-      source.buffer.lastUse = submitIndex;
-      buffer.lastUse = submitIndex;
+      noteUse(source.buffer, submitIndex);
+      noteUse(buffer, submitIndex);
       this.#device.recorder.wrote(buffer);
     });
   }
@@ -95,7 +95,7 @@ export class BoundInputs {
     };
     this.tensors.forEach((tensor, i) => {
       if (tensor.disposed) refuse(i, "disposed of");
-      if (tensor.storage.version > 0 || isWritten(tensor)) refuse(i, "wrote into");
+      if (storageOf(tensor).version > 0 || isWritten(tensor)) refuse(i, "wrote into");
       if (tensor.requiresGrad) refuse(i, "set requiresGrad of");
     });
   }
@@ -113,15 +113,12 @@ export class BoundInputs {
   }
 
   dispose(why: string): void {
-    for (const tensor of this.tensors) {
-      tensor.freedBy = why;
-      tensor.dispose();
-    }
+    for (const tensor of this.tensors) disposeBecause(tensor, why);
   }
 
   #slice(i: number): BufferSlice {
     const tensor = this.tensors[i] as Tensor;
-    return { ...tensor.storage.slice(0, 0), size: wholeWords(tensor.storage.bytes) };
+    return { ...storageOf(tensor).slice(0, 0), size: wholeWords(storageOf(tensor).bytes) };
   }
 }
 

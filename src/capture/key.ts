@@ -1,6 +1,7 @@
 /**
- * What a recording is valid for. The key of a list of arguments is injective: two lists have the same one only where a
- * function cannot tell them apart but by the values of their tensors and host arrays. Every token says where it ends.
+ * Keys that tell what a recording is valid for. The key of a list of arguments is injective: two lists have the
+ * same one only where a function cannot tell them apart but by the values of their tensors and host arrays. Every token
+ * says where it ends.
  */
 import { CaptureError } from "../errors.ts";
 import { Device } from "../gpu/device.ts";
@@ -63,7 +64,7 @@ export class KeyWriter {
         return `s${value.length}:${value}`;
       case "symbol": {
         const name = Symbol.keyFor(value);
-        return name === undefined ? `Y${identityOf(value as unknown as WeakKey)};` : `y${this.#part(name)}`;
+        return name === undefined ? `Y${identityOf(value)};` : `y${this.#part(name)}`;
       }
       case "function":
         return `F${identityOf(value)};`;
@@ -77,6 +78,8 @@ export class KeyWriter {
     if (seen !== undefined) return `&${seen};`;
     this.#seen.set(value, this.#seen.size);
     if (value instanceof Tensor) return this.#tensor(value);
+    if (Object.prototype.isPrototypeOf.call(Tensor.prototype, value))
+      this.#refuse("a Proxy of a tensor or an object like it; pass the tensor itself");
     if (isKnownByIdentity(value)) return `I${identityOf(value)};`;
     const host = this.#shapes.read(value, () => this.#path.join(""));
     if (host) {
@@ -95,7 +98,6 @@ export class KeyWriter {
   }
 
   #tensor(value: Tensor): string {
-    if (!isRealTensor(value)) this.#refuse("a Proxy of a tensor or an object like it; pass the tensor itself");
     const path = this.#path.length > 1 ? this.#path.join("") : (this.#path[0] as string);
     this.inputs.push({ source: value, path, host: undefined });
     return `T${value.dtype}[${value.shape}]${boundLayout(value) ?? ""};`;
@@ -151,15 +153,6 @@ export class KeyWriter {
 
   #refuse(what: string): never {
     throw new CaptureError(`capture: ${this.#path.join("")} is ${what}`);
-  }
-}
-
-/** Whether an object is a tensor and has not only its prototype. */
-function isRealTensor(value: Tensor): boolean {
-  try {
-    return typeof value.disposed === "boolean";
-  } catch {
-    return false;
   }
 }
 

@@ -1,19 +1,19 @@
 /**
- * What a captured function returns. Small outputs are copied at each call into memory of their own; large ones stay
+ * Outputs of a captured function. Small ones are copied at each call into memory of their own; large ones stay
  * where the recording writes them, and the handles of a call end with the next one. What was there before is itself.
  */
 
-import { type Edge, Node } from "../autograd/graph.ts";
+import { edgeOf, Node } from "../autograd/graph.ts";
 import type { OpDefinition } from "../autograd/op-types.ts";
 import { ArgumentError, CaptureError } from "../errors.ts";
-import { ALIGNMENT, type BufferPool, type BufferSlice, type GpuBuffer } from "../gpu/buffer-pool.ts";
+import { ALIGNMENT, type BufferPool, type BufferSlice, type GpuBuffer, noteUse } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
 import { keep } from "../tensor/scope.ts";
 import { isDense } from "../tensor/shape.ts";
 import { bytesOf, Storage } from "../tensor/storage.ts";
-import { Tensor, view } from "../tensor/tensor.ts";
+import { asLeaf, handleOf, isGradOf, storageOf, Tensor, view } from "../tensor/tensor.ts";
 import { boundLayout, type Input, spanOf } from "./inputs.ts";
 import { isPlain, rebuild, walkPlain } from "./plain.ts";
 import { OutputSlots, type Slot } from "./slots.ts";
@@ -45,10 +45,10 @@ interface Loan {
   readonly handles: readonly Tensor[];
 }
 
-/** How a call gets the handle of an output that lies in no memory of the recording. */
+/** Gives a call the handle of an output that lies in no memory of the recording. */
 type Source = (inputs: readonly Input[]) => Tensor;
 
-/** What the outputs are told apart by. */
+/** The state of a recording by which its outputs are classified. */
 export interface Made {
   readonly device: Device;
   readonly pool: BufferPool;
@@ -83,7 +83,7 @@ function refuseTensorsOf(object: object, path: string, made: ReadonlySet<unknown
 }
 
 export class Outputs {
-  /** By path: the operation that made an output. */
+  /** The operation that made each output, by path. */
   readonly origins = new Map<string, string>();
   readonly #result: unknown;
   readonly #device: Device;
@@ -101,14 +101,14 @@ export class Outputs {
     this.#result = result;
     const own = new Map<Storage, Tensor[]>();
     for (const [output, path] of outputs) {
-      if (!output.disposed) this.origins.set(path, made.writerOf(output.storage.buffer) ?? "no operation");
+      if (!output.disposed) this.origins.set(path, made.writerOf(storageOf(output).buffer) ?? "no operation");
       const source = sourceOf(output, made);
       if (source) this.#sources.set(output, source);
-      else own.set(output.storage, [...(own.get(output.storage) ?? []), output]);
+      else own.set(storageOf(output), [...(own.get(storageOf(output)) ?? []), output]);
       if (made.tensors.has(output) && !isGradient(output, made)) this.#templates.push(keep(output));
     }
     for (const some of own.values()) this.#place(some);
-    const isSpent = this.#copied.every(({ members }) => members.every(({ output }) => !output.counted));
+    const isSpent = this.#copied.every(({ members }) => members.every(({ output }) => !handleOf(output).counted));
     this.#slots = new OutputSlots(
       made.device,
       this.#copied.map(({ bytes }) => bytes),
@@ -175,19 +175,19 @@ export class Outputs {
 const isSmall = ({ size, dtype }: Tensor): boolean => size * bytesOf(dtype) <= SMALL_BYTES;
 
 function isGradient(output: Tensor, { gradLeaves }: Made): boolean {
-  for (const leaf of gradLeaves) if (leaf.grad === output) return true;
+  for (const leaf of gradLeaves) if (isGradOf(output, leaf)) return true;
   return false;
 }
 
-/** How calls get an output that is no memory of the recording; undefined where it is. */
+/** The source of an output that is no memory of the recording; undefined where it is. */
 function sourceOf(output: Tensor, made: Made): Source | undefined {
-  for (const leaf of made.gradLeaves) if (leaf.grad === output) return () => leaf.grad as Tensor;
+  for (const leaf of made.gradLeaves) if (isGradOf(output, leaf)) return () => leaf.grad as Tensor;
   if (output.disposed) return () => output;
-  const i = made.bound.findIndex((one) => one.storage === output.storage);
+  const i = made.bound.findIndex((one) => storageOf(one) === storageOf(output));
   if (i >= 0 && made.inputs[i]?.host) return undefined;
   if (i >= 0) return output === made.bound[i] ? (inputs) => inputs[i]?.source as Tensor : viewOfInput(output, i);
   if (!made.tensors.has(output)) return () => output;
-  if (output.storage.buffer.pool === made.pool) return undefined;
+  if (storageOf(output).buffer.pool === made.pool) return undefined;
   return () => finish(view(output, output.shape, output.strides, output.offset), output);
 }
 
@@ -204,10 +204,11 @@ function viewOfInput(output: Tensor, i: number): Source {
   };
 }
 
-/** The range of memory that these lie in, from a place that a kernel can bind. */
+/** The range of memory that these lie in, from an offset that a kernel can bind. */
 function groupOf(members: readonly Member[]): Group {
-  const { storage, dtype } = (members[0] as Member).values;
-  const each = bytesOf(dtype);
+  const [{ values: first }] = members as readonly [Member, ...Member[]];
+  const storage = storageOf(first);
+  const each = bytesOf(first.dtype);
   const starts = members.map(({ values }) => values.offset * each);
   const start = Math.floor(Math.min(...starts) / ALIGNMENT) * ALIGNMENT;
   const end = Math.max(...members.map(({ values }) => (values.offset + spanOf(values)) * each));
@@ -226,14 +227,14 @@ function handOut({ members, start }: Group, storage: Storage, handles: Map<objec
 /** Gives a handle what else `output` is. */
 function finish(handle: Tensor, output: Tensor): Tensor {
   handle.label = output.label;
-  if (!output.counted) handle.uncount();
-  const edge = output.node as Edge | undefined;
+  if (!handleOf(output).counted) handleOf(handle).uncount();
+  const edge = edgeOf(output);
   if (edge && !edge.node.freed) new Node(NO_GRAPH, {}, output.device, []).addOutput(handle, true);
-  else if (!edge && output.requiresGrad) handle.asLeaf();
+  else if (!edge && output.requiresGrad) asLeaf(handle);
   return handle;
 }
 
-/** What an output's graph would be: backward must not stop there unseen, with parameters behind it. */
+/** Stands for an output's graph: backward must not stop there unseen, with parameters behind it. */
 const NO_GRAPH: OpDefinition = {
   name: "capture",
   forward: () => [],
@@ -246,7 +247,7 @@ const NO_GRAPH: OpDefinition = {
 
 function copy(encoder: GPUCommandEncoder, device: Device, source: BufferSlice, target: BufferSlice): void {
   encoder.copyBufferToBuffer(source.buffer.gpu, source.offset, target.buffer.gpu, target.offset, target.size);
-  source.buffer.lastUse = device.recorder.submitIndex;
-  target.buffer.lastUse = device.recorder.submitIndex;
+  noteUse(source.buffer, device.recorder.submitIndex);
+  noteUse(target.buffer, device.recorder.submitIndex);
   device.recorder.wrote(target.buffer);
 }

@@ -1,7 +1,7 @@
-/** Plain data: arrays, plain objects, Map, Set, Date and RegExp, told from instances of other classes, and copied. */
+/** Plain data (arrays, plain objects, Map, Set, Date and RegExp): recognized, walked and copied. */
 import { CaptureError, check } from "../errors.ts";
 
-/** How one kind of plain data is recognized, copied and walked. */
+/** Recognizes, copies and walks one kind of plain data. */
 interface Plain {
   /** Throws where an object has only the prototype of this kind (a Proxy, `Object.create(Map.prototype)`). */
   readonly probe: (value: never) => unknown;
@@ -113,10 +113,10 @@ function plainOf(value: object): Plain | undefined {
 export const partsOf = (value: unknown): [string, unknown][] | undefined =>
   typeof value === "object" && value !== null ? plainOf(value)?.children(value as never) : undefined;
 
-/** Whether the class of an object is one of plain data. */
+/** True if the class of an object is one of plain data. */
 export const isPlain = (value: object): boolean => plainOf(value) !== undefined;
 
-/** How a path goes on to a property. */
+/** The step of a path that leads to a property. */
 export const pathOf = (key: string | symbol): string =>
   typeof key === "string" && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
     ? `.${key}`
@@ -154,7 +154,7 @@ export function walkPlain(
   for (const [step, part] of partsOf(value) ?? []) walkPlain(part, path + step, visit, seen, depth + 1);
 }
 
-/** What a stack holds whatever else is on it. */
+/** Recursion depth that any stack allows. */
 const MAX_DEPTH = 200;
 
 /** Refuses data that is nested too deeply to be walked by recursion. */

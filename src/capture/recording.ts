@@ -1,11 +1,12 @@
 /** One recording of a captured function: made by running it once, then replayed. */
-import { withOwnReleaseQueue } from "../autograd/release-queue.ts";
+
 import { CaptureError, check } from "../errors.ts";
 import type { BufferPool } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
+import { withOwnReleaseQueue } from "../tensor/release-queue.ts";
 import { scopeKeeping, watch } from "../tensor/scope.ts";
 import { layout } from "../tensor/storage.ts";
-import { requiresGradEpoch, type Tensor } from "../tensor/tensor.ts";
+import { disposeBecause, requiresGradEpoch, storageOf, type Tensor } from "../tensor/tensor.ts";
 import { replayChecked } from "./check.ts";
 import { GivenShapes } from "./host-arrays.ts";
 import { BoundInputs, type Input } from "./inputs.ts";
@@ -30,12 +31,12 @@ const FREED = "the capture that it belongs to freed its recording";
 const NOT_RETURNED = "it was made inside a captured function, which keeps only what it returns";
 
 export class Recording {
-  /** Whether a function is being recorded, on any device. */
+  /** True if a function is being recorded, on any device. */
   static isBeingMade = false;
   readonly key: string;
   readonly device: Device;
   readonly tape: RecordedTape;
-  /** Places of storage, and which tensors want gradients, when recording began. */
+  /** Epochs of the storage layout and of requiresGrad when recording began. */
   readonly layoutEpoch = layout.epoch;
   readonly freezingEpoch = requiresGradEpoch.epoch;
   readonly #pool: BufferPool;
@@ -127,7 +128,7 @@ export class Recording {
     return this.#outputs.emit(recorder.encoder(), inputs, slots);
   }
 
-  /** Runs `fn` in a scope of its own. */
+  /** Runs `fn` in its own scope. */
   #run(fn: () => unknown, { device, inputs }: Call, bound: BoundInputs): Outputs {
     const made = new Set<unknown>();
     const unwatch = watch((tensor) => made.add(tensor));
@@ -148,8 +149,8 @@ export class Recording {
     } finally {
       unwatch();
     }
-    for (const tensor of live) if (tensor.disposed) tensor.freedBy = NOT_RETURNED;
-    bound.check(inputs, ({ storage }) => this.tape.writerOf(storage.buffer) !== undefined);
+    for (const tensor of live) if (tensor.disposed) disposeBecause(tensor, NOT_RETURNED);
+    bound.check(inputs, (tensor) => this.tape.writerOf(storageOf(tensor).buffer) !== undefined);
     const { gradLeaves } = this.tape;
     const writerOf = this.tape.writerOf.bind(this.tape);
     const context = { device, inputs, gradLeaves, writerOf, pool: this.#pool, tensors: made, bound: bound.tensors };
@@ -165,9 +166,9 @@ export class Recording {
     );
   }
 
-  /** Whether a tensor of the caller's shares memory with what `fn` writes; outputs of the last call are copied in time. */
-  readonly #isWritten = ({ storage }: Tensor): boolean =>
-    !storage.isCaptured && this.tape.writerOf(storage.buffer) !== undefined;
+  /** True if a tensor of the caller's shares memory with what `fn` writes; outputs of the last call are copied in time. */
+  readonly #isWritten = (tensor: Tensor): boolean =>
+    !storageOf(tensor).isCaptured && this.tape.writerOf(storageOf(tensor).buffer) !== undefined;
 }
 
 const CHANGED =

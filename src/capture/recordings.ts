@@ -3,7 +3,7 @@ import { layout } from "../tensor/storage.ts";
 import { requiresGradEpoch } from "../tensor/tensor.ts";
 import type { Call, Recording } from "./recording.ts";
 
-/** A loop that records in each of so many calls, in multiples of what is kept, is told about it. */
+/** Consecutive calls that record, in multiples of what is kept, after which a warning is printed. */
 const CHURN = 2;
 
 export class Recordings {

@@ -18,11 +18,11 @@ const CHUNK = { bytes: 256 * 1024, calls: 64 };
 
 export class OutputSlots {
   readonly #device: Device;
-  /** Where each output lies in the memory of a call, and the bytes of all. */
+  /** Offset of each output in the memory of a call, and the bytes of all. */
   readonly #offsets: number[] = [];
   readonly #bytes: number;
   readonly #calls: number;
-  /** Whether the outputs do not count as live: see `Tensor.spend`. */
+  /** True if the outputs do not count as live: see `Tensor.spend`. */
   readonly #isSpent: boolean;
   #chunk: Storage | undefined;
   #next = 0;

@@ -1,11 +1,21 @@
 /** The commands of one captured run, and the loop that plays them again. */
 import { CaptureError } from "../errors.ts";
-import { type BufferPool, type GpuBuffer, usage } from "../gpu/buffer-pool.ts";
+import { type BufferPool, type GpuBuffer, noteUse, usage } from "../gpu/buffer-pool.ts";
 import { type Dispatch, isSmallDispatch, type Tape } from "../gpu/command-recorder.ts";
 import type { KernelArgs } from "../gpu/compute-kernel.ts";
 import type { Device } from "../gpu/device.ts";
-import type { ParamWords } from "../gpu/uniform-arena.ts";
-import { cutOffGrad, gradOf, isOwnGrad, ownGrad, putGrad, type Tensor } from "../tensor/tensor.ts";
+import { type ParamWords, paramWords } from "../gpu/uniform-arena.ts";
+import type { GradientRecorder } from "../tensor/gradient-recorders.ts";
+import {
+  cutOffGrad,
+  gradientRecorders,
+  gradOf,
+  isOwnGrad,
+  ownGrad,
+  putGrad,
+  storageOf,
+  type Tensor,
+} from "../tensor/tensor.ts";
 import { fuseElementwise } from "./fuse.ts";
 
 /** Something that host code must do before a replay, in the order of recording. */
@@ -19,24 +29,24 @@ interface Guard {
 }
 
 const PASS = { label: "gradwell replay" };
-/** What debug messages name in place of an operation. */
+/** The name in debug messages for want of an operation. */
 const REPLAY = { name: "a replay", shapes: () => "a capture" };
 
-export class RecordedTape implements Tape {
+export class RecordedTape implements Tape, GradientRecorder<Tensor> {
   readonly #device: Device;
   readonly #pool: BufferPool;
   #entries: Dispatch[] = [];
   /** The buffers written to, each with the operation that did so last, by name. */
   readonly #writers = new Map<GpuBuffer, string>();
-  #preludes: HostStep[] = [];
+  #hostSteps: HostStep[] = [];
   readonly #guards: Guard[] = [];
   readonly #pinned = new Set<GpuBuffer>();
   readonly #gradLeaves = new Set<Tensor>();
   readonly #overwrittenGrads = new Set<Tensor>();
   #finalGrads: (readonly [Tensor, Tensor | null])[] = [];
   readonly #slotBytes: number;
-  /** Where each entry's params lie, in words. */
-  readonly #places = new Map<Dispatch, number>();
+  /** Offset of each entry's params in the uniform buffer, in words. */
+  readonly #offsets = new Map<Dispatch, number>();
   // Parallel arrays that the replay walks.
   #pipelines: GPUComputePipeline[] = [];
   #groups: GPUBindGroup[] = [];
@@ -50,6 +60,7 @@ export class RecordedTape implements Tape {
     this.#device = device;
     this.#pool = pool;
     this.#slotBytes = device.limits.minUniformBufferOffsetAlignment;
+    gradientRecorders.register(this, this);
   }
 
   get length(): number {
@@ -58,7 +69,7 @@ export class RecordedTape implements Tape {
 
   dispatch(entry: Dispatch): void {
     this.#entries.push(entry);
-    if (entry.refresh) this.#preludes.push({ entry, refresh: entry.refresh });
+    if (entry.refresh) this.#hostSteps.push({ entry, refresh: entry.refresh });
     const { bindings } = entry.kernel.shader;
     const writer = this.#device.operation?.name ?? entry.kernel.label;
     entry.slices.forEach(({ buffer }, i) => {
@@ -68,33 +79,35 @@ export class RecordedTape implements Tape {
   }
 
   onReplay(fn: () => void, undo: () => void): void {
-    this.#preludes.push({ run: fn, undo });
+    this.#hostSteps.push({ run: fn, undo });
   }
 
   addCaptureGuard(value: () => unknown): void {
     this.#guards.push({ value, recorded: value() });
   }
 
-  recordGrad(leaf: object): void {
-    this.#gradLeaves.add(leaf as Tensor);
+  recordGrad(leaf: Tensor): void {
+    this.#gradLeaves.add(leaf);
   }
 
-  guardGrad(leaf: object): void {
-    const tensor = leaf as Tensor;
-    if (this.#gradLeaves.has(tensor)) return;
-    this.addCaptureGuard(() => gradOf(tensor)?.storage ?? null);
-    this.#gradLeaves.add(tensor);
+  guardGrad(leaf: Tensor): void {
+    if (this.#gradLeaves.has(leaf)) return;
+    this.addCaptureGuard(() => {
+      const gradient = gradOf(leaf);
+      return gradient && storageOf(gradient);
+    });
+    this.#gradLeaves.add(leaf);
   }
 
-  overwritesGrad(gradient: object): void {
-    this.#overwrittenGrads.add(gradient as Tensor);
+  overwritesGrad(gradient: Tensor): void {
+    this.#overwrittenGrads.add(gradient);
   }
 
   assertNotCapturing(what: string, instead = "do it outside the captured function"): void {
     throw new CaptureError(`capture: ${what} cannot be captured; ${instead}`);
   }
 
-  /** Whether everything that the recording depended on is as it was. */
+  /** True if everything that the recording depended on is as it was. */
   guardsPass(): boolean {
     for (const { value, recorded } of this.#guards) if (value() !== recorded) return false;
     return true;
@@ -104,14 +117,14 @@ export class RecordedTape implements Tape {
   finish(): void {
     const { gpu } = this.#device;
     this.#entries = fuseElementwise(this.#device, this.#entries, (buffer) => buffer.pool === this.#pool && buffer.free);
-    const size = Math.max(16, this.#place());
+    const size = Math.max(16, this.#assignOffsets());
     const descriptor = { label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST };
     this.#uniform = this.#device.makeBuffer(descriptor, "capture");
     const memory = new ArrayBuffer(size);
-    this.#words = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
+    this.#words = paramWords(memory);
     this.#counts = new Uint32Array(this.#entries.length * 3);
     this.#entries.forEach((entry, i) => {
-      const at = (this.#places.get(entry) as number) * 4;
+      const at = (this.#offsets.get(entry) as number) * 4;
       (this.#words as ParamWords).u32.set(entry.params, at / 4);
       this.#counts.set(entry.groups, i * 3);
       if (isSmallDispatch(...entry.groups)) this.#tiny++;
@@ -125,16 +138,16 @@ export class RecordedTape implements Tape {
 
   /** A gradient that the recording made is written anew by every replay; one from before is added to. */
   #share(gradient: Tensor): void {
-    const isOfTape = gradient.storage.buffer.pool === this.#pool;
+    const isOfTape = storageOf(gradient).buffer.pool === this.#pool;
     if (isOfTape) this.#overwrittenGrads.add(gradient);
     if (isOfTape || isOwnGrad(gradient)) ownGrad(gradient, true);
   }
 
-  /** Gives every entry its place in the uniform buffer; returns the bytes in all. */
-  #place(): number {
+  /** Assigns every entry an offset in the uniform buffer; returns the total bytes. */
+  #assignOffsets(): number {
     let bytes = 0;
     for (const entry of this.#entries) {
-      this.#places.set(entry, bytes / 4);
+      this.#offsets.set(entry, bytes / 4);
       bytes += Math.ceil((entry.params.length * 4) / this.#slotBytes) * this.#slotBytes;
     }
     return bytes;
@@ -152,7 +165,7 @@ export class RecordedTape implements Tape {
     recorder.smallDispatchCount += this.#tiny;
     if (recorder.debug)
       for (const { kernel, slices, groups } of this.#entries) recorder.debug.dispatch(kernel, slices, groups, REPLAY);
-    for (const buffer of this.#pinned) buffer.lastUse = recorder.submitIndex;
+    for (const buffer of this.#pinned) noteUse(buffer, recorder.submitIndex);
     this.#writtenByReplay ??= [...this.written];
     for (const buffer of this.#writtenByReplay) recorder.wrote(buffer);
     for (const [leaf, gradient] of this.#finalGrads) if (gradOf(leaf) !== gradient) putGrad(leaf, gradient);
@@ -164,7 +177,7 @@ export class RecordedTape implements Tape {
 
   /** Takes back what the last replay did to host counters. */
   undo(): void {
-    for (const prelude of this.#preludes.toReversed()) if ("undo" in prelude) prelude.undo();
+    for (const step of this.#hostSteps.toReversed()) if ("undo" in step) step.undo();
   }
 
   /** The buffers that outlive the tape and that it writes to. */
@@ -172,7 +185,7 @@ export class RecordedTape implements Tape {
     return [...this.#writers.keys()].filter((buffer) => this.#pinned.has(buffer));
   }
 
-  /** Which operation wrote to a buffer last, by name; undefined where none does. */
+  /** Name of the operation that wrote to a buffer last; undefined where none does. */
   writerOf(buffer: GpuBuffer): string | undefined {
     return this.#writers.get(buffer);
   }
@@ -191,10 +204,10 @@ export class RecordedTape implements Tape {
   #advance(gpu: GPUDevice): void {
     const words = this.#words as ParamWords;
     let dynamic = false;
-    for (const prelude of this.#preludes) {
-      if ("run" in prelude) prelude.run();
+    for (const step of this.#hostSteps) {
+      if ("run" in step) step.run();
       else {
-        prelude.entry.kernel.pack(prelude.refresh(), words, this.#places.get(prelude.entry) as number);
+        step.entry.kernel.pack(step.refresh(), words, this.#offsets.get(step.entry) as number);
         dynamic = true;
       }
     }
@@ -210,7 +223,7 @@ export class RecordedTape implements Tape {
   #playTimed(encoder: GPUCommandEncoder): void {
     this.#entries.forEach((entry, i) => {
       const { kernel, slices } = entry;
-      const at = this.#places.get(entry) as number;
+      const at = this.#offsets.get(entry) as number;
       const pass = encoder.beginComputePass(
         this.#device.recorder.timer?.pass(kernel, slices, this.#words as ParamWords, at),
       );

@@ -1,4 +1,4 @@
-/** How badly conditioned a loss is at a point. */
+/** The condition number of a loss at a point. */
 import { ArgumentError, check } from "../errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ExtremesOptions, extremesOf } from "./lanczos.ts";

@@ -10,7 +10,7 @@ import { rand, zerosLike } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Hessian } from "./products.ts";
-import { checkParams, checkSteps, type LossFn, signsLike, type Vector } from "./vectors.ts";
+import { checkParams, checkSteps, type LossFn, mapPairs, signsLike, type Vector } from "./vectors.ts";
 
 export interface DiagonalOptions {
   /** Random vectors to average over; the error falls with the root of their number. Default 16. */
@@ -42,7 +42,7 @@ function estimate(hessian: Hessian, params: Vector, samples: number): Tensor[] {
       const signs = params.map(signsLike);
       const product = hessian.product(signs);
       return noGrad(() =>
-        total.map((sum, i) => add(sum, mul(mul(signs[i] as Tensor, product[i] as Tensor), 1 / samples))),
+        mapPairs(total, mapPairs(signs, product, mul), (sum, one) => add(sum, mul(one, 1 / samples))),
       );
     });
   }
@@ -65,7 +65,7 @@ export function bartlettDiagonal(logitsFn: () => Tensor, params: readonly Tensor
     const labels = drawLabels(logits);
     const attrs = { reduction: "mean" as const, ignoreIndex: -100, labelSmoothing: 0 };
     const loss = withGrad(true, () => crossEntropyLabels([logits, labels, undefined], attrs));
-    const rows = logits.shape[0] as number;
+    const [rows = 0] = logits.shape;
     return noGrad(() => grad(loss, params).map((one) => mul(square(one), rows)));
   });
 }

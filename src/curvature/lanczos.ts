@@ -15,11 +15,14 @@ import { Hessian } from "./products.ts";
 import { tridiagonalEigen } from "./tridiagonal.ts";
 import {
   assertDeterministic,
+  at,
   checkParams,
   checkSteps,
   checkVector,
+  firstOf,
   joined,
   type LossFn,
+  mapPairs,
   parted,
   sizeOfAll,
   type Vector,
@@ -39,7 +42,7 @@ export interface ExtremesOptions {
 export interface Extremes {
   readonly min: number;
   readonly max: number;
-  /** How far from `min` and `max` an eigenvalue lies at most (an unseen one may lie further out). */
+  /** Bounds on the distance from `min` and `max` to an eigenvalue (an unseen one may lie further out). */
   readonly minError: number;
   readonly maxError: number;
   /** All Ritz values, ascending: with as many steps as parameters, all eigenvalues. */
@@ -47,7 +50,7 @@ export interface Extremes {
 }
 
 /**
- * Least and greatest eigenvalue of the loss's Hessian by Lanczos' method with full reorthogonalisation. The ends of the
+ * Least and greatest eigenvalue of the loss's Hessian by Lanczos' method with full reorthogonalization. The ends of the
  * spectrum converge first, the greatest by far the soonest. The first vector is drawn from the device's random numbers.
  */
 export async function hessianExtremes(
@@ -75,13 +78,14 @@ export async function extremesOf(
   if (preconditioner) await checkPreconditioner(op, preconditioner, params);
   await assertDeterministic(op, lossFn, params);
   const result = scope(() => {
-    const hessian = operator ? undefined : new Hessian(op, lossFn, params);
-    const product = (v: Tensor[]) => operator?.(v) ?? (hessian as Hessian).product(v);
+    const product = operator ?? productWith(new Hessian(op, lossFn, params));
     const scale = preconditioner?.map((one) => noGrad(() => sqrt(one)));
-    return tridiagonalise((v) => damped(product, v, scale, damping), params, Math.min(steps, sizeOfAll(params)));
+    return tridiagonalize((v) => damped(product, v, scale, damping), params, Math.min(steps, sizeOfAll(params)));
   });
   return ritz(result);
 }
+
+const productWith = (hessian: Hessian) => (v: Tensor[]) => hessian.product(v);
 
 async function checkPreconditioner(op: string, preconditioner: readonly Tensor[], params: Vector): Promise<void> {
   checkVector(op, "preconditioner", preconditioner, params);
@@ -98,10 +102,10 @@ async function checkPreconditioner(op: string, preconditioner: readonly Tensor[]
 /** P^(1/2) (H + damping) P^(1/2) v. */
 function damped(apply: (v: Tensor[]) => Tensor[], v: Tensor[], scale: Vector | undefined, damping: number): Tensor[] {
   return noGrad(() => {
-    const scaled = scale ? v.map((one, i) => mul(one, scale[i] as Tensor)) : v;
+    const scaled = scale ? mapPairs(v, scale, mul) : v;
     const product = apply(scaled);
-    const sums = damping === 0 ? product : product.map((one, i) => add(one, mul(scaled[i] as Tensor, damping)));
-    return scale ? sums.map((one, i) => mul(one, scale[i] as Tensor)) : sums;
+    const sums = damping === 0 ? product : mapPairs(product, scaled, (one, x) => add(one, mul(x, damping)));
+    return scale ? mapPairs(sums, scale, mul) : sums;
   });
 }
 
@@ -111,8 +115,8 @@ interface Tridiagonal {
 }
 
 /** The symmetric map as a tridiagonal matrix in an orthonormal basis that starts at a random vector. */
-function tridiagonalise(apply: (v: Tensor[]) => Tensor[], params: Vector, steps: number): Tridiagonal {
-  const { device } = params[0] as Tensor;
+function tridiagonalize(apply: (v: Tensor[]) => Tensor[], params: Vector, steps: number): Tridiagonal {
+  const { device } = firstOf(params);
   const size = sizeOfAll(params);
   const basis = zeros([steps, size], { device });
   const diagonal = zeros([steps], { device });
@@ -139,8 +143,8 @@ const outside = (r: Tensor, basis: Tensor): Tensor => sub(r, matmul(t(basis), ma
 
 const length = (r: Tensor): Tensor => sqrt(sum(square(r)));
 const unit = (r: Tensor): Tensor => div(r, maximum(length(r), 1e-30));
-const put = (list: Tensor, place: number, value: Tensor): void =>
-  copyInto(narrow(list, 0, place, 1), reshape(value, [1]));
+const put = (list: Tensor, index: number, value: Tensor): void =>
+  copyInto(narrow(list, 0, index, 1), reshape(value, [1]));
 
 async function ritz({ diagonal, offDiagonal }: Tridiagonal): Promise<Extremes> {
   const alphas = Array.from(await readData(diagonal), Number);
@@ -151,10 +155,10 @@ async function ritz({ diagonal, offDiagonal }: Tridiagonal): Promise<Extremes> {
   const zero = betas.indexOf(0);
   const count = zero < 0 ? alphas.length : zero + 1;
   const { values, last } = tridiagonalEigen(alphas.slice(0, count), betas.slice(0, count - 1));
-  const errorOf = (i: number) => Math.abs((betas[count - 1] as number) * (last[i] as number));
+  const errorOf = (i: number) => Math.abs(at(betas, count - 1) * at(last, i));
   return {
-    min: values[0] as number,
-    max: values[count - 1] as number,
+    min: at(values, 0),
+    max: at(values, count - 1),
     minError: errorOf(0),
     maxError: errorOf(count - 1),
     values,

@@ -1,4 +1,4 @@
-/** Newton's method with a randomly sketched Hessian, for generalised linear models. */
+/** Newton's method with a randomly sketched Hessian, for generalized linear models. */
 import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { add, mul, sub } from "../ops/binary.ts";
@@ -13,7 +13,7 @@ import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { applySketch, type Sketch } from "./random-sketches.ts";
 import { gram, solveCholesky, solveConjugate } from "./solve.ts";
-import { checkSteps } from "./vectors.ts";
+import { at, checkSteps } from "./vectors.ts";
 
 export interface NewtonSketchOptions {
   /** Features (n, d). A column of ones makes an intercept. */
@@ -59,14 +59,14 @@ export interface NewtonSketchResult {
 type Settings = Required<Omit<NewtonSketchOptions, "initial">>;
 
 /**
- * Minimises `mean(loss(x w, y)) + ridge |w|^2 / 2`: squared error / 2 (linear) or log loss (logistic). Every step draws a
+ * Minimizes `mean(loss(x w, y)) + ridge |w|^2 / 2`: squared error / 2 (linear) or log loss (logistic). Every step draws a
  * new sketch S of the square root of the Hessian, B = sqrt(weights / n) x, solves `((S B)^T S B + ridge) step = -gradient`
  * and backtracks along it. Pilanci, Wainwright 2017, "Newton Sketch". Throws where the sketched Hessian is singular.
  */
 export async function newtonSketch(options: NewtonSketchOptions): Promise<NewtonSketchResult> {
   const settings = settingsOf(options);
   const { x, maxIterations, tolerance } = settings;
-  const weights = zeros([x.shape[1] as number], { device: x.device });
+  const weights = zeros(x.shape.slice(1), { device: x.device });
   if (options.initial) copyInto(weights, options.initial);
   const steps: NewtonSketchStep[] = [];
   let converged = false;
@@ -88,7 +88,7 @@ function settingsOf(options: NewtonSketchOptions): Settings {
   check(x instanceof Tensor && x.ndim === 2 && x.size > 0, ShapeError, () =>
     expected(op, "x", "a tensor of shape (n, d)", x),
   );
-  const [n, d] = x.shape as [number, number];
+  const [n = 0, d = 0] = x.shape;
   check(x.dtype === "f32", DtypeError, () => expected(op, "x", "dtype f32", x.dtype));
   check(y instanceof Tensor && y.dtype === "f32" && y.ndim === 1 && y.size === n, ShapeError, () =>
     expected(op, "y", `an f32 tensor of shape [${n}]`, y),
@@ -126,17 +126,17 @@ async function iterate(settings: Settings, weights: Tensor, tolerance: number): 
   const trial = scope(() => noGrad(() => lossesAlong(settings, weights, direction)));
   const losses = Array.from(await readData(trial), Number);
   trial.dispose();
-  const chosen = backtrack(losses, decrement);
-  if (decrement > tolerance)
-    scope(() => noGrad(() => copyInto(weights, add(weights, mul(direction, SIZES[chosen] as number)))));
+  const loss = at(losses, SIZES.length);
+  const stepSize = backtrack(losses, loss, decrement);
+  if (decrement > tolerance) scope(() => noGrad(() => copyInto(weights, add(weights, mul(direction, stepSize)))));
   direction.dispose();
-  return { loss: losses[SIZES.length] as number, decrement, stepSize: SIZES[chosen] as number };
+  return { loss, decrement, stepSize };
 }
 
 /** The gradient, and the sketched square root of the Hessian without its ridge. */
 function derivatives(settings: Settings, weights: Tensor): { gradient: Tensor; root: Tensor } {
   const { x, y, model, ridge, sketch, sketchSize } = settings;
-  const n = x.shape[0] as number;
+  const [n = 0] = x.shape;
   const output = matmul(x, weights);
   const predicted = model === "linear" ? output : sigmoid(output);
   const gradient = add(mul(matmul(t(x), sub(predicted, y)), 1 / n), mul(weights, ridge));
@@ -146,7 +146,7 @@ function derivatives(settings: Settings, weights: Tensor): { gradient: Tensor; r
 }
 
 async function solve({ solver, ridge }: Settings, root: Tensor, gradient: Tensor): Promise<Tensor> {
-  const [m, d] = root.shape as [number, number];
+  const [m = 0, d = 0] = root.shape;
   const descent = scope(() => noGrad(() => mul(gradient, -1)));
   if (solver === "cg") {
     // A few more steps than the dimension make up for rounding.
@@ -166,7 +166,7 @@ async function solve({ solver, ridge }: Settings, root: Tensor, gradient: Tensor
   return tensor(Float32Array.from(solution), { device: root.device });
 }
 
-/** Shares of the step that are tried, all in one product. */
+/** Shares of the step that are tried, all in one matmul. */
 const SIZES = [1, 0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625];
 /** Armijo's share of the decrease that the decrement promises. */
 const SHARE = 0.1;
@@ -182,7 +182,7 @@ function lossesAlong(settings: Settings, weights: Tensor, direction: Tensor): Te
 
 /** The loss of weights (d), or of each column of (d, k). */
 function lossAt({ x, y, model, ridge }: Settings, weights: Tensor): Tensor {
-  const columns = reshape(weights, [x.shape[1] as number, -1]);
+  const columns = reshape(weights, [...x.shape.slice(1), -1]);
   const output = matmul(x, columns);
   const target = unsqueeze(y, 1);
   const each = model === "linear" ? mul(square(sub(output, target)), 0.5) : sub(softplus(output), mul(output, target));
@@ -190,11 +190,11 @@ function lossAt({ x, y, model, ridge }: Settings, weights: Tensor): Tensor {
   return weights.ndim === 1 ? reshape(losses, []) : losses;
 }
 
-function backtrack(losses: readonly number[], decrement: number): number {
-  const start = losses[SIZES.length] as number;
+/** The greatest size whose loss decreases enough below `start`, else the smallest. */
+function backtrack(losses: readonly number[], start: number, decrement: number): number {
   const slack = ROUNDING * Math.abs(start);
-  const place = SIZES.findIndex((size, i) => (losses[i] as number) <= start - SHARE * size * 2 * decrement + slack);
-  return place < 0 ? SIZES.length - 1 : place;
+  const fits = (size: number, i: number) => at(losses, i) <= start - SHARE * size * 2 * decrement + slack;
+  return SIZES.find(fits) ?? at(SIZES, SIZES.length - 1);
 }
 
 async function takeItem(value: Tensor): Promise<number> {

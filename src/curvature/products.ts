@@ -7,8 +7,8 @@ import { detach } from "../ops/movement.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
-import { checkParams, checkVector, evaluate, type LossFn, nameOf, type Vector } from "./vectors.ts";
+import { asLeaf, empty, storageOf, Tensor } from "../tensor/tensor.ts";
+import { checkParams, checkVector, evaluate, firstOf, type LossFn, mapPairs, nameOf, type Vector } from "./vectors.ts";
 
 /** The gradient at one point with its graph: any number of products cost one more backward each. */
 export class Hessian {
@@ -18,12 +18,13 @@ export class Hessian {
 
   constructor(op: string, lossFn: LossFn, params: Vector, { random = false } = {}) {
     this.#params = params;
-    this.loss = evaluate(op, lossFn, params[0] as Tensor, random);
-    const gradient = grad(this.loss, params, { createGraph: true, allowUnused: true }) as (Tensor | null)[];
-    gradient.forEach((one, i) => {
-      check(one, ArgumentError, () => `${op}: the loss does not depend on ${nameOf(params[i] as Tensor, i)}`);
+    this.loss = evaluate(op, lossFn, firstOf(params), random);
+    const gradient: (Tensor | null)[] = grad(this.loss, params, { createGraph: true, allowUnused: true });
+    const indexed = params.map((param, i) => ({ param, i }));
+    this.gradient = mapPairs(gradient, indexed, (one, { param, i }) => {
+      check(one, ArgumentError, () => `${op}: the loss does not depend on ${nameOf(param, i)}`);
+      return one;
     });
-    this.gradient = gradient as Tensor[];
   }
 
   /** The Hessian times `v`, as new tensors. */
@@ -40,20 +41,21 @@ export class Hessian {
 function derivative(tops: Vector, inputs: Vector, weights: Vector): Tensor[] {
   return scope(() => {
     // A gradient that is constant (of a part in which the loss is linear) has no graph.
-    const linked = tops.flatMap((top, i) => (top.requiresGrad ? [i] : []));
+    const linked = mapPairs(tops, weights, (top, weight) => ({ top, weight })).filter(({ top }) => top.requiresGrad);
     if (linked.length === 0) return inputs.map(zerosLike);
-    const found = grad(
-      linked.map((i) => tops[i] as Tensor),
+    const gradOutputs = linked.map(({ weight }) => weight);
+    const found: (Tensor | null)[] = grad(
+      linked.map(({ top }) => top),
       inputs,
-      { gradOutputs: linked.map((i) => weights[i] as Tensor), retainGraph: true, allowUnused: true },
-    ) as (Tensor | null)[];
-    return found.map((one, i) => (one ? owned(one, weights) : zerosLike(inputs[i] as Tensor)));
+      { gradOutputs, retainGraph: true, allowUnused: true },
+    );
+    return mapPairs(found, inputs, (one, input) => (one ? owned(one, weights) : zerosLike(input)));
   });
 }
 
 /** A result that is a view of what was passed in would change with it. */
 function owned(result: Tensor, given: Vector): Tensor {
-  if (!given.some(({ storage }) => storage === result.storage)) return result;
+  if (!given.some((one) => storageOf(one) === storageOf(result))) return result;
   const copy = empty(result.device, result.shape);
   copyInto(copy, result);
   return copy;
@@ -92,7 +94,7 @@ export function gaussNewtonProduct(
       expected(op, "outputFn", "a function that returns a tensor that depends on the parameters", output),
     );
     const forward = jacobianTimes(output, params, v);
-    const leaf = noGrad(() => mul(detach(output), 1)).asLeaf();
+    const leaf = asLeaf(noGrad(() => mul(detach(output), 1)));
     const inner = new Hessian(op, () => lossOf(leaf), [leaf]).product([forward]);
     return derivative([output], params, inner);
   });
@@ -100,13 +102,15 @@ export function gaussNewtonProduct(
 
 /** J v by two backward passes: J^T u is linear in u, and the derivative of <J^T u, v> in u is J v. */
 function jacobianTimes(output: Tensor, params: Vector, v: Vector): Tensor {
-  const u = zerosLike(output).asLeaf();
+  const u = asLeaf(zerosLike(output));
   const weights = withGrad(true, () => mul(u, 1));
-  const back = grad(output, params, { gradOutputs: weights, createGraph: true, allowUnused: true });
-  const used = back.flatMap((one, i) => (one ? [i] : []));
-  return derivative(
-    used.map((i) => back[i] as Tensor),
-    [u],
-    used.map((i) => v[i] as Tensor),
-  )[0] as Tensor;
+  const back: (Tensor | null)[] = grad(output, params, { gradOutputs: weights, createGraph: true, allowUnused: true });
+  const used = mapPairs(back, v, (one, vector) => (one ? [{ one, vector }] : [])).flat();
+  return firstOf(
+    derivative(
+      used.map(({ one }) => one),
+      [u],
+      used.map(({ vector }) => vector),
+    ),
+  );
 }

@@ -16,7 +16,7 @@ export type Sketch = "gaussian" | "srht" | "sparse" | "none";
 export function applySketch(kind: Sketch, matrix: Tensor, rows: number): Tensor {
   switch (kind) {
     case "gaussian":
-      return mul(matmul(randn([rows, matrix.shape[0] as number], { device: matrix.device }), matrix), rows ** -0.5);
+      return mul(matmul(randn([rows, rowsOf(matrix)], { device: matrix.device }), matrix), rows ** -0.5);
     case "srht":
       return subsampledHadamard(matrix, rows);
     case "sparse":
@@ -30,7 +30,7 @@ export function applySketch(kind: Sketch, matrix: Tensor, rows: number): Tensor 
 
 /** sqrt(N / m) R H D: signs, orthonormal Hadamard transform over N (n made a power of two), m rows without replacement. */
 function subsampledHadamard(matrix: Tensor, rows: number): Tensor {
-  const [n, d] = matrix.shape as [number, number];
+  const [n = 0, d = 0] = matrix.shape;
   const padded = 2 ** Math.ceil(Math.log2(n));
   check(rows <= padded, ArgumentError, () => expected("newtonSketch", "sketchSize", `at most ${padded} rows`, rows));
   let mixed = pad(mul(matrix, signColumn(matrix)), [
@@ -50,16 +50,18 @@ function subsampledHadamard(matrix: Tensor, rows: number): Tensor {
 /** Entries other than zero in each column of a sparse sketch. */
 const PER_COLUMN = 4;
 
-/** Each row goes with a random sign to a random place in each of a few bands of rows (Kane, Nelson 2014). */
+/** Each row goes with a random sign to a random row in each of a few bands of rows (Kane, Nelson 2014). */
 function sparseSigns(matrix: Tensor, rows: number): Tensor {
-  const [n, d] = matrix.shape as [number, number];
+  const [n = 0, d = 0] = matrix.shape;
   const bands = Math.min(PER_COLUMN, rows);
   const parts = Array.from({ length: bands }, (_, band) => {
     const height = Math.floor(((band + 1) * rows) / bands) - Math.floor((band * rows) / bands);
-    const places = expand(randint(0, height, [n, 1], { device: matrix.device }), [n, d]);
-    return scatterAdd(zeros([height, d], { device: matrix.device }), 0, places, mul(matrix, signColumn(matrix)));
+    const indices = expand(randint(0, height, [n, 1], { device: matrix.device }), [n, d]);
+    return scatterAdd(zeros([height, d], { device: matrix.device }), 0, indices, mul(matrix, signColumn(matrix)));
   });
   return mul(cat(parts, 0), bands ** -0.5);
 }
 
-const signColumn = (matrix: Tensor): Tensor => signsLike(empty(matrix.device, [matrix.shape[0] as number, 1]));
+const rowsOf = ({ shape: [rows = 0] }: Tensor): number => rows;
+
+const signColumn = (matrix: Tensor): Tensor => signsLike(empty(matrix.device, [rowsOf(matrix), 1]));

@@ -1,6 +1,6 @@
 /**
- * How smooth a loss is along a step, and how much the earlier layers' steps change the problem of the later ones: the
- * measures of Santurkar, Tsipras, Ilyas, Madry 2018, "How Does Batch Normalization Help Optimization?".
+ * The smoothness of a loss along a step, and the change that the earlier layers' steps make to the problem of the later
+ * ones: the measures of Santurkar, Tsipras, Ilyas, Madry 2018, "How Does Batch Normalization Help Optimization?".
  */
 import { grad } from "../autograd/backward.ts";
 import { noGrad } from "../autograd/modes.ts";
@@ -13,7 +13,18 @@ import { copyInto } from "../tensor/copy.ts";
 import { readData } from "../tensor/readback.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { assertDeterministic, checkParams, checkVector, dot, evaluate, type LossFn, type Vector } from "./vectors.ts";
+import {
+  assertDeterministic,
+  at,
+  checkParams,
+  checkVector,
+  dot,
+  evaluate,
+  firstOf,
+  type LossFn,
+  mapPairs,
+  type Vector,
+} from "./vectors.ts";
 
 export interface SmoothnessOptions {
   /** Multiples of the direction at which the loss is measured. */
@@ -57,8 +68,8 @@ export async function lossSmoothness(
   measured.dispose();
   const points = stepSizes.map((stepSize, i) => ({
     stepSize,
-    loss: rest[2 * i] as number,
-    gradientDistance: rest[2 * i + 1] as number,
+    loss: at(rest, 2 * i),
+    gradientDistance: at(rest, 2 * i + 1),
   }));
   const slopes = points.map(({ stepSize, gradientDistance }) => gradientDistance / Math.abs(stepSize * length));
   return {
@@ -85,7 +96,7 @@ function measureAlong(
   const values = [start.loss, distance(along)];
   withMoved(params, (move) => {
     for (const size of stepSizes) {
-      move((value, i) => add(value, mul(along[i] as Tensor, size)));
+      move((values) => mapPairs(values, along, (value, one) => add(value, mul(one, size))));
       const there = gradientAt(op, lossFn, params);
       values.push(there.loss, distance(differences(there.gradient, start.gradient)));
     }
@@ -100,30 +111,27 @@ interface Point {
 
 const gradientAt = (op: string, lossFn: LossFn, params: Vector): Point =>
   scope(() => {
-    const loss = evaluate(op, lossFn, params[0] as Tensor);
+    const loss = evaluate(op, lossFn, firstOf(params));
     const gradient = grad(loss, params);
     return { loss: noGrad(() => mul(loss, 1)), gradient };
   });
 
 const distance = (vector: Vector): Tensor => noGrad(() => sqrt(dot(vector, vector)));
-const differences = (a: Vector, b: Vector): Tensor[] => noGrad(() => a.map((one, i) => sub(one, b[i] as Tensor)));
+const differences = (a: Vector, b: Vector): Tensor[] => noGrad(() => mapPairs(a, b, sub));
 
-type Move = (to: (value: Tensor, i: number) => Tensor | undefined) => void;
+/** Moves the parameters to what a function makes of their saved values. */
+type Move = (to: (saved: Vector) => Vector) => void;
 
 /** Runs `fn`, which may move the parameters from where they are now, and puts them back. */
 function withMoved(params: Vector, fn: (move: Move) => void): void {
   const saved = noGrad(() => params.map((param) => clone(param)));
-  const put = (i: number, value: Tensor) => copyInto(params[i] as Tensor, value);
+  const put = (values: Vector): void => {
+    mapPairs(params, values, copyInto);
+  };
   try {
-    fn((to) =>
-      scope(() =>
-        noGrad(() => {
-          for (const [i, value] of saved.entries()) put(i, to(value, i) ?? value);
-        }),
-      ),
-    );
+    fn((to) => scope(() => noGrad(() => put(to(saved)))));
   } finally {
-    for (const [i, value] of saved.entries()) put(i, value);
+    put(saved);
   }
 }
 
@@ -171,9 +179,13 @@ function measureShift(op: string, lossFn: LossFn, layers: readonly Vector[], lr:
   withMoved(params, (move) => {
     let before = layers[0]?.length ?? 0;
     for (const layer of layers.slice(1)) {
-      move((value, i) => (i < before ? sub(value, mul(start[i] as Tensor, lr)) : undefined));
+      const stepped = start.slice(0, before);
+      move((values) => [
+        ...mapPairs(values.slice(0, before), stepped, (value, one) => sub(value, mul(one, lr))),
+        ...values.slice(before),
+      ]);
       const own = start.slice(before, before + layer.length);
-      const shifted = scope(() => grad(evaluate(op, lossFn, params[0] as Tensor), layer));
+      const shifted = scope(() => grad(evaluate(op, lossFn, firstOf(params)), layer));
       values.push(distance(differences(shifted, own)), distance(own), distance(shifted), dot(own, shifted));
       before += layer.length;
     }

@@ -6,19 +6,20 @@ import { sum } from "../ops/reduce.ts";
 import { zerosLike } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { at } from "./vectors.ts";
 
 /** `b^T b + damping I` of a row-major (m, d) matrix, in double precision. */
 export function gram(b: ArrayLike<number>, m: number, d: number, damping: number): Float64Array {
   const g = new Float64Array(d * d);
   for (let row = 0; row < m; row++) {
     for (let i = 0; i < d; i++) {
-      const factor = b[row * d + i] as number;
-      for (let j = 0; j <= i; j++) g[i * d + j]! += factor * (b[row * d + j] as number);
+      const factor = at(b, row * d + i);
+      for (let j = 0; j <= i; j++) g[i * d + j]! += factor * at(b, row * d + j);
     }
   }
   for (let i = 0; i < d; i++) {
     g[i * d + i]! += damping;
-    for (let j = 0; j < i; j++) g[j * d + i] = g[i * d + j] as number;
+    for (let j = 0; j < i; j++) g[j * d + i] = at(g, i * d + j);
   }
   return g;
 }
@@ -30,12 +31,12 @@ export function solveCholesky(a: Float64Array, b: ArrayLike<number>): Float64Arr
   if (!l) return undefined;
   const x = Float64Array.from(b);
   for (let i = 0; i < d; i++) {
-    for (let j = 0; j < i; j++) x[i]! -= (l[i * d + j] as number) * (x[j] as number);
-    x[i]! /= l[i * d + i] as number;
+    for (let j = 0; j < i; j++) x[i]! -= at(l, i * d + j) * at(x, j);
+    x[i]! /= at(l, i * d + i);
   }
   for (let i = d - 1; i >= 0; i--) {
-    for (let j = i + 1; j < d; j++) x[i]! -= (l[j * d + i] as number) * (x[j] as number);
-    x[i]! /= l[i * d + i] as number;
+    for (let j = i + 1; j < d; j++) x[i]! -= at(l, j * d + i) * at(x, j);
+    x[i]! /= at(l, i * d + i);
   }
   return x;
 }
@@ -47,16 +48,16 @@ function factor(a: Float64Array, d: number): Float64Array | undefined {
   const l = new Float64Array(d * d);
   for (let i = 0; i < d; i++) {
     for (let j = 0; j <= i; j++) {
-      let rest = a[i * d + j] as number;
-      for (let k = 0; k < j; k++) rest -= (l[i * d + k] as number) * (l[j * d + k] as number);
-      if (i === j && !(rest > SINGULAR * (a[i * d + i] as number))) return undefined;
-      l[i * d + j] = i === j ? Math.sqrt(rest) : rest / (l[j * d + j] as number);
+      let rest = at(a, i * d + j);
+      for (let k = 0; k < j; k++) rest -= at(l, i * d + k) * at(l, j * d + k);
+      if (i === j && !(rest > SINGULAR * at(a, i * d + i))) return undefined;
+      l[i * d + j] = i === j ? Math.sqrt(rest) : rest / at(l, j * d + j);
     }
   }
   return l;
 }
 
-/** x with `(b^T b + damping) x = right` after so many steps of conjugate gradients; nothing is read. */
+/** x with `(b^T b + damping) x = right` after `steps` steps of conjugate gradients; nothing is read. */
 export function solveConjugate(b: Tensor, right: Tensor, damping: number, steps: number): Tensor {
   const apply = (v: Tensor) => add(matmul(t(b), matmul(b, v)), mul(v, damping));
   let state = { x: zerosLike(right), r: right, p: right, rr: sum(mul(right, right)) };

@@ -1,4 +1,5 @@
 /** Eigenvalues of a symmetric tridiagonal matrix, on the host in double precision. */
+import { at } from "./vectors.ts";
 
 export interface Ritz {
   /** Ascending. */
@@ -14,19 +15,19 @@ export interface Ritz {
 export function tridiagonalEigen(diagonal: readonly number[], offDiagonal: readonly number[]): Ritz {
   const n = diagonal.length;
   const d = Float64Array.from(diagonal);
-  const e = Float64Array.from({ length: n }, (_, i) => (i < n - 1 ? (offDiagonal[i] as number) : 0));
+  const e = Float64Array.from({ length: n }, (_, i) => (i < n - 1 ? at(offDiagonal, i) : 0));
   const z = new Float64Array(n);
   z[n - 1] = 1;
   for (let l = 0; l < n; l++) deflate(d, e, z, l);
-  const order = Array.from(d.keys()).sort((a, b) => (d[a] as number) - (d[b] as number));
-  return { values: order.map((i) => d[i] as number), last: order.map((i) => z[i] as number) };
+  const order = Array.from(d.keys()).sort((a, b) => at(d, a) - at(d, b));
+  return { values: order.map((i) => at(d, i)), last: order.map((i) => at(z, i)) };
 }
 
-const MOST_SWEEPS = 60;
+const MAX_SWEEPS = 60;
 
-/** Sweeps until entry `l` stands alone. */
+/** Sweeps until entry `l` is decoupled. */
 function deflate(d: Float64Array, e: Float64Array, z: Float64Array, l: number): void {
-  for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
     let m = l;
     while (m < d.length - 1 && !isNegligible(d, e, m)) m++;
     if (m === l) return;
@@ -35,38 +36,38 @@ function deflate(d: Float64Array, e: Float64Array, z: Float64Array, l: number): 
 }
 
 function isNegligible(d: Float64Array, e: Float64Array, m: number): boolean {
-  const scale = Math.abs(d[m] as number) + Math.abs(d[m + 1] as number);
-  return Math.abs(e[m] as number) <= Number.EPSILON * scale;
+  const scale = Math.abs(at(d, m)) + Math.abs(at(d, m + 1));
+  return Math.abs(at(e, m)) <= Number.EPSILON * scale;
 }
 
 /** One implicit QL sweep over rows l..m. */
 function sweepQl(d: Float64Array, e: Float64Array, z: Float64Array, l: number, m: number): void {
-  const shift = ((d[l + 1] as number) - (d[l] as number)) / (2 * (e[l] as number));
+  const shift = (at(d, l + 1) - at(d, l)) / (2 * at(e, l));
   const root = Math.hypot(shift, 1);
-  let g = (d[m] as number) - (d[l] as number) + (e[l] as number) / (shift + (shift >= 0 ? root : -root));
+  let g = at(d, m) - at(d, l) + at(e, l) / (shift + (shift >= 0 ? root : -root));
   let [sine, cosine, p] = [1, 1, 0];
   for (let i = m - 1; i >= l; i--) {
-    const f = sine * (e[i] as number);
-    const b = cosine * (e[i] as number);
+    const f = sine * at(e, i);
+    const b = cosine * at(e, i);
     const length = Math.hypot(f, g);
     e[i + 1] = length;
     if (length === 0) {
-      d[i + 1] = (d[i + 1] as number) - p;
+      d[i + 1] = at(d, i + 1) - p;
       e[m] = 0;
       return;
     }
     sine = f / length;
     cosine = g / length;
-    g = (d[i + 1] as number) - p;
-    const t = ((d[i] as number) - g) * sine + 2 * cosine * b;
+    g = at(d, i + 1) - p;
+    const t = (at(d, i) - g) * sine + 2 * cosine * b;
     p = sine * t;
     d[i + 1] = g + p;
     g = cosine * t - b;
-    const after = z[i + 1] as number;
-    z[i + 1] = sine * (z[i] as number) + cosine * after;
-    z[i] = cosine * (z[i] as number) - sine * after;
+    const after = at(z, i + 1);
+    z[i + 1] = sine * at(z, i) + cosine * after;
+    z[i] = cosine * at(z, i) - sine * after;
   }
-  d[l] = (d[l] as number) - p;
+  d[l] = at(d, l) - p;
   e[l] = g;
   e[m] = 0;
 }

@@ -1,4 +1,4 @@
-/** Lists of tensors shaped like the parameters, taken as one vector; and what every function here asks of its arguments. */
+/** Lists of tensors shaped like the parameters, as one vector, and the argument checks that all of curvature shares. */
 import { noGrad, withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { mul, sub } from "../ops/binary.ts";
@@ -11,11 +11,21 @@ import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
-/** The loss at the parameters' present values: a scalar that is the same function of them at every call. */
+/** The loss at the parameters' current values: a scalar that is the same function of them at every call. */
 export type LossFn = () => Tensor;
 
 /** One tensor for each parameter, of its shape. */
 export type Vector = readonly Tensor[];
+
+/** Element `i` of numbers that have one: for loops whose indices are computed from the sizes. */
+export const at = (numbers: ArrayLike<number>, i: number): number => numbers[i] as number;
+
+/** The first of a list that checks have found not to be empty. */
+export const firstOf = <T>(list: readonly T[]): T => list[0] as T;
+
+/** `fn` of the elements of two lists of equal length, pair by pair. */
+export const mapPairs = <A, B, C>(a: readonly A[], b: readonly B[], fn: (x: A, y: B) => C): C[] =>
+  a.map((one, i) => fn(one, b[i] as B));
 
 export function checkParams(op: string, params: unknown): asserts params is readonly Tensor[] {
   check(Array.isArray(params) && params.length > 0, ArgumentError, () =>
@@ -35,15 +45,15 @@ export function checkVector(op: string, argument: string, vector: unknown, param
   check(Array.isArray(vector) && vector.length === params.length, ShapeError, () =>
     expected(op, argument, `${params.length} tensors, one for each parameter`, vector),
   );
-  vector.forEach((one, i) => {
-    const { shape } = params[i] as Tensor;
+  params.forEach(({ shape }, i) => {
+    const one: unknown = vector[i];
     const fits = one instanceof Tensor && one.dtype === "f32" && sameShape(one.shape, shape);
     check(fits, ShapeError, () => expected(op, `${argument}[${i}]`, `an f32 tensor of shape [${shape}]`, one));
   });
 }
 
 export function checkSteps(op: string, argument: string, value: unknown): void {
-  check(Number.isSafeInteger(value) && (value as number) >= 1, ArgumentError, () =>
+  check(typeof value === "number" && Number.isSafeInteger(value) && value >= 1, ArgumentError, () =>
     expected(op, argument, "a whole number >= 1", value),
   );
 }
@@ -72,7 +82,7 @@ export function evaluate(op: string, lossFn: LossFn, { device }: Tensor, random 
 
 /** Throws when two evaluations at the same parameters differ: batches that change, or noise. */
 export async function assertDeterministic(op: string, lossFn: LossFn, params: Vector): Promise<void> {
-  const measure = () => scope(() => noGradValue(evaluate(op, lossFn, params[0] as Tensor)));
+  const measure = () => scope(() => noGradValue(evaluate(op, lossFn, firstOf(params))));
   const [first, second] = [measure(), measure()];
   const values = [await readItem(first), await readItem(second)];
   first.dispose();
@@ -98,19 +108,19 @@ export const joined = (vector: Vector): Tensor =>
     ),
   );
 
-/** The pieces of a joined vector in the parameters' shapes. */
+/** A joined vector split into the parameters' shapes. */
 export function parted(flat: Tensor, params: Vector): Tensor[] {
   let start = 0;
   return noGrad(() =>
     params.map(({ shape, size }) => {
-      const piece = reshape(narrow(flat, 0, start, size), [...shape]);
+      const part = reshape(narrow(flat, 0, start, size), [...shape]);
       start += size;
-      return piece;
+      return part;
     }),
   );
 }
 
-/** The sum of the products of all elements. */
+/** The dot product over all elements. */
 export const dot = (a: Vector, b: Vector): Tensor => noGrad(() => sum(mul(joined(a), joined(b))));
 
 /** Signs, +1 or -1 with equal probability, from the device's seeded numbers. */

@@ -1,4 +1,4 @@
-/** The bytes of a file, however the program holds them. */
+/** The bytes of a file, in whatever form the program has them. */
 import { ArgumentError, check, expected } from "../errors.ts";
 
 /** An ArrayBuffer, a Node Buffer, or any other view of bytes. */
@@ -9,7 +9,7 @@ export function bytesOfFile(op: string, bytes: FileBytes): Uint8Array<ArrayBuffe
   if (ArrayBuffer.isView(bytes)) {
     return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   }
-  // By its tag: an ArrayBuffer of another realm (a frame, a test runner's) is no instance of this one.
+  // Tested by its tag: an ArrayBuffer of another realm (a frame, a test runner's) is no instance of this one.
   check(Object.prototype.toString.call(bytes) === "[object ArrayBuffer]", ArgumentError, () =>
     expected(op, "bytes", "a Uint8Array, Buffer or ArrayBuffer", bytes),
   );

@@ -11,7 +11,7 @@ import {
 
 /**
  * Writes a checkpoint to `path`, making missing folders. Atomic: the file is written beside it, synced and renamed, so that
- * a process killed at any time leaves the old checkpoint or the new one. Content as for `saveCheckpoint`. DataError where
+ * a process killed at any time leaves the old checkpoint or the new one. Content as for `saveCheckpoint`. DataError if
  * the file cannot be written, and in a page.
  */
 export async function writeCheckpoint(path: string, content: CheckpointContent): Promise<void> {
@@ -19,7 +19,7 @@ export async function writeCheckpoint(path: string, content: CheckpointContent):
   await writeFileAtomically("writeCheckpoint", path, await saveCheckpoint(content));
 }
 
-/** Loads the checkpoint at `path` as `loadCheckpoint` does. DataError where it cannot be read, and in a page. */
+/** Loads the checkpoint at `path` as `loadCheckpoint` does. DataError if it cannot be read, and in a page. */
 export async function readCheckpoint(path: string, into: CheckpointTarget = {}): Promise<Checkpoint> {
   checkPath("readCheckpoint", path);
   const bytes = await readWholeFile("readCheckpoint", path);

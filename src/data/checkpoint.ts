@@ -1,4 +1,4 @@
-/** Checkpoints: all that a run needs to go on, in one safetensors file with a checksum. */
+/** Checkpoints: all that a run needs to continue, in one safetensors file with a checksum. */
 
 import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, DataError, expected } from "../errors.ts";
@@ -49,7 +49,7 @@ export interface CheckpointTarget {
   optimizer?: HasState;
   scaler?: HasState;
   loader?: HasState;
-  /** Whether the device's random numbers go on where they were. Default true. */
+  /** Restores the device's random numbers. Default true. */
   rng?: boolean;
 }
 export interface Checkpoint {
@@ -72,7 +72,7 @@ const TARGET_KEYS = ["model", ...PARTS, "rng"];
 /**
  * Returns the file of a checkpoint: a safetensors file whose tensors are `model.<name>`, `optimizer.<path>` and so on, with
  * a CRC-32 over all of it. A run that is continued from it by `loadCheckpoint` computes the same bits as one that never
- * stopped. Training may go on while the promise is pending: the file holds the state at the call.
+ * stopped. Training may continue while the promise is pending: the file holds the state at the call.
  */
 export async function saveCheckpoint(content: CheckpointContent): Promise<Uint8Array<ArrayBuffer>> {
   const op = "saveCheckpoint";
@@ -106,7 +106,7 @@ export async function saveCheckpoint(content: CheckpointContent): Promise<Uint8A
 /**
  * Puts a checkpoint's state into a model, an optimizer and so on that were made like the saved ones, sets the device's
  * random numbers, and returns step, epoch and metadata. All or nothing: where one part refuses its state, the others
- * keep theirs. DataError where the file is no checkpoint, is damaged, or lacks what is asked for.
+ * keep theirs. DataError if the file is no checkpoint, is damaged, or lacks a part of `target`.
  */
 export function loadCheckpoint(bytes: FileBytes, target: CheckpointTarget = {}): Checkpoint {
   const op = "loadCheckpoint";
@@ -140,7 +140,7 @@ interface Restored {
   readonly state: object;
 }
 
-/** Loads all states, or, when one is refused, puts back what every holder had. */
+/** Loads all states, or, when one is refused, restores what every holder had. */
 function restore(all: readonly Restored[]): void {
   scope(() => {
     const undo: (() => unknown)[] = [];
@@ -163,7 +163,7 @@ function restore(all: readonly Restored[]): void {
   });
 }
 
-/** The same state with tensors of its own. */
+/** A copy of the state, tensors included. */
 function copyOf(state: unknown): unknown {
   if (state instanceof Tensor) return noGrad(() => clone(state));
   if (Array.isArray(state)) return state.map(copyOf);
@@ -192,7 +192,7 @@ function readMetadata(op: string, bytes: FileBytes): Omit<Checkpoint, "metadata"
   return { step: counts[0] as number, epoch: counts[1] as number, rng: state as RandomState | undefined, packed };
 }
 
-/** What stands in the place of the checksum while it is computed. */
+/** Placeholder for the checksum while it is computed. */
 const NO_CHECKSUM = "00000000";
 const FIELD = '"checksum":"';
 

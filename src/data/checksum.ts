@@ -1,4 +1,4 @@
-/** CRC-32 (ISO 3309, polynomial 0xedb88320): notices every flipped bit and every burst of up to 32 bits. */
+/** CRC-32 (ISO 3309, polynomial 0xedb88320): detects every flipped bit and every burst of up to 32 bits. */
 
 const TABLE = /* @__PURE__ */ Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;

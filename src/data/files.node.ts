@@ -5,7 +5,7 @@ import { DataError } from "../errors.ts";
 
 let written = 0;
 
-/** Writes to a neighbour, syncs it to disk, and renames it into place. Missing folders are made. */
+/** Writes to a file beside it, syncs it to disk, and renames it into place. Missing folders are made. */
 export async function writeFileAtomically(op: string, path: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(path);
   const draft = join(folder, `.${basename(path)}.${process.pid}.${written++}.tmp`);
@@ -35,7 +35,7 @@ export async function readWholeFile(op: string, path: string): Promise<Uint8Arra
   }
 }
 
-/** Without it the rename may be lost with the machine's power. Some systems refuse to open folders. */
+/** Syncs a folder: without it a power failure may undo the rename. Some systems refuse to open folders. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   await handle?.sync().catch(() => undefined);

@@ -5,7 +5,7 @@ import { upload } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Shape, sizeOf } from "../tensor/shape.ts";
 import { Storage } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { handleOf, Tensor } from "../tensor/tensor.ts";
 import { bytesOfFile, type FileBytes } from "./bytes.ts";
 
 const UBYTE = 0x08;
@@ -23,7 +23,7 @@ const GZIP = 0x1f8b;
 export class IdxField {
   /** All samples: the first dim counts them. */
   readonly shape: Shape;
-  /** What a batch is: `"f32"` in [0, 1] for images, `"i32"` for labels. */
+  /** Dtype of a batch: `"f32"` in [0, 1] for images, `"i32"` for labels. */
   readonly dtype: "f32" | "i32";
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #uploaded = new WeakMap<Device, Tensor>();
@@ -42,7 +42,7 @@ export class IdxField {
     const storage = new Storage(device, words * 4, () => `DataLoader: IDX data of shape [${this.shape}]`);
     const tensor = keep(new Tensor(storage, [words], [1], 0, "u32"));
     // The field's own, for as long as the field lives: no tensor of the program.
-    tensor.uncount();
+    handleOf(tensor).uncount();
     upload(tensor, this.bytes);
     this.#uploaded.set(device, tensor);
     return tensor;
@@ -50,7 +50,7 @@ export class IdxField {
 }
 
 export interface IdxImagesOptions {
-  /** Give each image as one row of pixels, `(N, height * width)`. Default false. */
+  /** Gives each image as one row of pixels, `(N, height * width)`. Default false. */
   flatten?: boolean;
 }
 

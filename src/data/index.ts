@@ -1,4 +1,4 @@
-/** Data: files in, batches out, and what a training run leaves behind. */
+/** The namespace `data`: files, batches and checkpoints. */
 export type { FileBytes } from "./bytes.ts";
 export {
   idxImages,

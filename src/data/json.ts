@@ -1,4 +1,4 @@
-/** What JSON.parse does not tell: where the keys of a JSON text stand, and which are there twice. */
+/** The keys of a JSON text with their offsets and duplicates, which JSON.parse does not report. */
 
 export interface KeyPlace {
   readonly key: string;
@@ -6,7 +6,7 @@ export interface KeyPlace {
   readonly depth: number;
   /** Characters before its opening quote. */
   readonly index: number;
-  /** Whether the same object had it before. */
+  /** True if the same object had it before. */
   readonly duplicate: boolean;
 }
 

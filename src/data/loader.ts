@@ -10,10 +10,10 @@ import { permutation } from "../tensor/create.ts";
 import { keep } from "../tensor/scope.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { bytesOf } from "../tensor/storage.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
+import { bindingOf, disposeBecause, empty, storageOf, Tensor } from "../tensor/tensor.ts";
 import { IdxField } from "./idx.ts";
 
-/** What a loader takes samples from: an IDX file's content, or a tensor whose first dim counts the samples. */
+/** A source of samples: an IDX file's content, or a tensor whose first dim counts the samples. */
 export type Field = IdxField | Tensor;
 
 export interface DataLoaderOptions {
@@ -21,16 +21,16 @@ export interface DataLoaderOptions {
   batchSize?: number;
   /** A new order for every epoch. Default false. */
   shuffle?: boolean;
-  /** Leave out the last batch when it is not full. Default false. */
+  /** Leaves out the last batch if it is not full. Default false. */
   dropLast?: boolean;
-  /** What the orders depend on, together with the epoch's number. Default: the device's seed. */
+  /** Seed of the orders, together with the epoch's number. Default: the device's seed. */
   seed?: number;
 }
 
-/** The position of a loader, and what the order of its samples depends on. */
+/** The position of a loader, and the seed and sizes that its order depends on. */
 export interface DataLoaderState {
   readonly epoch: number;
-  /** Batches of that epoch that are done. */
+  /** Finished batches of that epoch. */
   readonly batch: number;
   readonly samples: number;
   readonly batchSize: number;
@@ -43,17 +43,17 @@ export interface DataLoaderState {
 /** A tensor for every field. */
 export type Batch<F extends readonly Field[]> = { -readonly [K in keyof F]: Tensor };
 
-const checkArguments = /* @__PURE__ */ signature("DataLoader", {
+const checkArguments = /* @__PURE__ */ signature("DataLoader", () => ({
   fields: anything,
   options: optionsOf({ batchSize: count, shuffle: flag, dropLast: flag, seed: integer }),
-});
+}));
 
 const WHY = "the loader made the next batch; clone() it to keep it";
 
 /**
- * Iterates over batches of several fields at once, one epoch per `for ... of`; epoch n of a seed has always the same
+ * Iterates over batches of several fields at once, one epoch per `for ... of`; epoch n of a seed always has the same
  * order. Nothing waits for the GPU, and nothing needs disposing: a batch that was used (by an operation or a read) is
- * freed when the next one is asked for or the loop ends; `clone()` what must live on. A batch that nothing has used by
+ * freed when the next one is requested or the loop ends; `clone()` what must live on. A batch that nothing has used by
  * then, as in `[...loader]`, is left to the garbage collector. Batches carry no gradient to the fields.
  */
 export class DataLoader<const F extends readonly Field[]> implements Iterable<Batch<F>> {
@@ -63,12 +63,12 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
   readonly seed: number | undefined;
   /** Samples in all. */
   readonly samples: number;
-  /** The number of the next epoch, from 0. Set it to go on where an earlier run stopped. */
+  /** The number of the next epoch, from 0. Set it to continue where an earlier run stopped. */
   epoch = 0;
   readonly #fields: readonly Field[];
   /** The epoch and the batch that come next: what a checkpoint holds. */
   #position = { epoch: 0, batch: 0 };
-  /** Batches that the next epoch leaves out, since an earlier run has had them. */
+  /** Batches that the next epoch skips, since an earlier run has had them. */
   #skip = 0;
 
   constructor(fields: F, options: DataLoaderOptions = {}) {
@@ -104,13 +104,13 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
         epoch.release();
       }
     } finally {
-      // A loop that was left early has its batch still open.
+      // A loop that was left early still has its batch open.
       epoch.close();
     }
   }
 
   /**
-   * The position after the batch that was given last, for a checkpoint: the epoch, how many of its batches are done, and
+   * The position after the last batch that was yielded, for a checkpoint: the epoch, how many of its batches are done, and
    * what the order depends on.
    */
   stateDict(): DataLoaderState {
@@ -122,8 +122,8 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
   }
 
   /**
-   * Goes on where another loader over the same data stood: the next `for ... of` gives the rest of its epoch. ArgumentError
-   * where the loaders differ in what the order depends on.
+   * Continues where another loader over the same data stopped: the next `for ... of` gives the rest of its epoch. ArgumentError
+   * if the loaders differ in what the order depends on.
    */
   loadStateDict(state: object): void {
     const op = "DataLoader.loadStateDict";
@@ -152,7 +152,7 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
   }
 }
 
-/** One pass: the order of the samples on the GPU, and the batch that is out. */
+/** One pass: the order of the samples on the GPU, and the batch in use. */
 class Epoch {
   readonly #device: Device;
   readonly #fields: readonly Field[];
@@ -160,6 +160,8 @@ class Epoch {
   readonly #copies: Tensor[] = [];
   readonly #samples: number;
   #batch: readonly Tensor[] = [];
+  /** The number of commands that had used each of its buffers when it was handed out. */
+  #uses: readonly number[] = [];
 
   constructor(device: Device, fields: readonly Field[], order: Int32Array<ArrayBuffer>) {
     this.#device = device;
@@ -173,19 +175,17 @@ class Epoch {
   batch(start: number, size: number): Tensor[] {
     const rows = Math.min(size, this.#samples - start);
     const batch = this.#fields.map((field) => this.#gather(field, start, rows));
-    // Half a submit later than the gather that filled it: whatever uses it next writes a whole number.
-    for (const { storage } of batch) storage.buffer.lastUse += 0.5;
+    this.#uses = batch.map((one) => storageOf(one).buffer.uses);
     this.#batch = batch;
     return [...batch];
   }
 
-  /** Frees the batch that is out, if anything used it. */
+  /** Frees the batch in use, if anything has read it. */
   release(): void {
-    const used = this.#batch.some((tensor) => tensor.disposed || Number.isInteger(tensor.storage.buffer.lastUse));
+    const used = this.#batch.some((tensor, i) => tensor.disposed || storageOf(tensor).buffer.uses !== this.#uses[i]);
     if (used) {
       for (const tensor of this.#batch) {
-        if (!tensor.disposed) tensor.freedBy = WHY;
-        tensor.dispose();
+        if (!tensor.disposed) disposeBecause(tensor, WHY);
       }
     }
     this.#batch = [];
@@ -206,16 +206,16 @@ class Epoch {
   #gather(field: Field, start: number, rows: number): Tensor {
     const sample = field.shape.slice(1);
     const y = empty(this.#device, [rows, ...sample], field.dtype);
-    const order = this.#order.binding;
+    const order = bindingOf(this.#order);
     if (field instanceof IdxField) {
       const width = sizeOf(sample);
-      const args = { src: field.on(this.#device).binding, order, y: y.binding, start, rows, width };
+      const args = { src: bindingOf(field.on(this.#device)), order, y: bindingOf(y), start, rows, width };
       const overrides = { INTEGER: field.dtype === "i32", ALIGNED: width % 4 === 0 };
       this.#device.run(gather_bytes, args, strideGroups(this.#device, Math.ceil(y.size / 4)), overrides);
     } else {
       field.assertLive("DataLoader");
       const width = (sizeOf(sample) * bytesOf(field.dtype)) / 4;
-      const args = { src: field.binding, order, y: y.binding, start, rows, width };
+      const args = { src: bindingOf(field), order, y: bindingOf(y), start, rows, width };
       this.#device.run(gather_rows, args, strideGroups(this.#device, rows * width));
     }
     return y;

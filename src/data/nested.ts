@@ -48,7 +48,7 @@ export function unpackState(op: string, packed: unknown, tensors: Readonly<Recor
   return Object.fromEntries(Object.entries(packed).map(([key, one]) => [key, unpackState(op, one, tensors)]));
 }
 
-/** A JSON text of a file as its value; DataError where it is none, or nests deeper than any state does. */
+/** Parses a file's JSON text; DataError if it is invalid, or nests deeper than any state does. */
 export function parseState(op: string, name: string, json: string): unknown {
   check(depthOf(json) <= MAX_DEPTH + 2, DataError, () => `${op}: '${name}' nests deeper than ${MAX_DEPTH} levels`);
   try {

@@ -1,4 +1,4 @@
-/** The header of a safetensors file: written, and read with every way that it can be wrong. */
+/** Writes the header of a safetensors file, and reads one with every check that the format asks for. */
 import { DataError } from "../errors.ts";
 import { sizeOf } from "../tensor/shape.ts";
 import { keysOf } from "./json.ts";
@@ -42,12 +42,12 @@ const MAX_HEADER = 100_000_000;
 const METADATA = "__metadata__";
 const bytesOf = ({ dtype, shape }: Described): number => sizeOf(shape) * WIDTHS[dtype];
 
-/** In the order of the format's own writer: by dtype, the widest first, then by name. */
+/** Sorts as the format's own writer does: by dtype, the widest first, then by name. */
 export function sorted<E extends Described>(entries: readonly E[]): E[] {
   return [...entries].sort((a, b) => ORDER.indexOf(b.dtype) - ORDER.indexOf(a.dtype) || compare(a.name, b.name));
 }
 
-/** By code points, as UTF-8 bytes compare; JavaScript's own order differs beyond 16 bits. */
+/** Compares by code points, as UTF-8 bytes compare; JavaScript's own order differs beyond 16 bits. */
 function compare(a: string, b: string): number {
   const [left, right] = [[...a], [...b]];
   const at = left.findIndex((letter, i) => letter !== right[i]);
@@ -64,7 +64,7 @@ export function writeHeader(entries: readonly Described[], metadata: Readonly<Re
     return [entry.name, { dtype: entry.dtype, shape: entry.shape, data_offsets: [begin, at] }];
   });
   const first: [string, object][] = Object.keys(metadata).length > 0 ? [[METADATA, metadata]] : [];
-  // Joined by hand: an object would put names like "0" before all others.
+  // Concatenated by hand: an object would put names like "0" before all others.
   const members = [...first, ...described].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
   const json = new TextEncoder().encode(`{${members.join(",")}}`);
   const length = Math.ceil(json.length / LENGTH_BYTES) * LENGTH_BYTES;
@@ -148,7 +148,7 @@ function readEntry(name: string, value: unknown, start: number, refuse: (message
   const { dtype, shape, data_offsets: offsets } = value;
   if (!ORDER.includes(dtype as FileDtype))
     refuse(`expected a dtype of ${ORDER.join(", ")}, got ${JSON.stringify(dtype)}`);
-  if (!isCounts(shape)) return refuse(`expected a shape of whole numbers >= 0, got ${JSON.stringify(shape)}`);
+  if (!isCounts(shape)) return refuse(`expected a shape of integers >= 0, got ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2) {
     return refuse(`expected data_offsets [begin, end], got ${JSON.stringify(offsets)}`);
   }

@@ -6,7 +6,7 @@ import { contiguous, upload } from "../tensor/copy.ts";
 import { unpackHalf } from "../tensor/half.ts";
 import { encode } from "../tensor/host.ts";
 import { bytesOf, type Dtype } from "../tensor/storage.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
+import { bindingOf, empty, Tensor } from "../tensor/tensor.ts";
 import { bytesOfFile, type FileBytes } from "./bytes.ts";
 import { type Entry, type FileDtype, fail, readHeader, sorted, writeHeader } from "./safetensors-header.ts";
 
@@ -55,7 +55,7 @@ export interface LoadSafetensorsOptions {
 /**
  * The tensors of a safetensors file by name. F32, F16, I32, U32 and BOOL load as they are (F16 as f32 on adapters
  * without halves); BF16 and F64 as f32; I8, I16 and I64 as i32, U8, U16 and U64 as u32. DataError with the byte offset
- * for a file that breaks the format, or whose whole numbers do not fit 32 bits.
+ * for a file that breaks the format, or whose integers do not fit 32 bits.
  */
 export function loadSafetensors(bytes: FileBytes, options: LoadSafetensorsOptions = {}): Record<string, Tensor> {
   const { device = currentDevice() } = options;
@@ -96,7 +96,7 @@ function checkArguments(tensors: Readonly<Record<string, Tensor>>, metadata: Rea
 
 async function bytesInFile(tensor: Tensor): Promise<Uint8Array> {
   const dense = contiguous(tensor);
-  const read = tensor.device.read({ ...dense.binding, size: tensor.size * bytesOf(tensor.dtype) });
+  const read = tensor.device.read({ ...bindingOf(dense), size: tensor.size * bytesOf(tensor.dtype) });
   if (dense !== tensor) dense.dispose();
   const bytes = await read;
   return tensor.dtype === "bool" ? Uint8Array.from(new Uint32Array(bytes)) : new Uint8Array(bytes);
@@ -148,7 +148,7 @@ function bools({ name, begin }: Entry, values: Uint8Array): Uint32Array<ArrayBuf
   return Uint32Array.from(values);
 }
 
-/** 64-bit whole numbers as 32 bits. */
+/** 64-bit integers as 32 bits. */
 function narrowed(
   { name, dtype, begin }: Entry,
   values: BigInt64Array | BigUint64Array,

@@ -1,4 +1,4 @@
-/** Features of mean 0 and standard deviation 1. */
+/** Standardization: features of mean 0 and standard deviation 1. */
 import { noGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
 import { defineDeviceAssert } from "../gpu/device-asserts.ts";
@@ -13,9 +13,9 @@ import { contiguous } from "../tensor/copy.ts";
 import { full } from "../tensor/create.ts";
 import { scope } from "../tensor/scope.ts";
 import { normalizeDims } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { bindingOf, Tensor } from "../tensor/tensor.ts";
 
-/** The statistics of a data set, and the data set with them taken out. */
+/** The standardized data set and its statistics. */
 export interface Standardized {
   readonly data: Tensor;
   readonly mean: Tensor;
@@ -37,13 +37,14 @@ export interface StandardizeOptions {
 }
 
 const missingValue = /* @__PURE__ */ defineDeviceAssert(
-  (place) =>
-    `standardize: argument 'x' expected finite values, got NaN or infinity at element ${place}; fill it in, or pass { missing: "skip" }`,
+  (index) =>
+    `standardize: argument 'x' expected finite values, got NaN or infinity at element ${index}; fill it in, or pass { missing: "skip" }`,
 );
 
 /**
  * `(x - mean) / std` with the population's standard deviation over the samples (dim 0). A feature that does not vary
- * becomes 0, not a division by 0. Missing values (NaN, infinities) are an error by default: `missing`. The result has the statistics too: pass it to standardize other data alike.
+ * becomes 0, not a division by 0. Missing values (NaN, infinities) are an error by default: `missing`. The result holds the
+ * statistics too: pass it to standardize other data alike.
  *
  * ```ts
  * const train = data.standardize(xTrain);
@@ -104,11 +105,11 @@ function momentsOf(x: Tensor, there: Tensor, dims: readonly number[], keepdim: b
   return [keepdim ? mean : div(sum(where(there, x, 0), dims), sum(there, dims)), std];
 }
 
-/** Has the next read throw if a value is NaN or infinite. */
+/** Makes the next read throw if a value is NaN or infinite. */
 function reportMissing(x: Tensor): void {
   const { device } = x;
   const dense = contiguous(x);
-  const args = { x: dense.binding, faults: device.faults.binding, size: x.size, code: missingValue };
+  const args = { x: bindingOf(dense), faults: device.faults.binding, size: x.size, code: missingValue };
   if (x.size > 0) device.run(missing_check, args, strideGroups(device, x.size));
   if (dense !== x) dense.dispose();
 }

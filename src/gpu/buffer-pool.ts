@@ -23,19 +23,37 @@ export interface GpuBuffer extends Written {
   readonly id: number;
   readonly pool: BufferPool;
   lastUse: number;
+  /** The number of commands that have used it. */
+  uses: number;
   pins: number;
   free: boolean;
-  /** Whether its bytes count as live. */
+  /** True if its bytes count as live. */
   counted: boolean;
-  /** What its owner left for the next one: see tensor/stand-in.ts. */
+  /** The stand-in that its owner left for the next one: see tensor/external-memory.ts. */
   standIn: ArrayBuffer | undefined;
 }
 
-/** A byte range of a buffer, as a kernel binds it. */
-export interface BufferSlice {
+/** Notes that a command of a submit uses a buffer. */
+export function noteUse(buffer: GpuBuffer, submit: number): void {
+  buffer.lastUse = submit;
+  buffer.uses++;
+}
+
+/** The scalar types that kernels read and write. */
+export type ElementType = "f32" | "f16" | "i32" | "u32";
+
+/**
+ * A byte range of a buffer, as a kernel binds it. Where it says so, `D` is its elements' type and `A` what a kernel may
+ * do with it, and a binding of another type or access does not compile; one that says nothing fits every binding.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: what is assignable both to and from every type
+export interface BufferSlice<D extends ElementType = any, A extends "read" | "read_write" = any> {
   readonly buffer: GpuBuffer;
   readonly offset: number;
   readonly size: number;
+  /** Never present: carry the types. */
+  readonly element?: D;
+  readonly access?: A;
 }
 
 /** Makes a buffer; `refused` is called when the driver turns out not to give the memory. */
@@ -58,8 +76,8 @@ export function sizeClass(bytes: number): number {
 const KEEP_BYTES = 256 * 2 ** 20;
 
 /**
- * Where a buffer belongs in a list by falling id. The one with the least is handed out first, whatever order they came
- * back in: a step that repeats then gets the same buffers, for which bind groups are there.
+ * Returns the place of a buffer in a list by falling id. The one with the least is handed out first, whatever order
+ * they came back in: a step that repeats then gets the same buffers, for which bind groups are there.
  */
 function placeOf(id: number, list: readonly GpuBuffer[]): number {
   let [low, high] = [0, list.length];
@@ -207,6 +225,7 @@ export class BufferPool {
       id: this.#nextId++,
       pool: this,
       lastUse: 0,
+      uses: 0,
       pins: 0,
       free: true,
       counted: false,

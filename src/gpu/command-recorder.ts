@@ -3,7 +3,7 @@
  * A tape, when set, also keeps what was recorded.
  */
 
-import type { BufferPool, BufferSlice, GpuBuffer, MakeBuffer } from "./buffer-pool.ts";
+import { type BufferPool, type BufferSlice, type GpuBuffer, type MakeBuffer, noteUse } from "./buffer-pool.ts";
 import type { ComputeKernel, KernelArgs } from "./compute-kernel.ts";
 import type { Debug } from "./debug.ts";
 import type { Losses } from "./lost-memory.ts";
@@ -18,24 +18,18 @@ export interface Dispatch {
   readonly refresh: (() => KernelArgs) | undefined;
 }
 
-/** What a capture writes down while its function runs for the first time. */
+/** The record that a capture keeps while its function runs for the first time. */
 export interface Tape {
   dispatch(entry: Dispatch): void;
   /** A function of host state (step counts, random calls) to run again at this point of every replay. */
   onReplay(fn: () => void, undo: () => void): void;
   /** Something that what is recorded depends on: when its value has changed, a replay would be stale. */
   addCaptureGuard(value: () => unknown): void;
-  /** A tensor whose `grad` is about to be set; the capture sets it likewise after each replay. */
-  recordGrad(leaf: object): void;
-  /** A tensor whose present `grad` decides what is recorded. */
-  guardGrad(leaf: object): void;
-  /** A gradient whose memory gets other values: from each replay on, what a user kept of it is gone. */
-  overwritesGrad(gradient: object): void;
   /** Throws: the thing named cannot be replayed. `instead` says what to do. */
   assertNotCapturing(what: string, instead?: string): void;
 }
 
-/** Asked for a pass of its own for each dispatch while something is profiled. */
+/** Asked for a separate pass for each dispatch while something is profiled. */
 export interface PassTimer {
   /** The descriptor of a pass for one dispatch. */
   pass(kernel: ComputeKernel, slices: readonly BufferSlice[], words: ParamWords, at: number): GPUComputePassDescriptor;
@@ -51,7 +45,7 @@ export class CommandRecorder {
   /** Number of the submit that commands recorded now will be part of. */
   submitIndex = 1;
   dispatchCount = 0;
-  /** How many of these are tiny: see `isTiny`. */
+  /** Number of these that are small: see `isSmallDispatch`. */
   smallDispatchCount = 0;
   submitCount = 0;
   readonly #gpu: GPUDevice;
@@ -60,7 +54,7 @@ export class CommandRecorder {
   readonly #params: UniformArena;
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
-  /** What is set in the open pass. */
+  /** The pipeline set in the open pass. */
   #pipeline: GPUComputePipeline | undefined;
   #pending = 0;
   #most = COMMANDS.first;
@@ -157,7 +151,7 @@ export class CommandRecorder {
 
   /** A command over these slices is in the encoder; enough of them are submitted. */
   #recorded(slices: readonly BufferSlice[]): void {
-    for (const slice of slices) slice.buffer.lastUse = this.submitIndex;
+    for (const slice of slices) noteUse(slice.buffer, this.submitIndex);
     if (++this.#pending < this.#most) return;
     const most = Math.min(2 * this.#most, COMMANDS.most);
     this.flush();
@@ -182,7 +176,7 @@ export class CommandRecorder {
 
 const PASS = { label: "gradwell" };
 
-/** Whether a dispatch has so few workgroups that it takes less time than waking a core for it. */
+/** True if a dispatch has so few workgroups that it takes less time than waking a core for it. */
 export const isSmallDispatch = (x: number, y: number, z: number): boolean => x * y * z <= 4;
 
 function padded(bytes: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {

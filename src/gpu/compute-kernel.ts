@@ -1,12 +1,14 @@
 /** A kernel: a shader with its overrides, made into a pipeline once, with bind groups that are made once per set of buffers. */
 import { ArgumentError, check, expected, ValidationError } from "../errors.ts";
 import type { BufferSlice } from "./buffer-pool.ts";
+import { PackedArgs } from "./packed-args.ts";
 import type { Param } from "./reflect.ts";
 import type { Shader } from "./shader.ts";
 import type { ParamWords, UniformArena, UniformSlot } from "./uniform-arena.ts";
 
-/** What `run` takes: a slice for each binding, a number (or several) for each param. */
-export type KernelArgs = Readonly<Record<string, BufferSlice | number | readonly number[]>>;
+/** Arguments by name: a slice for each binding, a number (or several) for each param. */
+export type NamedArgs = Readonly<Record<string, BufferSlice | number | readonly number[]>>;
+export type KernelArgs = NamedArgs | PackedArgs;
 export type OverrideValues = Readonly<Record<string, number | boolean | undefined>>;
 
 const COMPUTE = 0x4;
@@ -14,10 +16,10 @@ const COMPUTE = 0x4;
 /** More cached bind groups than this are forgotten together: shapes that never repeat must not grow the heap. */
 const MAX_BIND_GROUPS = 512;
 
-/** Buffers bound together, with the place of their params. */
+/** Buffers bound together, with the uniform slot of their params. */
 export interface CachedBindGroup {
   readonly group: GPUBindGroup;
-  readonly place: UniformSlot | undefined;
+  readonly slot: UniformSlot | undefined;
 }
 
 export class ComputeKernel {
@@ -27,7 +29,7 @@ export class ComputeKernel {
   readonly #gpu: GPUDevice;
   readonly #layout: GPUBindGroupLayout;
   readonly #descriptor: GPUComputePipelineDescriptor;
-  /** By the buffers' slices: one for each content of the params that a single submit needs. */
+  /** Cached by the buffers' slices: one for each content of the params that a single submit needs. */
   readonly #bound = new Map<string, CachedBindGroup[]>();
   #boundCount = 0;
   #generation = 0;
@@ -48,7 +50,8 @@ export class ComputeKernel {
   }
 
   /** The slices of `args` in the order of the shader's bindings. */
-  slices(args: KernelArgs): BufferSlice[] {
+  slices(args: KernelArgs): readonly BufferSlice[] {
+    if (args instanceof PackedArgs) return args.slices;
     return this.shader.bindings.map(({ name }) => {
       const slice = args[name];
       if (typeof slice === "object" && "buffer" in slice) return slice;
@@ -58,6 +61,10 @@ export class ComputeKernel {
 
   /** Writes the params of `args` into `words` at word `at`. */
   pack(args: KernelArgs, words: ParamWords, at: number): void {
+    if (args instanceof PackedArgs) {
+      args.pack(words, at);
+      return;
+    }
     for (const param of this.shader.params) {
       const value = args[param.name];
       if (typeof value === "number") words[param.type][at + param.offset / 4] = value;
@@ -66,41 +73,41 @@ export class ComputeKernel {
   }
 
   /**
-   * These slices bound, with the params in `places.next`, for the submit being recorded. Cached until the pool destroys
+   * These slices bound, with the params in `arena.next`, for the submit being recorded. Cached until the pool destroys
    * buffers.
    */
-  bound(slices: readonly BufferSlice[], places: UniformArena, submit: number, generation: number): CachedBindGroup {
-    if (generation !== this.#generation || this.#boundCount > MAX_BIND_GROUPS) this.#forget(places, generation);
+  bound(slices: readonly BufferSlice[], arena: UniformArena, submit: number, generation: number): CachedBindGroup {
+    if (generation !== this.#generation || this.#boundCount > MAX_BIND_GROUPS) this.#forget(arena, generation);
     let key = "";
     for (const { buffer, offset, size } of slices) key += `${buffer.id}:${offset}:${size},`;
     const known = this.#bound.get(key) ?? [];
     if (known.length === 0) this.#bound.set(key, known);
-    const bound = known.find(({ place }) => !place || places.holds(place)) ?? this.#rewritten(known, places, submit);
+    const bound = known.find(({ slot }) => !slot || arena.holds(slot)) ?? this.#rewritten(known, arena, submit);
     if (bound) {
-      if (bound.place) bound.place.lastUse = submit;
+      if (bound.slot) bound.slot.lastUse = submit;
       return bound;
     }
-    const added = this.#bind(slices, places, submit);
+    const added = this.#bind(slices, arena, submit);
     known.push(added);
     return added;
   }
 
   /** One of these with the params written anew, if there is one that the submit being recorded does not use. */
-  #rewritten(known: readonly CachedBindGroup[], places: UniformArena, submit: number): CachedBindGroup | undefined {
-    const idle = known.find(({ place }) => place && place.lastUse < submit);
-    if (idle?.place) places.write(idle.place);
+  #rewritten(known: readonly CachedBindGroup[], arena: UniformArena, submit: number): CachedBindGroup | undefined {
+    const idle = known.find(({ slot }) => slot && slot.lastUse < submit);
+    if (idle?.slot) arena.write(idle.slot);
     return idle;
   }
 
-  #bind(slices: readonly BufferSlice[], places: UniformArena, submit: number): CachedBindGroup {
+  #bind(slices: readonly BufferSlice[], arena: UniformArena, submit: number): CachedBindGroup {
     this.#boundCount++;
     const { paramsBytes } = this.shader;
-    const place = paramsBytes > 0 ? places.take(paramsBytes / 4, submit) : undefined;
-    return { place, group: this.makeBindGroup(slices, place?.page.gpu, (place?.at ?? 0) * 4) };
+    const slot = paramsBytes > 0 ? arena.take(paramsBytes / 4, submit) : undefined;
+    return { slot, group: this.makeBindGroup(slices, slot?.page.gpu, (slot?.at ?? 0) * 4) };
   }
 
-  #forget(places: UniformArena, generation: number): void {
-    for (const list of this.#bound.values()) for (const { place } of list) if (place) places.give(place);
+  #forget(arena: UniformArena, generation: number): void {
+    for (const list of this.#bound.values()) for (const { slot } of list) if (slot) arena.give(slot);
     this.#bound.clear();
     this.#boundCount = 0;
     this.#generation = generation;

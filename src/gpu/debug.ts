@@ -1,12 +1,12 @@
 /**
- * What the runtime does, told line by line: 1 each submit with its dispatches and the host's time, 2 also each dispatch
- * with its operation, 3 also the WGSL of each pipeline when it is made.
+ * A log of what the runtime does, line by line: 1 each submit with its dispatches and the host's time, 2 also each
+ * dispatch with its operation, 3 also the WGSL of each pipeline when it is made.
  */
 
 import type { BufferSlice } from "./buffer-pool.ts";
 import type { ComputeKernel, OverrideValues } from "./compute-kernel.ts";
 
-/** What is running, as the op layer names it. */
+/** The operation that is running, as the op layer names it. */
 export interface Operation {
   readonly name: string;
   readonly shapes: () => string;

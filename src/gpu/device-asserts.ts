@@ -1,9 +1,9 @@
 /**
- * What kernels find wrong with values that only the GPU sees, such as a label that is no class. A kernel writes a code
+ * Faults that kernels find in values that only the GPU sees, such as a label that is no class. A kernel writes a code
  * and up to three numbers; every read of a tensor brings them along and throws.
  */
 import { ArgumentError, type GradwellError } from "../errors.ts";
-import type { BufferPool, BufferSlice } from "./buffer-pool.ts";
+import { type BufferPool, type BufferSlice, noteUse } from "./buffer-pool.ts";
 import type { CommandRecorder } from "./command-recorder.ts";
 
 interface Kind {
@@ -47,7 +47,7 @@ export class DeviceAsserts {
   copyTo(staging: GPUBuffer, at: number): boolean {
     if (!this.#slice) return false;
     this.#recorder.encoder().copyBufferToBuffer(this.#slice.buffer.gpu, 0, staging, at, FAULT_BYTES);
-    this.#slice.buffer.lastUse = this.#recorder.submitIndex;
+    noteUse(this.#slice.buffer, this.#recorder.submitIndex);
     return true;
   }
 

@@ -1,4 +1,4 @@
-/** What a device says of its adapter. */
+/** Information on a device's adapter. */
 import type { AdapterChoice } from "./adapter/adapter.ts";
 
 export interface DeviceInfo {
@@ -19,7 +19,7 @@ export interface DeviceFeatures {
 /** The WebGPU features that gradwell makes use of. */
 export const FEATURES = { f16: "shader-f16", subgroups: "subgroups", timestamps: "timestamp-query" } as const;
 
-/** Which of them a device has. */
+/** Returns which of them a device has. */
 export function featuresOf({ features }: GPUDevice): DeviceFeatures {
   const has = (name: keyof typeof FEATURES) => features.has(FEATURES[name]);
   return { f16: has("f16"), subgroups: has("subgroups"), timestamps: has("timestamps") };

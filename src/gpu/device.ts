@@ -1,6 +1,6 @@
 import { DeviceLostError, DisposedError, OutOfMemoryError, ValidationError } from "../errors.ts";
 import type { Wait } from "./adapter/adapter.ts";
-import { BufferPool, type BufferSlice, type MakeBuffer, usage } from "./buffer-pool.ts";
+import { BufferPool, type BufferSlice, type MakeBuffer, noteUse, usage } from "./buffer-pool.ts";
 import { CommandRecorder } from "./command-recorder.ts";
 import type { ComputeKernel, KernelArgs, OverrideValues } from "./compute-kernel.ts";
 import type { Operation } from "./debug.ts";
@@ -8,11 +8,11 @@ import { DeviceAsserts, FAULT_BYTES } from "./device-asserts.ts";
 import { type DeviceFeatures, type DeviceInfo, featuresOf } from "./device-info.ts";
 import { ErrorScopes, formatOperation } from "./error-scopes.ts";
 import { printAsString } from "./inspect.ts";
-import { foldWorkgroups, workgroupSize } from "./launch-policy.ts";
+import { adapterClass, foldWorkgroups, workgroupSize } from "./launch-policy.ts";
 import { Losses, lostError } from "./lost-memory.ts";
 import { RECIPE } from "./memory-pressure.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
-import type { Overrides as OverrideArgs, RunArgs, Shader } from "./shader.ts";
+import type { OverridesOf, RunArgs, Shader } from "./shader.ts";
 import { Tuning } from "./tuning.ts";
 import { type KernelOptions, UserKernel } from "./user-kernel.ts";
 
@@ -23,21 +23,21 @@ export class Device {
   readonly features: DeviceFeatures;
   readonly limits: GPUSupportedLimits;
   readonly recorder: CommandRecorder;
-  /** What kernels found wrong with the values they were given; reads throw it. */
+  /** Faults that kernels found in the values they were given; reads throw them. */
   readonly faults: DeviceAsserts;
-  /** What was lost when memory ran out; using it throws. */
+  /** The memory that was lost when memory ran out; using it throws. */
   readonly losses = new Losses();
-  /** Where new buffers come from; a capture puts its own here while it records. */
+  /** The pool that new buffers come from; a capture puts its own here while it records. */
   pool: BufferPool;
   readonly lost: Promise<string>;
-  /** Which kernels were measured to be the fastest. */
+  /** The kernels that were measured to be the fastest. */
   readonly tuning: Tuning;
-  /** Whether every dispatch is submitted alone and its errors told with operation and shapes. */
+  /** True if every dispatch is submitted alone and its errors are told with operation and shapes. */
   validation = false;
   readonly random = { seed: 0, call: 0 };
   /** Live tensors, kept by the tensor layer. */
   tensorCount = 0;
-  /** What is running, for error messages: set by the op layer. */
+  /** The operation that is running, for error messages: set by the op layer. */
   operation: Operation | undefined;
   readonly #rootPool: BufferPool;
   readonly #kernels: PipelineCache;
@@ -47,7 +47,7 @@ export class Device {
   readonly #wait: Wait;
   /** The submit before which all is known to have been done. */
   #sureSubmit = 1;
-  /** How many tiny dispatches had been recorded at the last wait. */
+  /** The number of tiny dispatches that had been recorded at the last wait. */
   #waitedFor = 0;
   #lostReason: string | undefined;
   #closed = false;
@@ -81,24 +81,24 @@ export class Device {
     });
   }
 
-  /** Runs a kernel of ours. `groups` is a count, folded past 65,535 per dimension, or the three counts. */
-  run<B extends string, P extends string, O extends string>(
-    shader: Shader<B, P, O>,
-    args: RunArgs<Shader<B, P, O>>,
+  /** Runs a built-in kernel. `groups` is a count, folded past 65,535 per dimension, or the three counts. */
+  run<S extends Shader>(
+    shader: S,
+    args: RunArgs<S>,
     groups: number | readonly [number, number, number],
-    overrides?: OverrideArgs<Shader<B, P, O>>,
+    overrides?: OverridesOf<S>,
   ): void {
-    this.dispatch(this.#kernelFor(shader, overrides), args as KernelArgs, groups);
+    this.dispatch(this.#kernelFor(shader, overrides), args, groups);
   }
 
   /** Like `run`, for params that change with every step: `args` is asked again at each replay of a capture. */
-  runDynamic<B extends string, P extends string, O extends string>(
-    shader: Shader<B, P, O>,
-    args: () => RunArgs<Shader<B, P, O>>,
+  runDynamic<S extends Shader>(
+    shader: S,
+    args: () => RunArgs<S>,
     groups: number | readonly [number, number, number],
-    overrides?: OverrideArgs<Shader<B, P, O>>,
+    overrides?: OverridesOf<S>,
   ): void {
-    this.dispatch(this.#kernelFor(shader, overrides), args() as KernelArgs, groups, args as () => KernelArgs);
+    this.dispatch(this.#kernelFor(shader, overrides), args(), groups, args);
   }
 
   /** A kernel of the program's own, from plain WGSL; `defineOp` makes a differentiable operation of it. */
@@ -184,7 +184,7 @@ export class Device {
     const staging = this.makeBuffer(wanted, "read");
     this.recorder.encoder().copyBufferToBuffer(slice.buffer.gpu, slice.offset, staging, 0, size);
     const mayFault = this.faults.copyTo(staging, size);
-    slice.buffer.lastUse = this.recorder.submitIndex;
+    noteUse(slice.buffer, this.recorder.submitIndex);
     this.recorder.flush();
     try {
       await this.wait(staging.mapAsync(1));
@@ -222,9 +222,9 @@ export class Device {
   }
 
   toString(): string {
-    const { vendor, description, isSoftware } = this.info;
+    const { vendor, description } = this.info;
     const state = this.#closed ? ", closed" : this.#lostReason ? ", lost" : "";
-    return `Device(${isSoftware ? "software" : "gpu"}, '${description || vendor}'${state})`;
+    return `Device(${adapterClass(this)}, '${description || vendor}'${state})`;
   }
 
   /** Tensors alive and bytes: in use, kept for reuse, and the most ever in use at once. */

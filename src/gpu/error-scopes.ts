@@ -1,4 +1,4 @@
-/** What WebGPU finds wrong. It tells late: reads wait for what is still to be told, and throw it. */
+/** Errors that WebGPU finds. It tells late: reads wait for what is still to be told, and throw them. */
 import { ValidationError } from "../errors.ts";
 import type { Wait } from "./adapter/adapter.ts";
 import type { Operation } from "./debug.ts";

@@ -1,4 +1,4 @@
-/** What init() takes, checked before any of it reaches WebGPU: Dawn aborts the process at values that it does not expect. */
+/** Options of init(), checked before any reaches WebGPU: Dawn aborts the process at values that it does not expect. */
 import { ArgumentError, check, checkKeys, expected, show } from "../errors.ts";
 import type { DebugLevel } from "./debug.ts";
 
@@ -8,7 +8,7 @@ export interface InitOptions {
   /** A GPUDevice that the page already has; it is not destroyed by `close()`. */
   device?: GPUDevice;
   powerPreference?: "low-power" | "high-performance";
-  /** Whether new tensors are made on the device from now on. Default: where no other device is the default. */
+  /** True to make new tensors on the device from now on. Default: true where no other device is the default. */
   default?: boolean;
   /** Seed of the random numbers; also `manualSeed(n)`. Default 0. */
   seed?: number;
@@ -21,13 +21,13 @@ export interface InitOptions {
    */
   debug?: DebugLevel;
   /**
-   * How kernels are chosen: `"auto"` (default) by what `tune()` measured on this adapter, in earlier runs too, else by the
-   * built-in table; `"table"` by the table alone. `true` and `false` mean the same two.
+   * The way kernels are chosen: `"auto"` (default) by what `tune()` measured on this adapter, in earlier runs too, else
+   * by the built-in table; `"table"` by the table alone. `true` and `false` mean the same two.
    */
   tuning?: "auto" | "table" | boolean;
 }
 
-/** What each option may be, in words and as a test. */
+/** Rules for what each option may be, in words and as a test. */
 const rules: { readonly [K in keyof InitOptions]-?: readonly [string, (value: unknown) => boolean] } = {
   adapter: ["'auto', 'gpu' or 'software'", (value) => ["auto", "gpu", "software"].includes(value as string)],
   device: ["a GPUDevice", isGpuDevice],
@@ -65,7 +65,7 @@ export function checkLevel(argument: string, value: unknown): DebugLevel {
   return value;
 }
 
-/** What an options object has, or undefined for anything else: getters and proxies may throw at every look. */
+/** Returns what an options object has, or undefined for anything else: getters and proxies may throw at every look. */
 function plainCopy(options: unknown): Record<string, unknown> | undefined {
   try {
     if (typeof options !== "object" || options === null || Array.isArray(options)) return undefined;
@@ -95,7 +95,7 @@ function isLevel(value: unknown): value is DebugLevel {
   return [0, 1, 2, 3].includes(value as number);
 }
 
-/** By its parts, since Node has no class of that name: methods of a native object throw on anything else. */
+/** Checks its parts, since Node has no class of that name: methods of a native object throw on anything else. */
 function isGpuDevice(value: unknown): boolean {
   try {
     const gpu = value as GPUDevice;

@@ -39,7 +39,7 @@ const asksForItsOwn = (wanted: InitOptions): boolean =>
   wanted.adapter === "software" ||
   wanted.default === false;
 
-/** Whether a device is usable still: a loss that just happened is told before the GPU's next answer. */
+/** Returns true if a device is still usable: a loss that just happened is told before the GPU's next answer. */
 export async function answers(device: Device): Promise<boolean> {
   device.gpu.pushErrorScope("validation");
   await device.gpu.popErrorScope().catch(() => undefined);

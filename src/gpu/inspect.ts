@@ -1,6 +1,6 @@
-/** How objects show themselves in consoles. */
+/** The way objects show themselves in consoles. */
 
-/** What Node and Bun, and Deno, ask an object for. */
+/** The keys that Node and Bun, and Deno, ask an object for. */
 const HOOKS = [Symbol.for("nodejs.util.inspect.custom"), Symbol.for("Deno.customInspect")];
 
 /** Makes `console.log` print what `toString` gives instead of an object's internals. */

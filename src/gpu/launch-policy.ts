@@ -1,16 +1,16 @@
 /**
- * Every decision that depends on the kind of adapter: workgroup sizes, workgroup counts, lanes per row, splits. A software
+ * Every decision that depends on the kind of adapter: workgroup sizes, workgroup counts, threads per row, splits. A software
  * adapter runs a workgroup as a loop over its subgroups on a few cores and pays for each workgroup and each barrier; a GPU
- * wants many workgroups and neighbouring lanes on neighbouring addresses. The values for GPUs are by the book, untuned.
+ * wants many workgroups and neighboring threads on neighboring addresses. The values for GPUs are by the book, untuned.
  */
 
-/** What the choice depends on: a Device has it. */
-interface Adapter {
+/** The properties that the choice depends on: a Device has them. */
+export interface Adapter {
   readonly info: { readonly isSoftware: boolean; readonly subgroupSize: number };
   readonly features: { readonly subgroups: boolean };
 }
 
-interface Policy {
+export interface Policy {
   /** Invocations per workgroup of the grid-stride kernels. On software one or two subgroups are fastest. */
   readonly workgroup: number;
   /** Most workgroups of a grid-stride kernel. */
@@ -23,17 +23,17 @@ interface Policy {
   readonly slices: { readonly max: number; readonly minValues: number };
   /** Split-K: workgroups that fill the adapter, and the shortest part of K. */
   readonly splitK: { readonly groups: number; readonly minPart: number };
-  /** Whether tune() tries other splits of K. */
+  /** True if tune() tries other splits of K. */
   readonly tunesSplits: boolean;
   /** Optimizers and clipping: vec4 per chunk of flat storage, and most workgroups over the chunks. */
   readonly chunks: { readonly vectors: number; readonly maxGroups: number };
-  /** Most classes of a cross entropy that one workgroup computes whole; a lane goes through a row alone there. */
+  /** Most classes of a cross entropy that one workgroup computes whole; there a thread goes through a row alone. */
   readonly wholeLossClasses: number;
   /** Invocations of a kernel that runs in a single workgroup. */
   readonly singleWorkgroup: number;
   /** Neighbouring elements that an invocation of im2col writes. */
   readonly columnRun: number;
-  /** Whether the parts of a reduction interleave, so that neighbouring lanes read neighbouring elements. */
+  /** True if the parts of a reduction interleave, so that neighboring threads read neighboring elements. */
   readonly interleavesParts: boolean;
   /** Workgroups of the multiply-add probe. */
   readonly probeGroups: number;
@@ -76,7 +76,7 @@ export const launchPolicy = (device: Adapter): Policy => (device.info.isSoftware
 /** The class of adapter that the policies are for. */
 export const adapterClass = (device: Adapter): "software" | "gpu" => (device.info.isSoftware ? "software" : "gpu");
 
-/** Which adapters a kernel of a table is for or can run on. */
+/** Tests for the adapters that a kernel of a table is for or can run on. */
 export const adapters = {
   software: ({ info }: Adapter): boolean => info.isSoftware,
   gpu: ({ info }: Adapter): boolean => !info.isSoftware,
@@ -106,12 +106,12 @@ export function foldWorkgroups(groups: number): [number, number, number] {
 }
 
 /** The variant of a kernel with lib/element.wgsl that fits rows of `cols` f32, and how many f32 its Elements hold. */
-export function vectorized<S>(cols: number, single: S, vec4: S): { shader: S; width: number } {
+export function vectorized<S, V>(cols: number, single: S, vec4: V): { shader: S | V; width: number } {
   return cols % 4 === 0 ? { shader: vec4, width: 4 } : { shader: single, width: 1 };
 }
 
-/** Lanes per row on a GPU, by the row's Elements at most. */
-const GPU_ROW_LANES: readonly (readonly [elements: number, lanes: number])[] = [
+/** Threads per row on a GPU, by the row's Elements at most. */
+const GPU_ROW_THREADS: readonly (readonly [elements: number, threads: number])[] = [
   [8, 1],
   [32, 8],
   [128, 32],
@@ -119,25 +119,28 @@ const GPU_ROW_LANES: readonly (readonly [elements: number, lanes: number])[] = [
   [Infinity, 256],
 ];
 
-const gpuRowLanes = (elements: number): number => GPU_ROW_LANES.find(([most]) => elements <= most)?.[1] ?? 1;
+const gpuRowThreads = (elements: number): number => GPU_ROW_THREADS.find(([most]) => elements <= most)?.[1] ?? 1;
 
-/** Barriers are what software adapters pay for: there a lane takes a whole row, unless that leaves lanes without one. */
-function rowLanes(device: Adapter, rows: number, elements: number): number {
-  if (!device.info.isSoftware) return gpuRowLanes(elements);
+/** Software adapters pay for barriers: there a thread takes a whole row, unless that leaves threads without one. */
+function rowThreads(device: Adapter, rows: number, elements: number): number {
+  if (!device.info.isSoftware) return gpuRowThreads(elements);
   return rows < SOFTWARE.workgroup && elements > 64 ? SOFTWARE.workgroup : 1;
 }
 
 export interface RowLaunch {
   readonly groups: number;
-  readonly lanes: { readonly WORKGROUP: number; readonly ROW_LANES: number };
+  readonly overrides: { readonly WORKGROUP: number; readonly ROW_THREADS: number };
 }
 
 /** The launch of a kernel with lib/row.wgsl over `rows` rows of `elements` Elements. */
 export function rowLaunch(device: Adapter, rows: number, elements: number): RowLaunch {
   const { workgroup, maxRowGroups } = launchPolicy(device);
-  const ROW_LANES = rowLanes(device, rows, elements);
-  const WORKGROUP = Math.max(workgroup, ROW_LANES);
-  return { groups: Math.min(Math.ceil((rows * ROW_LANES) / WORKGROUP), maxRowGroups), lanes: { WORKGROUP, ROW_LANES } };
+  const ROW_THREADS = rowThreads(device, rows, elements);
+  const WORKGROUP = Math.max(workgroup, ROW_THREADS);
+  return {
+    groups: Math.min(Math.ceil((rows * ROW_THREADS) / WORKGROUP), maxRowGroups),
+    overrides: { WORKGROUP, ROW_THREADS },
+  };
 }
 
 /** Rows cut into slices of equal size (the last may be shorter), each gone through by one workgroup per run of columns. */
@@ -146,10 +149,10 @@ export interface Slices {
   readonly sliceRows: number;
 }
 
-/** Slices for `lanes` lanes side by side: enough to fill the adapter, each (of rows with `weight` values a lane) worth a partial sum. */
-export function sliceRows(device: Adapter, rows: number, lanes: number, weight = 1): Slices {
+/** Slices for `threads` threads side by side: enough to fill the adapter, each (of rows with `weight` values a thread) worth a partial sum. */
+export function sliceRows(device: Adapter, rows: number, threads: number, weight = 1): Slices {
   const { fillInvocations, slices: limits } = launchPolicy(device);
-  const fill = Math.ceil(fillInvocations / Math.max(lanes, 1));
+  const fill = Math.ceil(fillInvocations / Math.max(threads, 1));
   const slices = Math.max(1, Math.min(fill, limits.max, Math.ceil((rows * weight) / limits.minValues)));
   const size = Math.max(1, Math.ceil(rows / slices));
   return { slices: Math.ceil(rows / size), sliceRows: size };
@@ -157,7 +160,7 @@ export function sliceRows(device: Adapter, rows: number, lanes: number, weight =
 
 export interface ChannelLaunch {
   readonly groups: readonly [number, number, number];
-  readonly lanes: { readonly WORKGROUP: number; readonly ROW_LANES: number; readonly CHANNEL_PLANES: boolean };
+  readonly overrides: { readonly WORKGROUP: number; readonly ROW_THREADS: number; readonly CHANNEL_PLANES: boolean };
   readonly slices: number;
   readonly sliceBatch: number;
 }
@@ -169,11 +172,11 @@ export function channelLaunch(
   CHANNEL_PLANES: boolean,
 ): ChannelLaunch {
   const { workgroup } = launchPolicy(device);
-  const shared = device.info.isSoftware ? (channels < 4 ? workgroup : 1) : gpuRowLanes(inner);
-  const ROW_LANES = CHANNEL_PLANES ? shared : 1;
-  const WORKGROUP = Math.max(workgroup, ROW_LANES);
-  const weight = Math.ceil(inner / ROW_LANES);
-  const { slices, sliceRows: sliceBatch } = sliceRows(device, batch, channels * ROW_LANES, weight);
-  const across = Math.ceil((channels * ROW_LANES) / WORKGROUP);
-  return { groups: [across, slices, 1], lanes: { WORKGROUP, ROW_LANES, CHANNEL_PLANES }, slices, sliceBatch };
+  const shared = device.info.isSoftware ? (channels < 4 ? workgroup : 1) : gpuRowThreads(inner);
+  const ROW_THREADS = CHANNEL_PLANES ? shared : 1;
+  const WORKGROUP = Math.max(workgroup, ROW_THREADS);
+  const weight = Math.ceil(inner / ROW_THREADS);
+  const { slices, sliceRows: sliceBatch } = sliceRows(device, batch, channels * ROW_THREADS, weight);
+  const across = Math.ceil((channels * ROW_THREADS) / WORKGROUP);
+  return { groups: [across, slices, 1], overrides: { WORKGROUP, ROW_THREADS, CHANNEL_PLANES }, slices, sliceBatch };
 }

@@ -1,7 +1,7 @@
 /**
- * What is lost when the driver refuses memory. WebGPU tells so late: commands with the refused buffer, and all others of
- * their submit, did nothing, and later ones may have read what those should have written. So everything that was written
- * between the request and the answer counts as lost until it is written anew, and using it throws.
+ * Memory that is lost when the driver refuses some. WebGPU tells so late: commands with the refused buffer, and all
+ * others of their submit, did nothing, and later ones may have read what those should have written. So everything that
+ * was written between the request and the answer counts as lost until it is written anew, and using it throws.
  */
 import { OutOfMemoryError } from "../errors.ts";
 
@@ -13,13 +13,13 @@ interface Loss {
 
 /** The part of a buffer's record that says whether its content is lost. */
 export interface Written {
-  /** Whether the driver refused its memory; shared by all records of the same buffer. */
+  /** Tells whether the driver refused its memory; shared by all records of the same buffer. */
   readonly creation: { refused: boolean };
   /** The submit that last wrote it; 0 when nothing has since it was handed out. */
   lastWrite: number;
   /** The number of the last loss that met it, counted from 1. */
   lost: number;
-  /** How many losses have been looked at. */
+  /** The number of losses that have been looked at. */
   lossesSeen: number;
 }
 
@@ -40,7 +40,7 @@ export class Losses {
     buffer.lastWrite = Math.max(buffer.lastWrite, submit);
   }
 
-  /** Whether a buffer's content was lost later than the first `restored` losses. */
+  /** Returns true if a buffer's content was lost later than the first `restored` losses. */
   met(buffer: Written, restored: number): boolean {
     if (buffer.lossesSeen < this.#all.length) this.#settle(buffer);
     return buffer.creation.refused || buffer.lost > restored;

@@ -5,7 +5,7 @@ import type { Debug, Operation } from "./debug.ts";
 import { type ErrorScopes, formatOperation, shaderError } from "./error-scopes.ts";
 import type { Shader } from "./shader.ts";
 
-/** What a device tells of itself when a kernel is made. */
+/** The part of a device that is needed when a kernel is made. */
 interface Owner {
   readonly gpu: GPUDevice;
   readonly operation: Operation | undefined;

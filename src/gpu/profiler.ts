@@ -14,7 +14,7 @@ export interface ProfileRow {
   readonly count: number;
   /** GPU time of all of them; NaN where the adapter has no timestamps. */
   readonly microseconds: number;
-  /** 10^9 multiplications and additions a second, for products; else 0. */
+  /** 10^9 multiplications and additions a second, for kernels that declare them (matmuls); else 0. */
   readonly gflops: number;
   /** 10^9 bytes a second, each bound buffer counted once per dispatch. */
   readonly gbps: number;
@@ -80,22 +80,22 @@ class Timer implements PassTimer {
   }
 }
 
-/** Every bound buffer once; a gather reads of its source only what it writes. */
-function bytesOf(kernel: ComputeKernel, slices: readonly BufferSlice[]): number {
-  const { name, bindings } = kernel.shader;
-  const written = slices.filter((_, i) => bindings[i]?.access === "read_write");
-  const counted = name.startsWith("gather") ? [...written, ...written] : slices;
-  return counted.reduce((sum, slice) => sum + slice.size, 0);
+/** Every bound buffer once, unless the shader declares otherwise. */
+function bytesOf({ shader }: ComputeKernel, slices: readonly BufferSlice[]): number {
+  const total = (some: readonly BufferSlice[]) => some.reduce((sum, { size }) => sum + size, 0);
+  const bound = total(slices);
+  if (!shader.cost?.bytes) return bound;
+  return shader.cost.bytes({
+    bound,
+    written: total(slices.filter((_, i) => shader.bindings[i]?.access === "read_write")),
+  });
 }
 
-/** Products are known by their params M, N and K. */
-function flopsOf(kernel: ComputeKernel, words: ParamWords, at: number): number {
-  const value = (name: string) => {
-    const param = kernel.shader.params.find((one) => one.name === name);
-    return param ? (words.u32[at + param.offset / 4] as number) : undefined;
-  };
-  const [M, N, K] = [value("M"), value("N"), value("K")];
-  return M && N && K ? 2 * M * N * K * (value("batches") ?? 1) : 0;
+/** The multiplications and additions that the shader declares. */
+function flopsOf({ shader }: ComputeKernel, words: ParamWords, at: number): number {
+  if (!shader.cost?.flops) return 0;
+  const values = shader.params.map(({ name, type, offset }) => [name, words[type][at + offset / 4]] as const);
+  return shader.cost.flops(Object.fromEntries(values) as Readonly<Record<string, number>>);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Training that outlives its device: a driver reset, a GPU that is unplugged, a laptop that slept. */
-import { ArgumentError, check, checkKeys, checkNumber, DeviceLostError, expected } from "../errors.ts";
+import { DeviceLostError } from "../errors.ts";
 import type { Device } from "./device.ts";
 import { answers, init } from "./init.ts";
 import type { InitOptions } from "./init-options.ts";
@@ -22,13 +22,7 @@ export async function resumeOnLoss<T>(
   run: (device: Device, losses: number) => T | Promise<T>,
   options: ResumeOptions = {},
 ): Promise<T> {
-  check(typeof run === "function", ArgumentError, () => expected("resumeOnLoss", "run", "a function", run));
-  checkKeys("resumeOnLoss", options, ["init", "maxLosses", "onLoss"]);
   const { maxLosses = 3, onLoss } = options;
-  checkNumber("resumeOnLoss", "maxLosses", maxLosses, 0);
-  check(onLoss === undefined || typeof onLoss === "function", ArgumentError, () =>
-    expected("resumeOnLoss", "onLoss", "a function", onLoss),
-  );
   for (let losses = 0; ; losses++) {
     const device = await init(options.init);
     try {

@@ -1,4 +1,4 @@
-/** What the adapter can do at most, measured once: multiply-adds and copied bytes a second. */
+/** The most that the adapter can do, measured once: multiply-adds and copied bytes a second. */
 
 import type { BufferSlice } from "./buffer-pool.ts";
 import type { Device } from "./device.ts";

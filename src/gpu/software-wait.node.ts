@@ -4,7 +4,7 @@
  */
 
 const SHORTEST_MS = 0.02;
-/** What a wait may come late, and what other JavaScript of the process waits at most. */
+/** The most that a wait may come late, and that other JavaScript of the process waits. */
 const LONGEST_MS = 0.5;
 /** Turns without a sleep, for what is done at once. */
 const PATIENT_TURNS = 3;

@@ -1,4 +1,4 @@
-/** Which of several kernels is fastest for a shape on one adapter, as tune() measured it. */
+/** The fastest of several kernels for a shape on one adapter, as tune() measured it. */
 import { load, save } from "#adapter";
 import { VERSION } from "./version.ts";
 
@@ -9,7 +9,7 @@ export interface Choice {
 }
 
 export class Tuning {
-  /** By operation and shape. */
+  /** Keyed by operation and shape. */
   readonly choices = new Map<string, Choice>();
   /** While tune() watches a program: the shapes that it asks for. */
   asked: Map<string, unknown> | undefined;
@@ -20,7 +20,7 @@ export class Tuning {
     this.#adapter = `gradwell ${VERSION}, ${adapter}`;
   }
 
-  /** Whether there is anything to look up or to write down. */
+  /** True if there is anything to look up or to write down. */
   get isActive(): boolean {
     return this.choices.size > 0 || this.asked !== undefined;
   }
@@ -41,7 +41,7 @@ export class Tuning {
   }
 }
 
-/** What is no choice, such as a file that was cut off, counts as nothing. */
+/** Reads saved choices; what is no choice, such as a file that was cut off, counts as nothing. */
 function parsed(text: string | undefined): [string, Choice][] {
   try {
     const read: unknown = JSON.parse(text ?? "{}");

@@ -1,11 +1,11 @@
 /**
- * Where the params of dispatches lie: each bind group has a place of its own, which keeps what was last written, so params
- * that repeat are uploaded once. One place for all, with a dynamic offset, would need fewer bind groups, but a dynamic
+ * Uniform memory for the params of dispatches: each bind group has its own slot, which keeps what was last written, so params
+ * that repeat are uploaded once. One slot for all, with a dynamic offset, would need fewer bind groups, but a dynamic
  * offset costs lavapipe 20 us in every dispatch.
  */
 import { type MakeBuffer, usage } from "./buffer-pool.ts";
 
-/** Bytes of a uniform buffer that places are cut from: what is rewritten, at most, for one place that changed. */
+/** Bytes of a uniform buffer that slots are cut from: what is rewritten, at most, for one slot that changed. */
 const PAGE_BYTES = 16 * 1024;
 /** The most that the params of one dispatch may take: twice what every adapter must allow. */
 const LARGEST_BYTES = 128 * 1024;
@@ -17,6 +17,13 @@ export interface ParamWords {
   readonly f32: Float32Array;
 }
 
+/** Views of `memory`. */
+export const paramWords = (memory: ArrayBuffer): ParamWords => ({
+  u32: new Uint32Array(memory),
+  i32: new Int32Array(memory),
+  f32: new Float32Array(memory),
+});
+
 interface Page {
   readonly gpu: GPUBuffer;
   readonly words: Uint32Array<ArrayBuffer>;
@@ -27,7 +34,7 @@ interface Page {
   refused: boolean;
 }
 
-/** A place for the params of one bind group. `lastUse` is the submit that last read it. */
+/** Memory for the params of one bind group. `lastUse` is the submit that last read it. */
 export interface UniformSlot {
   readonly page: Page;
   /** Its first word in the page. */
@@ -51,25 +58,24 @@ export class UniformArena {
     this.#gpu = gpu;
     this.#make = make;
     this.#slotWords = gpu.limits.minUniformBufferOffsetAlignment / 4;
-    const memory = new ArrayBuffer(LARGEST_BYTES);
-    this.next = { u32: new Uint32Array(memory), i32: new Int32Array(memory), f32: new Float32Array(memory) };
+    this.next = paramWords(new ArrayBuffer(LARGEST_BYTES));
   }
 
-  /** A new place with the first `length` words of `next`. `submit` is the one that is being recorded. */
+  /** A new slot with the first `length` words of `next`. `submit` is the one that is being recorded. */
   take(length: number, submit: number): UniformSlot {
     const again = this.#given.findIndex((one) => one.length === length && one.lastUse < submit);
-    const [place = this.#cut(length)] = again < 0 ? [] : this.#given.splice(again, 1);
-    place.lastUse = submit;
-    this.write(place);
-    return place;
+    const [slot = this.#cut(length)] = again < 0 ? [] : this.#given.splice(again, 1);
+    slot.lastUse = submit;
+    this.write(slot);
+    return slot;
   }
 
-  /** Takes a place back whose bind group is forgotten. */
-  give(place: UniformSlot): void {
-    if (!place.page.refused) this.#given.push(place);
+  /** Takes a slot back whose bind group is forgotten. */
+  give(slot: UniformSlot): void {
+    if (!slot.page.refused) this.#given.push(slot);
   }
 
-  /** Whether a place has the words of `next` already. */
+  /** True if a slot has the words of `next` already. */
   holds({ page, at, length }: UniformSlot): boolean {
     const { words } = page;
     const next = this.next.u32;
@@ -77,7 +83,7 @@ export class UniformArena {
     return true;
   }
 
-  /** Writes the words of `next` to a place that no dispatch still to be submitted reads. */
+  /** Writes the words of `next` to a slot that no dispatch still to be submitted reads. */
   write({ page, at, length }: UniformSlot): void {
     page.words.set(this.next.u32.subarray(0, length), at);
     page.dirty = [Math.min(page.dirty[0], at), Math.max(page.dirty[1], at + length)];

@@ -17,17 +17,26 @@ export interface KernelOptions {
   overrides?: OverrideValues;
 }
 
-/** What a tensor is to this file, which knows nothing of tensors. */
+/** The key of a tensor's memory, for this file, which knows nothing of tensors. */
+export const memoryKey: unique symbol = Symbol("memory");
+
+/** The memory of a tensor, as a kernel binds it. */
+export interface BindableMemory {
+  binding(): BufferSlice;
+  /** True if the bytes after the last element, up to the next 16, belong to this tensor alone. */
+  ownsPadding(): boolean;
+  /** Throws unless the tensor is live and its values were not lost. */
+  assertReadable(op: string): void;
+}
+
+/** A tensor, as far as kernels know it. */
 export interface Bindable {
-  /** @internal */
-  readonly binding: BufferSlice;
   readonly isContiguous: boolean;
   readonly size: number;
   readonly dtype: string;
-  /** Whether the bytes after its last element, up to the next 16, are nobody else's. */
-  readonly ownsPadding: boolean;
   assertLive(op: string): void;
-  assertReadable(op: string): void;
+  /** @internal */
+  readonly [memoryKey]?: BindableMemory;
 }
 
 /** A tensor (or slice of a buffer) for every binding, a number or several for every param. */
@@ -41,9 +50,9 @@ interface Runner {
   dispatch(kernel: ComputeKernel, args: KernelArgs, groups: number | readonly [number, number, number]): void;
 }
 
-const checkOptions = /* @__PURE__ */ signature("device.kernel", {
+const checkOptions = /* @__PURE__ */ signature("device.kernel", () => ({
   options: optionsOf({ wgsl: text, name: text, overrides: object }),
-});
+}));
 
 /** A kernel made by `device.kernel`. Nothing is compiled before its first run. */
 export class UserKernel {
@@ -82,29 +91,30 @@ export class UserKernel {
 
   #sliceFor(op: string, binding: Binding, value: UserKernelArgs[string] | undefined): BufferSlice {
     const isObject = typeof value === "object" && value !== null;
-    const bound = isObject && "binding" in value;
-    check(bound || (isObject && "buffer" in value), ArgumentError, () =>
+    const tensor = isObject && memoryKey in value ? value : undefined;
+    const memory = tensor?.[memoryKey];
+    check(memory || (isObject && "buffer" in value), ArgumentError, () =>
       expected(op, binding.name, "a tensor for this binding", value),
     );
-    if (!bound) return value as BufferSlice;
-    if (binding.access === "read") value.assertReadable(op);
-    else value.assertLive(op);
-    check(value.isContiguous, ArgumentError, () =>
+    if (!tensor || !memory) return value as BufferSlice;
+    if (binding.access === "read") memory.assertReadable(op);
+    else tensor.assertLive(op);
+    check(tensor.isContiguous, ArgumentError, () =>
       expected(op, binding.name, "a contiguous tensor (contiguous() makes one)", value),
     );
-    const bytes = value.size * (value.dtype === "f16" ? 2 : 4);
+    const bytes = tensor.size * (tensor.dtype === "f16" ? 2 : 4);
     // arrayLength() of scalars should count elements; a vec4 needs the padding, and no binding can be empty.
-    if (bytes > 0 && /^array<(atomic<)?[fiu]32>*$/.test(binding.type)) return { ...value.binding, size: bytes };
-    if (bytes === 0 || bytes % 16 > 0) this.#clearPadding(op, binding, value, bytes / 2);
-    return value.binding;
+    if (bytes > 0 && /^array<(atomic<)?[fiu]32>*$/.test(binding.type)) return { ...memory.binding(), size: bytes };
+    if (bytes === 0 || bytes % 16 > 0) this.#clearPadding(op, binding, tensor, memory, bytes / 2);
+    return memory.binding();
   }
 
-  /** What memory held before must not be seen. */
-  #clearPadding(op: string, binding: Binding, value: Bindable, halves: number): void {
-    check(value.ownsPadding, ArgumentError, () =>
+  /** Clears the padding: what memory held before must not be seen. */
+  #clearPadding(op: string, binding: Binding, value: Bindable, memory: BindableMemory, halves: number): void {
+    check(memory.ownsPadding(), ArgumentError, () =>
       expected(op, binding.name, "a tensor whose last 16 bytes are its own (clone() makes one)", value),
     );
-    this.#runner.dispatch(this.#runner.kernelOf(clear_padding), { y: value.binding, halves }, [1, 1, 1]);
+    this.#runner.dispatch(this.#runner.kernelOf(clear_padding), { y: memory.binding(), halves }, [1, 1, 1]);
   }
 }
 

@@ -1,16 +1,22 @@
-/** Launches reductions: brings the reduced dims together and cuts long ones into parts. */
+/** Launches of reductions and running sums: reduced dims are brought together, and long reductions run in two stages. */
 import { launchPolicy, strideGroups } from "../gpu/launch-policy.ts";
-import { arg_reduce, reduce } from "../gpu/shaders.generated.ts";
+import { arg_reduce, cumsum, reduce } from "../gpu/shaders.generated.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
+import { type Scratch, withScratch } from "../tensor/scratch.ts";
 import { isDense, type Shape, sizeOf } from "../tensor/shape.ts";
-import type { Dtype } from "../tensor/storage.ts";
+import { type Dtype, isFloat } from "../tensor/storage.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 
+/** The override KIND of reduce.wgsl. */
 const KINDS = { sum: 0, prod: 1, max: 2, min: 3 };
+/** The override DTYPE of reduce.wgsl and arg_reduce.wgsl. */
 const DTYPES: Partial<Record<Dtype, number>> = { f32: 0, i32: 1, u32: 2, bool: 1 };
+/** The result of reducing no elements. */
 const EMPTY = { sum: 0, prod: 1, max: -Infinity, min: Infinity };
 
-/** A dense operand as (outer, reduced, inner). */
+export type ReduceKind = keyof typeof KINDS;
+
+/** A contiguous operand as (outer, reduced, inner). */
 interface Lines {
   readonly x: Tensor;
   readonly outer: number;
@@ -18,108 +24,131 @@ interface Lines {
   readonly inner: number;
 }
 
-/** Fewer elements per output than this are reduced in one stage. */
-const ONE_STAGE = 64;
-/** Most parts of one output. */
-const MOST_PARTS = 1024;
+/** Up to this many elements per output are reduced in one stage. */
+const MAX_SINGLE_STAGE = 64;
+/** From this many outputs on, they fill the adapter without parts. */
+const MIN_PARALLEL_OUTPUTS = 16384;
+/** Invocations that the parts of all outputs are to add up to. */
+const TARGET_PARTS = 65536;
+const MAX_PARTS = 1024;
 
-/** Reduces `dims` (sorted) of x; the result is dense and has the kept dims. `scale` multiplies a float result. */
-export function runReduce(x: Tensor, dims: readonly number[], kind: keyof typeof KINDS, scale = 1): Tensor {
-  const shape = x.shape.filter((_, i) => !dims.includes(i));
-  const lines = linesOf(x, dims);
-  const y = empty(x.device, shape, x.dtype === "bool" ? "i32" : x.dtype);
-  if (lines.reduced === 0) fill(y, EMPTY[kind]);
-  else if (y.size > 0) reduceInto(y, lines, kind, scale);
-  if (lines.x !== x) lines.x.dispose();
-  return y;
+/** Sums of bools are i32. */
+const accumulatorOf = (dtype: Dtype): Dtype => (dtype === "bool" ? "i32" : dtype);
+
+/**
+ * Reduces `dims` (sorted) of x, f32 or an integer or bool. y has the remaining dims and is contiguous; bools give i32.
+ * `scale` multiplies a float result.
+ */
+export function runReduce(x: Tensor, dims: readonly number[], kind: ReduceKind, scale = 1): Tensor {
+  return withScratch((scratch) => {
+    const shape = x.shape.filter((_, i) => !dims.includes(i));
+    const lines = linesOf(scratch, x, dims);
+    const y = empty(x.device, shape, accumulatorOf(x.dtype));
+    if (lines.reduced === 0) fill(y, EMPTY[kind]);
+    else if (y.size > 0) reduceInto(scratch, y, lines, kind, scale);
+    return y;
+  });
 }
 
-function reduceInto(y: Tensor, { x, outer, reduced, inner }: Lines, kind: keyof typeof KINDS, scale: number): void {
-  const { device } = x;
+function reduceInto(scratch: Scratch, y: Tensor, lines: Lines, kind: ReduceKind, scale: number): void {
+  const { x, outer, reduced, inner } = lines;
   const parts = partsFor(outer * inner, reduced);
   if (parts === 1) {
-    stage(x, y, { outer, reduced, inner, parts: 1, first: 0, step: 1, most: reduced, scale }, kind);
+    runStage(x, y, { outer, reduced, inner, parts: 1, first: 0, step: 1, most: reduced, scale }, kind);
     return;
   }
-  const between = empty(device, [outer, parts, inner], y.dtype);
-  // A GPU's neighbouring lanes must read neighbouring elements: along `inner`, or, where there is none, along the reduced
-  // dim. A software adapter's lanes each want a stretch of their own, which the processor fetches ahead.
+  const partial = scratch.empty(x.device, [outer, parts, inner], y.dtype);
+  // Neighboring threads of a GPU must read neighboring elements: along `inner`, or, without one, along the reduced dim.
+  // On a software adapter each thread reads a contiguous chunk, which the processor prefetches.
   const most = Math.ceil(reduced / parts);
-  const interleaved = inner === 1 && launchPolicy(device).interleavesParts;
-  const cut = interleaved ? { first: 1, step: parts, most } : { first: most, step: 1, most };
-  stage(x, between, { outer, reduced, inner, parts, ...cut, scale: 1 }, kind);
-  stage(between, y, { outer, reduced: parts, inner, parts: 1, first: 0, step: 1, most: parts, scale }, kind);
-  between.dispose();
+  const interleaves = inner === 1 && launchPolicy(x.device).interleavesParts;
+  const cut = interleaves ? { first: 1, step: parts, most } : { first: most, step: 1, most };
+  runStage(x, partial, { outer, reduced, inner, parts, ...cut, scale: 1 }, kind);
+  runStage(partial, y, { outer, reduced: parts, inner, parts: 1, first: 0, step: 1, most: parts, scale }, kind);
 }
 
+/** The params of reduce.wgsl, and `outer`. */
 interface ReduceStage {
-  outer: number;
-  reduced: number;
-  inner: number;
-  parts: number;
-  first: number;
-  step: number;
-  most: number;
-  scale: number;
+  readonly outer: number;
+  readonly reduced: number;
+  readonly inner: number;
+  readonly parts: number;
+  readonly first: number;
+  readonly step: number;
+  readonly most: number;
+  readonly scale: number;
 }
 
-function stage(x: Tensor, y: Tensor, { outer, ...params }: ReduceStage, kind: keyof typeof KINDS): void {
+/** x (outer, reduced, inner) to y (outer, parts, inner). */
+function runStage(x: Tensor, y: Tensor, { outer, ...params }: ReduceStage, kind: ReduceKind): void {
   const outputs = outer * params.parts * params.inner;
   const overrides = { KIND: KINDS[kind], DTYPE: DTYPES[x.dtype] ?? 0 };
   x.device.run(reduce, { x: x.binding, y: y.binding, outputs, ...params }, strideGroups(x.device, outputs), overrides);
 }
 
-/** Parts such that none is empty: every part has `ceil(reduced / parts)` elements but the last, which has some. */
+/** The number of parts per output; none is empty: all but the last have `ceil(reduced / parts)` elements. */
 function partsFor(outputs: number, reduced: number): number {
-  if (reduced <= ONE_STAGE || outputs >= 16384) return 1;
-  const wanted = Math.min(MOST_PARTS, Math.ceil(65536 / outputs), Math.ceil(Math.sqrt(reduced)));
+  if (reduced <= MAX_SINGLE_STAGE || outputs >= MIN_PARALLEL_OUTPUTS) return 1;
+  const wanted = Math.min(MAX_PARTS, Math.ceil(TARGET_PARTS / outputs), Math.ceil(Math.sqrt(reduced)));
   return Math.ceil(reduced / Math.ceil(reduced / Math.max(1, wanted)));
 }
 
-/** x with its reduced dims together: as it lies when they are neighbours, else a copy with them last. */
-function linesOf(x: Tensor, dims: readonly number[]): Lines {
+/** x with its reduced dims together: in place where they are neighbors, else with them moved to the end. */
+function linesOf(scratch: Scratch, x: Tensor, dims: readonly number[]): Lines {
   const [first = 0, last = -1] = [dims[0], dims[dims.length - 1]];
-  const size = (shape: Shape) => sizeOf(shape);
   if (last - first + 1 === dims.length) {
-    const inner = size(x.shape.slice(last + 1));
     return {
-      x: contiguous(x),
-      outer: size(x.shape.slice(0, first)),
-      reduced: size(x.shape.slice(first, last + 1)),
-      inner,
+      x: scratch.contiguous(x),
+      outer: sizeOf(x.shape.slice(0, first)),
+      reduced: sizeOf(x.shape.slice(first, last + 1)),
+      inner: sizeOf(x.shape.slice(last + 1)),
     };
   }
-  const kept = x.shape.flatMap((_, i) => (dims.includes(i) ? [] : [i]));
-  const order = [...kept, ...dims];
-  const turned = view(
-    x,
-    order.map((d) => x.shape[d] as number),
-    order.map((d) => x.strides[d] as number),
-    x.offset,
-  );
-  const copy =
-    isDense(turned.shape, turned.strides) && turned.isContiguous ? turned : contiguous(turned, { copy: true });
-  if (copy !== turned) turned.dispose();
+  const moved = moveToEnd(scratch, x, dims);
+  const split = moved.ndim - dims.length;
   return {
-    x: copy,
-    outer: size(kept.map((d) => x.shape[d] as number)),
-    reduced: size(dims.map((d) => x.shape[d] as number)),
+    x: moved,
+    outer: sizeOf(moved.shape.slice(0, split)),
+    reduced: sizeOf(moved.shape.slice(split)),
     inner: 1,
   };
 }
 
-/** The place of the largest or smallest element along one dim, i32. */
+/** x with `dims` last, contiguous. */
+function moveToEnd(scratch: Scratch, x: Tensor, dims: readonly number[]): Tensor {
+  const reorder = (list: Shape): number[] => [
+    ...list.filter((_, i) => !dims.includes(i)),
+    ...list.filter((_, i) => dims.includes(i)),
+  ];
+  const moved = scratch.add(view(x, reorder(x.shape), reorder(x.strides), x.offset));
+  if (isDense(moved.shape, moved.strides) && moved.isContiguous) return moved;
+  return scratch.add(contiguous(moved, { copy: true }));
+}
+
+/** The index (i32) of the largest or smallest element along `dim`, the first of equal ones. y has the remaining dims. */
 export function runArgReduce(x: Tensor, dim: number, largest: boolean): Tensor {
-  const y = empty(x.device, x.shape.toSpliced(dim, 1), "i32");
-  const lines = linesOf(x, [dim]);
-  const overrides = { LARGEST: largest, DTYPE: DTYPES[x.dtype] ?? 0 };
-  const { reduced, inner } = lines;
-  x.device.run(
-    arg_reduce,
-    { x: lines.x.binding, y: y.binding, outputs: y.size, reduced, inner },
-    strideGroups(x.device, y.size),
-    overrides,
-  );
-  if (lines.x !== x) lines.x.dispose();
-  return y;
+  return withScratch((scratch) => {
+    const y = empty(x.device, x.shape.toSpliced(dim, 1), "i32");
+    const { x: dense, reduced, inner } = linesOf(scratch, x, [dim]);
+    x.device.run(
+      arg_reduce,
+      { x: dense.binding, y: y.binding, outputs: y.size, reduced, inner },
+      strideGroups(x.device, y.size),
+      { LARGEST: largest, DTYPE: DTYPES[x.dtype] ?? 0 },
+    );
+    return y;
+  });
+}
+
+/** Running sums along `dim`. y like x, contiguous; bools give i32. */
+export function runCumsum(x: Tensor, dim: number): Tensor {
+  return withScratch((scratch) => {
+    const y = empty(x.device, x.shape, accumulatorOf(x.dtype));
+    const { x: dense, outer, reduced: length, inner } = linesOf(scratch, x, [dim]);
+    const lines = length === 0 ? 0 : outer * inner;
+    x.device.run(cumsum, { x: dense.binding, y: y.binding, lines, length, inner }, strideGroups(x.device, lines), {
+      INTEGER: !isFloat(x.dtype),
+    });
+    return y;
+  });
 }

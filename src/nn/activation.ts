@@ -1,7 +1,7 @@
 /** Activations as layers. */
 
+import { ACTIVATIONS, type Activation, DEFAULT_SLOPE } from "../activations.ts";
 import { finite, integer, maybe, signature } from "../arguments.ts";
-import type { Activation } from "../kernels/matmul/run.ts";
 import { softmax } from "../ops/softmax.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, tanh } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -9,19 +9,19 @@ import type { NextActivation } from "./default-weight.ts";
 import { Module } from "./module.ts";
 import { checkInput, takesNothing } from "./options.ts";
 
-const checkLeaky = /* @__PURE__ */ signature("LeakyReLU", { negativeSlope: maybe(finite) });
-const checkSoftmax = /* @__PURE__ */ signature("Softmax", { dim: maybe(integer) });
+const checkLeaky = /* @__PURE__ */ signature("LeakyReLU", () => ({ negativeSlope: maybe(finite) }));
+const checkSoftmax = /* @__PURE__ */ signature("Softmax", () => ({ dim: maybe(integer) }));
 
-/** An elementwise function that a linear layer before it can compute on its way. */
+/** An elementwise function that a linear layer before it can fuse. Not exported: what extends it directly is built in. */
 export abstract class ActivationLayer extends Module {
   /** The name that `nn.linear` knows it by. */
   abstract readonly activation: Activation;
-  /** The slope below 0 that it has or resembles; undefined outside the ReLU family. Default weights go by it. */
+  /** The slope below 0 that it has or resembles; undefined outside the ReLU family. Default weights depend on it. */
   abstract readonly slope: number | undefined;
 
   abstract override forward(x: Tensor): Tensor;
 
-  /** What a weight before this layer is drawn for. */
+  /** The activation that a weight before this layer is drawn for. */
   get follower(): NextActivation {
     return this.slope === undefined ? undefined : { slope: this.slope };
   }
@@ -30,7 +30,7 @@ export abstract class ActivationLayer extends Module {
 /** max(x, 0). */
 export class ReLU extends ActivationLayer {
   override readonly activation = "relu";
-  override readonly slope = 0;
+  override readonly slope = ACTIVATIONS.relu.slope;
 
   constructor() {
     takesNothing("ReLU", arguments);
@@ -48,7 +48,7 @@ export class LeakyReLU extends ActivationLayer {
   override readonly activation = "leakyRelu";
   override readonly slope: number;
 
-  constructor(negativeSlope = 0.01) {
+  constructor(negativeSlope = DEFAULT_SLOPE) {
     checkLeaky(arguments);
     super();
     this.slope = negativeSlope;
@@ -63,7 +63,7 @@ export class LeakyReLU extends ActivationLayer {
 /** x Phi(x), exact. Hendrycks and Gimpel 2016. */
 export class GELU extends ActivationLayer {
   override readonly activation = "gelu";
-  override readonly slope = 0;
+  override readonly slope = ACTIVATIONS.gelu.slope;
 
   constructor() {
     takesNothing("GELU", arguments);
@@ -79,7 +79,7 @@ export class GELU extends ActivationLayer {
 /** x sigmoid(x). */
 export class SiLU extends ActivationLayer {
   override readonly activation = "silu";
-  override readonly slope = 0;
+  override readonly slope = ACTIVATIONS.silu.slope;
 
   constructor() {
     takesNothing("SiLU", arguments);

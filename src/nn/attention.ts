@@ -3,12 +3,11 @@ import { ArgumentError, check, DtypeError, expected, ShapeError } from "../error
 import { isFloat } from "../kernels/promotion.ts";
 import { attentionWeights } from "../ops/attention.ts";
 import { add, logicalAnd, where } from "../ops/binary.ts";
+import { sameLifetime, splitViews, unbind } from "../ops/cat-split.ts";
 import { linear } from "../ops/linear.ts";
 import { matmul } from "../ops/matmul.ts";
 import { contiguous, permute, reshape, squeeze, unsqueeze } from "../ops/movement.ts";
 import { mean } from "../ops/reduce.ts";
-import { sameLifetime } from "../ops/same-lifetime.ts";
-import { splitViews, unbind } from "../ops/split.ts";
 import { logicalNot } from "../ops/unary.ts";
 import { tensorArgument } from "../tensor/arguments.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -20,7 +19,7 @@ import { Module } from "./module.ts";
 import { parameter } from "./parameter.ts";
 
 export interface MultiheadAttentionOptions {
-  /** Of all four projections. Default true. */
+  /** Biases of all four projections. Default true. */
   bias?: boolean;
   /** Probability with which an attention weight is set to 0 while training. Default 0. */
   dropout?: number;
@@ -35,35 +34,35 @@ export interface MultiheadAttentionOptions {
 export interface MultiheadAttentionCall {
   /** (L, S) or (N * numHeads, L, S). bool: true where attention is forbidden; f32: added to the scores. */
   attnMask?: Tensor;
-  /** (N, S). bool: true for keys that nobody may see; f32: added to the scores. */
+  /** (N, S). bool: true for keys that no query may see; f32: added to the scores. */
   keyPaddingMask?: Tensor;
-  /** Whether query i sees the keys 0 to i only, beside what the masks say. Default false. */
+  /** Query i sees the keys 0 to i only, besides what the masks say. Default false. */
   isCausal?: boolean;
-  /** Whether the attention weights are a result too. Default true. */
+  /** Returns the attention weights too. Default true. */
   needWeights?: boolean;
-  /** Whether those are averaged over the heads. Default true. */
+  /** Averages these over the heads. Default true. */
   averageAttnWeights?: boolean;
 }
 
 const LAYER = "MultiheadAttention";
 
-const checkArguments = /* @__PURE__ */ signature(LAYER, {
+const checkArguments = /* @__PURE__ */ signature(LAYER, () => ({
   embedDim: count,
   numHeads: count,
   options: optionsOf({ dropout: probability, bias: flag, batchFirst: flag, kdim: count, vdim: count }),
-});
-const checkInputs = /* @__PURE__ */ signature(LAYER, {
+}));
+const checkInputs = /* @__PURE__ */ signature(LAYER, () => ({
   ...{ query: tensorArgument, key: tensorArgument, value: tensorArgument },
   call: optionsOf({
     ...{ attnMask: tensorArgument, keyPaddingMask: tensorArgument },
     ...{ isCausal: flag, needWeights: flag, averageAttnWeights: flag },
   }),
-});
+}));
 
 /**
  * Attention of `numHeads` heads side by side. Vaswani et al. 2017. `inProjWeight` (3 embedDim, embedDim) holds the
  * projections of query, key and value; where these differ in width there are `qProjWeight`, `kProjWeight` (embedDim, kdim)
- * and `vProjWeight` (embedDim, vdim) in its place. A query that boolean masks leave without any key attends to nothing (0, not NaN).
+ * and `vProjWeight` (embedDim, vdim) instead. A query that boolean masks leave without any key attends to nothing (0, not NaN).
  */
 export class MultiheadAttention extends Module {
   readonly embedDim: number;
@@ -142,7 +141,7 @@ export class MultiheadAttention extends Module {
     return sameLifetime(y, averageAttnWeights ? mean(weights, 1) : weights);
   }
 
-  /** Queries, keys and values as (N, numHeads, L, headDim). What is one tensor is projected in one product. */
+  /** Queries, keys and values as (N, numHeads, L, headDim). Arguments that are one tensor are projected in one matmul. */
   #project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
     const { inProjWeight: weight, inProjBias: bias, embedDim } = this;
     if (weight && query === key && key === value) return this.#heads(query, weight, bias) as [Tensor, Tensor, Tensor];
@@ -171,8 +170,12 @@ export class MultiheadAttention extends Module {
     const byHead = attnMask?.ndim === 3 ? reshape(attnMask, [-1, this.numHeads, ...attnMask.shape.slice(1)]) : attnMask;
     const byKey = keyPaddingMask && unsqueeze(unsqueeze(keyPaddingMask, 1), 1);
     const masks = [byHead, byKey].filter((mask) => mask !== undefined);
-    if (masks.every(({ dtype }) => dtype === "bool")) return joined(masks.map(logicalNot), logicalAnd);
-    return joined(
+    if (masks.every(({ dtype }) => dtype === "bool"))
+      return combined(
+        masks.map((mask) => logicalNot(mask)),
+        logicalAnd,
+      );
+    return combined(
       masks.map((mask) => (mask.dtype === "bool" ? where(mask, -Infinity, 0) : mask)),
       add,
     );
@@ -224,5 +227,5 @@ export class MultiheadAttention extends Module {
   }
 }
 
-const joined = (masks: readonly Tensor[], join: (a: Tensor, b: Tensor) => Tensor): Tensor | undefined =>
+const combined = (masks: readonly Tensor[], join: (a: Tensor, b: Tensor) => Tensor): Tensor | undefined =>
   masks.length > 0 ? masks.reduce(join) : undefined;

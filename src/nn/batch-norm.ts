@@ -1,6 +1,6 @@
 import { count, flag, numberIn, options as optionsOf, orNull, probability, signature } from "../arguments.ts";
 import { check, expected, ShapeError } from "../errors.ts";
-import { batchNorm } from "../ops/batch-norm.ts";
+import { batchNorm } from "../ops/norm.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./init.ts";
 import { Module } from "./module.ts";
@@ -12,20 +12,25 @@ export interface BatchNormOptions {
   eps?: number;
   /** Share of each batch in the running statistics; null averages over all batches equally. Default 0.1. */
   momentum?: number | null;
-  /** Whether there are a weight and a bias. Default true. */
+  /** Has a weight and a bias. Default true. */
   affine?: boolean;
-  /** Whether running statistics are kept; without them evaluation uses the batch's own. Default true. */
+  /** Keeps running statistics; without them evaluation uses the batch's own. Default true. */
   trackRunningStats?: boolean;
 }
 
 const parameters = {
   numFeatures: count,
   options: /* @__PURE__ */ optionsOf({
-    ...{ eps: numberIn(0), momentum: orNull(probability), affine: flag, trackRunningStats: flag },
+    ...{
+      eps: /* @__PURE__ */ numberIn(0),
+      momentum: /* @__PURE__ */ orNull(probability),
+      affine: flag,
+      trackRunningStats: flag,
+    },
   }),
 };
-const check1d = /* @__PURE__ */ signature("BatchNorm1d", parameters);
-const check2d = /* @__PURE__ */ signature("BatchNorm2d", parameters);
+const check1d = /* @__PURE__ */ signature("BatchNorm1d", () => parameters);
+const check2d = /* @__PURE__ */ signature("BatchNorm2d", () => parameters);
 
 /** Batch norm over the channels of x (N, C, ...). Ioffe and Szegedy 2015. */
 abstract class BatchNorm extends Module {
@@ -51,7 +56,7 @@ abstract class BatchNorm extends Module {
     this.registerBuffer("numBatchesTracked", trackRunningStats ? buffer([], 0, "i32") : null);
   }
 
-  /** What the layer's input must look like, for the error. */
+  /** Description of the expected input, for the error. */
   protected abstract accepts(ndim: number): string | undefined;
 
   override get isInitTransparent(): boolean {

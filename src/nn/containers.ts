@@ -1,22 +1,34 @@
 /** Lists and dictionaries of modules: names in state dicts are PyTorch's (`blocks.0.weight`, `heads.left.weight`). */
+import { maybe, must, signature } from "../arguments.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
+import { isInstanceOf, isPlainObject } from "../plain-object.ts";
 import { Module } from "./module.ts";
 
 function checkModule(op: string, argument: string, value: unknown): void {
-  check(value instanceof Module, ArgumentError, () => expected(op, argument, "a module", value));
+  check(isInstanceOf(value, Module), ArgumentError, () => expected(op, argument, "a module", value));
 }
 
-function checkIterable(op: string, value: unknown): void {
-  const isIterable = typeof value === "object" && value !== null && Symbol.iterator in value;
-  check(isIterable, ArgumentError, () => expected(op, "modules", "a list of modules", value));
-}
+const isIterable = (value: unknown): value is Iterable<unknown> =>
+  typeof value === "object" && value !== null && Symbol.iterator in value;
 
-/** A list of modules, by index: `list[0]`, `for (const layer of list)`. It has no forward of its own. */
+const checkList = /* @__PURE__ */ signature("ModuleList", () => ({
+  modules: /* @__PURE__ */ maybe(/* @__PURE__ */ must("a list of modules", isIterable)),
+}));
+const checkDict = /* @__PURE__ */ signature("ModuleDict", () => ({
+  modules: /* @__PURE__ */ maybe(
+    /* @__PURE__ */ must(
+      "an object of modules by name",
+      (value) => isPlainObject(value) || (isIterable(value) && !ArrayBuffer.isView(value)),
+    ),
+  ),
+}));
+
+/** A list of modules, by index: `list[0]`, `for (const layer of list)`. It has no forward. */
 export class ModuleList<M extends Module = Module> extends Module {
   [index: number]: M;
 
   constructor(modules: Iterable<M> = []) {
-    checkIterable("ModuleList", modules);
+    checkList(arguments);
     const list = [...modules];
     for (const [i, module] of list.entries()) checkModule("ModuleList", `module ${i}`, module);
     super();
@@ -59,18 +71,21 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
 }
 
-/** Modules by name, in the order in which they were put in. `dict.get("left")` is `dict.left` too. It has no forward of its own. */
+/** Modules by name, in order of insertion. `dict.get("left")` is `dict.left` too. It has no forward. */
 export class ModuleDict<M extends Module = Module> extends Module {
   /** Looked through by the module's state: the names are the keys alone. */
   protected readonly modules = new Map<string, M>();
 
   constructor(modules: Readonly<Record<string, M>> | Iterable<readonly [string, M]> = {}) {
-    check(typeof modules === "object" && modules !== null, ArgumentError, () =>
-      expected("ModuleDict", "modules", "an object of modules by name", modules),
-    );
+    checkDict(arguments);
     super();
     const entries = Symbol.iterator in modules ? modules : Object.entries(modules);
-    for (const [key, module] of entries as Iterable<[string, M]>) this.set(key, module);
+    for (const entry of entries) {
+      check(Array.isArray(entry), ArgumentError, () =>
+        expected("ModuleDict", "modules", "[name, module] pairs", entry),
+      );
+      this.set(entry[0], entry[1]);
+    }
   }
 
   get size(): number {

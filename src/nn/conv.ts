@@ -1,7 +1,7 @@
 import { count, flag, options as optionsOf, signature } from "../arguments.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { conv2d, type Padding, paddingOf } from "../ops/conv.ts";
-import { type Pair, pairOf } from "../ops/sliding-window.ts";
+import { type Pair, pairOf } from "../ops/pool.ts";
 import { pair, windowPadding } from "../tensor/arguments.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault } from "./default-weight.ts";
@@ -11,11 +11,11 @@ import { checkInput, initializer } from "./options.ts";
 import { parameter } from "./parameter.ts";
 
 export interface Conv2dLayerOptions {
-  /** Distance of neighbouring windows. Default 1. */
+  /** Distance of neighboring windows. Default 1. */
   stride?: Pair;
-  /** Zeros around the image; `"same"`: so many that the result is as large, for stride 1; `"valid"`: none. Default 0. */
+  /** Zeros around the image; `"same"`: as many as give a result of the input's size, for stride 1; `"valid"`: none. Default 0. */
   padding?: Padding;
-  /** Distance of neighbouring taps. Default 1. */
+  /** Distance of neighboring taps. Default 1. */
   dilation?: Pair;
   /** Splits channels: each group of outputs sees its own group of inputs. Default 1. */
   groups?: number;
@@ -25,7 +25,7 @@ export interface Conv2dLayerOptions {
   weightInit?: Initializer;
 }
 
-const checkArguments = /* @__PURE__ */ signature("Conv2d", {
+const checkArguments = /* @__PURE__ */ signature("Conv2d", () => ({
   inChannels: count,
   outChannels: count,
   kernelSize: pair,
@@ -33,7 +33,7 @@ const checkArguments = /* @__PURE__ */ signature("Conv2d", {
     ...{ stride: pair, padding: windowPadding, dilation: pair, groups: count },
     ...{ bias: flag, weightInit: initializer },
   }),
-});
+}));
 
 /**
  * Cross-correlation of x (N, inChannels, H, W) or (inChannels, H, W) with `weight` (outChannels, inChannels / groups, kH, kW), plus `bias`

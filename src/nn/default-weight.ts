@@ -1,9 +1,9 @@
-/** The default initialisation of a layer's weight by the activation that follows it. */
-import { type Tensor, view } from "../tensor/tensor.ts";
+/** The default initialization of a layer's weight by the activation that follows it. */
+import { storageOf, type Tensor, view } from "../tensor/tensor.ts";
 import { heNormal, xavierUniform } from "./init.ts";
 import { originOf, recordOrigin } from "./init-provenance.ts";
 
-/** What follows a weight: the slope below 0 of an activation of the ReLU family, or another thing. */
+/** The slope below 0 of the ReLU-like activation that follows a weight; undefined where something else follows. */
 export type NextActivation = { readonly slope: number } | undefined;
 
 const drawn = new WeakMap<Tensor, { slope: number | undefined; writes: number }>();
@@ -13,17 +13,17 @@ export function drawDefault(weight: Tensor, follower: NextActivation, final = fa
   const slope = follower?.slope;
   const draw = slope === undefined ? xavierUniform() : heNormal({ nonlinearity: "leakyRelu", a: slope });
   draw(weight);
-  if (!final) drawn.set(weight, { slope, writes: weight.storage.version });
+  if (!final) drawn.set(weight, { slope, writes: storageOf(weight).version });
 }
 
 /** Draws again when the weight turns out to be followed by something else. Values that came from elsewhere stay. */
 export function adaptDefault(weight: Tensor, follower: NextActivation): void {
   const made = drawn.get(weight);
-  const isUntouched = made?.writes === weight.storage.version && !weight.storage.flat;
+  const isUntouched = made?.writes === storageOf(weight).version && !storageOf(weight).flat;
   if (made && isUntouched && made.slope !== follower?.slope) drawDefault(weight, follower);
 }
 
-/** Draws each of `blocks` equal blocks of rows as the matrix of its own that it is: a gate's, or one of several projections. */
+/** Draws each of `blocks` equal blocks of rows as a matrix: a gate's, or one of several projections. */
 export function drawBlocks(weight: Tensor, blocks: number, follower?: NextActivation): void {
   const [rows, columns] = [(weight.shape[0] as number) / blocks, weight.shape[1] as number];
   for (let i = 0; i < blocks; i++) {

@@ -17,7 +17,7 @@ export interface WeightRow {
   readonly actualStd: number;
 }
 
-interface Described {
+export interface Described {
   namedParameters(): Iterable<readonly [string, Tensor]>;
 }
 

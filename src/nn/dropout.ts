@@ -4,7 +4,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { checkInput } from "./options.ts";
 
-const checkArguments = /* @__PURE__ */ signature("Dropout", { p: maybe(probability) });
+const checkArguments = /* @__PURE__ */ signature("Dropout", () => ({ p: maybe(probability) }));
 
 /** Sets each element to 0 with probability `p` while training, the others to x / (1 - p). Srivastava et al. 2014. */
 export class Dropout extends Module {

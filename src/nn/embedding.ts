@@ -1,5 +1,5 @@
 import { count, integer, options as optionsOf, signature } from "../arguments.ts";
-import { embedding, paddingPlace } from "../ops/embedding.ts";
+import { embedding, normalizePaddingIdx } from "../ops/embedding.ts";
 import { fill } from "../tensor/copy.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { type Initializer, normal } from "./init.ts";
@@ -14,11 +14,11 @@ export interface EmbeddingOptions {
   weightInit?: Initializer;
 }
 
-const checkArguments = /* @__PURE__ */ signature("Embedding", {
+const checkArguments = /* @__PURE__ */ signature("Embedding", () => ({
   numEmbeddings: count,
   embeddingDim: count,
   options: optionsOf({ paddingIdx: integer, weightInit: initializer }),
-});
+}));
 
 /** A row of `weight` (numEmbeddings, embeddingDim) for every index. index (...), i32 or u32; y (..., embeddingDim). */
 export class Embedding extends Module {
@@ -30,7 +30,7 @@ export class Embedding extends Module {
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
     checkArguments(arguments);
     const { paddingIdx, weightInit = normal() } = options;
-    const padding = paddingPlace("Embedding", paddingIdx, numEmbeddings);
+    const padding = normalizePaddingIdx("Embedding", paddingIdx, numEmbeddings);
     super();
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
@@ -47,7 +47,7 @@ export class Embedding extends Module {
 
 function zeroRow(weight: Tensor, row: number): void {
   const width = weight.shape[1] as number;
-  const place = view(weight, [width], [1], row * width);
-  fill(place, 0);
-  place.dispose();
+  const values = view(weight, [width], [1], row * width);
+  fill(values, 0);
+  values.dispose();
 }

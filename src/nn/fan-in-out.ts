@@ -1,16 +1,17 @@
-/** How many inputs and outputs a weight connects, and the gains of activations: what initialisers scale by. */
+/** The numbers that initializers scale by: how many inputs and outputs a weight connects, and the gains of activations. */
+import { ACTIVATIONS } from "../activations.ts";
 import { ArgumentError, check, checkNumber, expected, nearest, ShapeError } from "../errors.ts";
 import { checkShape, type Shape, sizeOf } from "../tensor/shape.ts";
 
 const GAINS = {
-  linear: () => 1,
-  conv1d: () => 1,
-  conv2d: () => 1,
-  conv3d: () => 1,
-  sigmoid: () => 1,
-  tanh: () => 5 / 3,
-  relu: () => Math.SQRT2,
-  leakyRelu: (slope = 0.01) => Math.sqrt(2 / (1 + slope * slope)),
+  linear: ACTIVATIONS.none.gain,
+  conv1d: ACTIVATIONS.none.gain,
+  conv2d: ACTIVATIONS.none.gain,
+  conv3d: ACTIVATIONS.none.gain,
+  sigmoid: ACTIVATIONS.sigmoid.gain,
+  tanh: ACTIVATIONS.tanh.gain,
+  relu: ACTIVATIONS.relu.gain,
+  leakyRelu: ACTIVATIONS.leakyRelu.gain,
   selu: () => 3 / 4,
 } satisfies Record<string, (a?: number) => number>;
 
@@ -36,11 +37,11 @@ export interface Fans {
   readonly fanOut: number;
 }
 
-/** Of a weight (out, in) or (out, in, ...kernel): inputs per output and outputs per input, kernel places counted. */
+/** Inputs per output and outputs per input of a weight (out, in) or (out, in, ...kernel), times the kernel's positions. */
 export function fans(shape: Shape): Fans {
   checkShape("fans", shape);
   check(shape.length >= 2, ShapeError, () => expected("fans", "shape", "at least 2 dims (out, in, ...kernel)", shape));
   const [outputs, inputs, ...kernel] = shape as [number, number, ...number[]];
-  const places = sizeOf(kernel);
-  return { fanIn: inputs * places, fanOut: outputs * places };
+  const positions = sizeOf(kernel);
+  return { fanIn: inputs * positions, fanOut: outputs * positions };
 }

@@ -4,9 +4,12 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { checkInput } from "./options.ts";
 
-const checkArguments = /* @__PURE__ */ signature("Flatten", { startDim: maybe(integer), endDim: maybe(integer) });
+const checkArguments = /* @__PURE__ */ signature("Flatten", () => ({
+  startDim: maybe(integer),
+  endDim: maybe(integer),
+}));
 
-/** Joins the dims from `startDim` to `endDim` (inclusive): by default all but the batch. */
+/** Merges the dims from `startDim` to `endDim` (inclusive): by default all but the batch. */
 export class Flatten extends Module {
   readonly startDim: number;
   readonly endDim: number;

@@ -6,5 +6,5 @@ export const trace: {
   seen: ((module: object, output: unknown) => void) | undefined;
 } = { seen: undefined };
 
-/** What a path in a model points at. */
+/** A module by its path in the model. */
 export type Named<T = Tensor> = [name: string, value: T];

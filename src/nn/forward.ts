@@ -1,4 +1,4 @@
-/** How a module's forward runs: checked, seen by captures, and freeing what it made. */
+/** Runs a module's forward: checked, seen by captures, and freeing what it made. */
 import type { Tape } from "../gpu/command-recorder.ts";
 import { keep, scopeKeeping, tensorsIn } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -12,7 +12,7 @@ export type Forward = (...inputs: any[]) => any;
 
 const scopedForwards = new WeakSet<Forward>();
 
-/** Whether a module's `forward` is its class's own, and not one that somebody put in its place. */
+/** Returns true if a module's `forward` is its class's own, and not one that somebody put in its place. */
 export const isPlain = (module: ModuleLike): boolean => isScoped(module.forward);
 
 export const isScoped = (forward: Forward): boolean => scopedForwards.has(forward);
@@ -66,9 +66,9 @@ export function watched(module: ModuleLike, forward: Forward, checkOwn: () => vo
 
 /** The capture that records on the device of a forward's inputs or, without any, of the module's state. */
 function recordingOf(module: ModuleLike, inputs: readonly unknown[]): Tape | undefined {
-  const [first] = inputs[0] instanceof Tensor ? inputs : tensorsIn(inputs);
-  const tensor = first ?? valuesOf(module)[0];
-  return (tensor as Tensor | undefined)?.device.recorder.tape;
+  const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
+  const first = isTensor(inputs[0]) ? inputs[0] : (tensorsIn(inputs).find(isTensor) ?? valuesOf(module)[0]);
+  return first?.device.recorder.tape;
 }
 
 const isStateful = (value: object): value is ModuleLike | Tensor => value instanceof Tensor || isModule(value);

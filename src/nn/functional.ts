@@ -1,8 +1,7 @@
-/** Layers as functions: what they work on comes as arguments. */
+/** Layers as functions, with weights and statistics as arguments. */
 import { checkKeys } from "../errors.ts";
-import { batchNorm as batchNormOp } from "../ops/batch-norm.ts";
 import { dropout as dropoutOp } from "../ops/dropout.ts";
-import { layerNorm as layerNormOp } from "../ops/layer-norm.ts";
+import { batchNorm as batchNormOp, layerNorm as layerNormOp } from "../ops/norm.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
@@ -10,7 +9,7 @@ export { type AttentionOptions, scaledDotProductAttention } from "../ops/attenti
 export { type EmbeddingCall, embedding } from "../ops/embedding.ts";
 export { type LinearOptions, linear } from "../ops/linear.ts";
 
-/** Normalises over the last dims, which must be `normalizedShape`; weight and bias have that shape. */
+/** Normalizes over the last dims, which must be `normalizedShape`; weight and bias have that shape. */
 export function layerNorm(
   x: Tensor,
   normalizedShape: number | Shape,
@@ -22,7 +21,7 @@ export function layerNorm(
 }
 
 export interface BatchNormCall {
-  /** Whether the batch's own statistics are used, and the running ones updated. Default false. */
+  /** Uses the batch's own statistics, and updates the running ones. Default false. */
   training?: boolean;
   /** Share of the batch in the running statistics. Default 0.1. */
   momentum?: number;
@@ -30,7 +29,7 @@ export interface BatchNormCall {
   eps?: number;
 }
 
-/** Normalises the channels of x (N, C, ...) by the running statistics or, in training or without them, by the batch's. */
+/** Normalizes the channels of x (N, C, ...) by the running statistics or, in training or without them, by the batch's. */
 export function batchNorm(
   x: Tensor,
   runningMean?: Tensor | null,

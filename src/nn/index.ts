@@ -1,6 +1,6 @@
 /** The namespace `nn`: modules, layers, losses and, as `nn.init`, initializers. */
 
-export type { Activation } from "../kernels/matmul/run.ts";
+export type { Activation } from "../activations.ts";
 export type { Reduction } from "../ops/loss.ts";
 export { GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh } from "./activation.ts";
 export { MultiheadAttention, type MultiheadAttentionCall, type MultiheadAttentionOptions } from "./attention.ts";

@@ -1,5 +1,5 @@
-/** What each parameter was drawn from, for as long as nothing else was written over it. */
-import type { Tensor } from "../tensor/tensor.ts";
+/** The distribution that each parameter was drawn from, until other values are written over it. */
+import { storageOf, type Tensor } from "../tensor/tensor.ts";
 
 export interface Origin {
   readonly initializer: string;
@@ -10,11 +10,11 @@ export interface Origin {
 const origins = new WeakMap<Tensor, Origin & { writes: number }>();
 
 export function recordOrigin(tensor: Tensor, origin: Origin): void {
-  origins.set(tensor, { ...origin, writes: tensor.storage.version });
+  origins.set(tensor, { ...origin, writes: storageOf(tensor).version });
 }
 
-/** The last initializer's doing; undefined where values were loaded, copied or filled in since. Training steps do not count. */
+/** The last initializer's record; undefined if values were loaded, copied or filled in since. Training steps do not count. */
 export function originOf(tensor: Tensor): Origin | undefined {
   const origin = origins.get(tensor);
-  return origin?.writes === tensor.storage.version ? origin : undefined;
+  return origin?.writes === storageOf(tensor).version ? origin : undefined;
 }

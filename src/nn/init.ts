@@ -60,7 +60,7 @@ const uniformly = (bound: number): Draw => ({
 const normally = (std: number): Draw => ({ std, write: (tensor) => fillRandom(tensor, "normal", 0, std) });
 const filled = (value: number): Draw => ({ std: 0, write: (tensor) => fill(tensor, value) });
 
-/** What an initializer's error says of a weight that has no fans. */
+/** The fans of a weight; an error names the initializer. */
 function fansOf(op: string, shape: Shape): { fanIn: number; fanOut: number } {
   check(shape.length >= 2, ShapeError, () => expected(op, "tensor", "at least 2 dims (out, in, ...kernel)", { shape }));
   return fans(shape);
@@ -91,7 +91,7 @@ export const xavierNormal = (options: XavierOptions = {}): Initializer => xavier
 export interface HeOptions {
   /** Keeps the variance of the values ("fanIn", default) or of the gradients ("fanOut"). */
   mode?: "fanIn" | "fanOut";
-  /** What follows the weight. Default "leakyRelu" with `a` = 0, which is ReLU. */
+  /** The activation that follows the weight. Default "leakyRelu" with `a` = 0, which is ReLU. */
   nonlinearity?: Nonlinearity;
   /** The slope of leakyRelu below 0. Default 0. */
   a?: number;
@@ -168,7 +168,7 @@ export function truncNormal(mean = 0, std = 1, a = -2, b = 2): Initializer {
   }));
 }
 
-/** By Simpson's rule over the part of the density that matters. */
+/** The standard deviation of a truncated normal distribution, by Simpson's rule. */
 function truncatedStd(mean: number, std: number, a: number, b: number): number {
   const [low, high] = [Math.max((a - mean) / std, -9), Math.min((b - mean) / std, 9)];
   const steps = 2000;

@@ -1,7 +1,7 @@
 /** Norms that look at one sample at a time: the same in training and evaluation. */
 import { anything, count, flag, numberIn, options as optionsOf, signature } from "../arguments.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
-import { groupNorm, layerNorm, rmsNorm } from "../ops/layer-norm.ts";
+import { groupNorm, layerNorm, rmsNorm } from "../ops/norm.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { ones, zeros } from "./init.ts";
@@ -12,33 +12,33 @@ import { parameter } from "./parameter.ts";
 export interface LayerNormOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Whether there are a weight and a bias. Default true. */
+  /** Has a weight and a bias. Default true. */
   affine?: boolean;
-  /** Whether an affine norm has a bias. Default true. */
+  /** Has a bias beside the weight. Default true. */
   bias?: boolean;
 }
 
 export interface RMSNormOptions {
   /** Added to the mean square. Default 2^-23, the spacing of f32 at 1. */
   eps?: number;
-  /** Whether there is a weight. Default true. */
+  /** Has a weight. Default true. */
   affine?: boolean;
 }
 
 // `normDims` checks the shape.
-const checkLayerNorm = /* @__PURE__ */ signature("LayerNorm", {
+const checkLayerNorm = /* @__PURE__ */ signature("LayerNorm", () => ({
   normalizedShape: anything,
   options: optionsOf({ eps: numberIn(0), affine: flag, bias: flag }),
-});
-const checkRmsNorm = /* @__PURE__ */ signature("RMSNorm", {
+}));
+const checkRmsNorm = /* @__PURE__ */ signature("RMSNorm", () => ({
   normalizedShape: anything,
   options: optionsOf({ eps: numberIn(0), affine: flag }),
-});
-const checkGroupNorm = /* @__PURE__ */ signature("GroupNorm", {
+}));
+const checkGroupNorm = /* @__PURE__ */ signature("GroupNorm", () => ({
   numGroups: count,
   numChannels: count,
   options: optionsOf({ eps: numberIn(0), affine: flag }),
-});
+}));
 
 function checkTail(layer: string, x: Tensor, dims: Shape): void {
   check(sameShape(x.shape.slice(Math.max(0, x.ndim - dims.length)), dims), ShapeError, () =>
@@ -46,7 +46,7 @@ function checkTail(layer: string, x: Tensor, dims: Shape): void {
   );
 }
 
-/** Normalises over the last dims, which must be `normalizedShape`. Ba, Kiros, Hinton 2016. */
+/** Normalizes over the last dims, which must be `normalizedShape`. Ba, Kiros, Hinton 2016. */
 export class LayerNorm extends Module {
   readonly normalizedShape: Shape;
   readonly eps: number;
@@ -104,7 +104,7 @@ export class RMSNorm extends Module {
   }
 }
 
-/** Normalises each of `numGroups` groups of channels of x (N, C, ...). Wu and He 2018. */
+/** Normalizes each of `numGroups` groups of channels of x (N, C, ...). Wu and He 2018. */
 export class GroupNorm extends Module {
   readonly numGroups: number;
   readonly numChannels: number;

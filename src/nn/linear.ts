@@ -1,5 +1,5 @@
+import { ACTIVATION_NAMES, type Activation, slopeOf } from "../activations.ts";
 import { count, flag, oneOf, options as optionsOf, signature } from "../arguments.ts";
-import type { Activation } from "../kernels/matmul/run.ts";
 import { linear } from "../ops/linear.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { drawDefault, type NextActivation } from "./default-weight.ts";
@@ -17,22 +17,11 @@ export interface LinearLayerOptions {
   weightInit?: Initializer;
 }
 
-/** The slope below 0 that each activation has or resembles; the others are outside the ReLU family. */
-const SLOPES: Record<Activation, number | undefined> = {
-  none: undefined,
-  relu: 0,
-  leakyRelu: 0.01,
-  gelu: 0,
-  silu: 0,
-  tanh: undefined,
-  sigmoid: undefined,
-};
-
-const checkArguments = /* @__PURE__ */ signature("Linear", {
+const checkArguments = /* @__PURE__ */ signature("Linear", () => ({
   inFeatures: count,
   outFeatures: count,
-  options: optionsOf({ bias: flag, activation: oneOf(...Object.keys(SLOPES)), weightInit: initializer }),
-});
+  options: optionsOf({ bias: flag, activation: oneOf(...ACTIVATION_NAMES), weightInit: initializer }),
+}));
 
 /** `y = activation(x weight^T + bias)`. x (..., inFeatures), weight (outFeatures, inFeatures), bias (outFeatures), zero at first. */
 export class Linear extends Module {
@@ -66,6 +55,6 @@ export class Linear extends Module {
 }
 
 function followerOf(activation: Activation): NextActivation {
-  const slope = SLOPES[activation];
+  const slope = slopeOf(activation);
   return slope === undefined ? undefined : { slope };
 }

@@ -4,7 +4,6 @@ import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from 
 import { checkIndices, defineIndexFault } from "../kernels/indexing/index-check.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { add, mul, sub } from "../ops/binary.ts";
-import { checkFloat } from "../ops/check-arguments.ts";
 import {
   checkLabels,
   checkReduction,
@@ -16,6 +15,7 @@ import {
   reduceLoss,
 } from "../ops/loss.ts";
 import { abs, clamp, softplus, square } from "../ops/unary.ts";
+import { checkFloat } from "../tensor/arguments.ts";
 import { broadcastShapes, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
@@ -27,7 +27,7 @@ export interface LossOptions {
 export interface LabelLossOptions extends LossOptions {
   /** (C): the loss of each label is multiplied by its class's weight, and a mean divides by their sum. */
   weight?: Tensor;
-  /** Rows with this label count for nothing. Default -100. */
+  /** Rows with this label are ignored. Default -100. */
   ignoreIndex?: number;
 }
 
@@ -38,7 +38,7 @@ export interface CrossEntropyOptions extends LabelLossOptions {
 
 /**
  * `-log softmax(logits)[target]`: logits (C), (N, C) or (N, C, ...), target i32 labels without the dim of classes, or float
- * probabilities like the logits. A label that is no class makes its row NaN, and the next read throws an ArgumentError.
+ * probabilities like the logits. A label out of range makes its row NaN, and the next read throws an ArgumentError.
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   checkKeys("crossEntropy", options, ["reduction", "weight", "ignoreIndex", "labelSmoothing"]);

@@ -1,14 +1,14 @@
 /**
- * What a module can read of itself and of the modules below it, as it was when a capture was recorded: a replay is right
- * only while all of that is the same. Primitives are compared by value, tensors and functions by identity, containers and
- * objects by their entries.
+ * A snapshot of what a module can read of itself and of the modules below it, as it was when a capture was recorded: a
+ * replay is right only while all of that is the same. Primitives are compared by value, tensors and functions by
+ * identity, containers and objects by their entries.
  */
 
 import type { GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Tape } from "../gpu/command-recorder.ts";
 import { Device } from "../gpu/device.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { storageOf, Tensor } from "../tensor/tensor.ts";
 import { isModule, type ModuleLike } from "./nested-entries.ts";
 
 /** The state of one object, compared in every replay: nothing is allocated there. */
@@ -25,7 +25,7 @@ const isSame = (a: unknown, b: unknown): boolean => (a === b ? a !== 0 || Object
 
 type Bag = Record<string, unknown>;
 
-/** What a forward has put in place of tensors, and the memory of those. */
+/** A value that a forward has put in place of tensors, and the memory of those. */
 interface Written {
   readonly value: unknown;
   readonly replaced: readonly GpuBuffer[];
@@ -38,7 +38,7 @@ class Properties implements Entry {
   readonly #target: Bag;
   /** Tensors that nothing can have read: they were gone already. */
   readonly #gone: ReadonlySet<unknown>;
-  /** By index. */
+  /** Keyed by index. */
   readonly #written = new Map<number, Written>();
 
   constructor(target: object) {
@@ -69,11 +69,14 @@ class Properties implements Entry {
       if (Object.is(before, value) || !isAlike(before, value)) return;
       const read = tensorsOf(before).filter((one) => !this.#gone.has(one));
       if (read.some(({ disposed }) => disposed)) return;
-      this.#written.set(i, { value, replaced: read.map(({ storage }) => storage.buffer) });
+      this.#written.set(i, { value, replaced: read.map((one) => storageOf(one).buffer) });
     });
   }
 
-  /** Whether the forward left `value` there for others to look at: recordings pin the memory that they read, and read none of the old. */
+  /**
+   * Returns true if the forward left `value` there for others to look at: recordings pin the memory that they read, and
+   * read none of the old.
+   */
   #isOwnDoing(i: number, value: unknown): boolean {
     const written = this.#written.get(i);
     return written !== undefined && Object.is(written.value, value) && written.replaced.every(({ pins }) => pins === 0);
@@ -84,7 +87,7 @@ class Properties implements Entry {
 const tensorsOf = (value: unknown): Tensor[] =>
   (Array.isArray(value) ? value : [value]).filter((one): one is Tensor => one instanceof Tensor);
 
-/** Whether both are tensors of one shape, or lists of such. */
+/** Returns true if both are tensors of one shape, or lists of such. */
 function isAlike(before: unknown, after: unknown): boolean {
   const [olds, news] = [tensorsOf(before), tensorsOf(after)];
   const count = (value: unknown) => (Array.isArray(value) ? value.length : undefined);

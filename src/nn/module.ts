@@ -4,7 +4,7 @@ import { printAsString } from "../gpu/inspect.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
-import { gradOf, isOwnGrad, putGrad, Tensor } from "../tensor/tensor.ts";
+import { disposeBecause, gradOf, isOwnGrad, isParameter, putGrad, storageOf, Tensor } from "../tensor/tensor.ts";
 import { type Forward, isScoped, scoped, watched } from "./forward.ts";
 import type { Named } from "./forward-trace.ts";
 import { guardModule } from "./module-snapshot.ts";
@@ -70,12 +70,12 @@ export class Module {
     return true;
   }
 
-  /** Whether the layer leaves the scale of what passes to be decided by the next one; Sequential draws weights by it. */
+  /** True if the layer leaves it to the next one to decide the scale of what passes; Sequential draws weights by it. */
   get isInitTransparent(): boolean {
     return false;
   }
 
-  /** Whether layers that behave differently while training (batch norm, dropout) do so. Default true. */
+  /** True if layers that behave differently while training (batch norm, dropout) do so. Default true. */
   get training(): boolean {
     checkMode(this, this.#training);
     return this.#training;
@@ -130,7 +130,7 @@ export class Module {
 
   /** Makes a tensor a parameter, `this[name]`, as assigning one that has `requiresGrad` does; null for none. */
   registerParameter(name: string, tensor: Tensor | null): void {
-    const fits = tensor === null || (tensor instanceof Tensor && tensor.isParameter);
+    const fits = tensor === null || (tensor instanceof Tensor && isParameter(tensor));
     check(fits, ArgumentError, () =>
       expected("registerParameter", "tensor", "a tensor with requiresGrad, or null", tensor),
     );
@@ -218,7 +218,7 @@ export class Module {
         const name = join(this.stateName(property), inner);
         if (one instanceof Module) own.children.push([name, one]);
         else if (isBuffer) own.buffers.push([name, one]);
-        else if (one.isParameter) {
+        else if (isParameter(one)) {
           own.parameters.push([name, one]);
           this.#parameterPaths.add(join(property, inner));
         } else this.#assertNoParameter(join(property, inner), join(path, name));
@@ -236,7 +236,7 @@ export class Module {
   /** Throws for state that has no name. */
   #assertStateless(property: string, one: Module | Tensor): void {
     check(
-      one instanceof Tensor && !one.isParameter,
+      one instanceof Tensor && !isParameter(one),
       ArgumentError,
       () =>
         `${nameOf(this)}: the Map in '${property}' holds ${one instanceof Tensor ? "a parameter" : nameOf(one)} under a key ` +
@@ -260,7 +260,7 @@ export class Module {
   #checkParameters(): void {
     for (const name of this.#parameterPaths) {
       const value = (this as Record<string, unknown>)[name];
-      if (value instanceof Tensor && !value.isParameter) this.#assertNoParameter(name, name);
+      if (value instanceof Tensor && !isParameter(value)) this.#assertNoParameter(name, name);
     }
   }
 
@@ -335,7 +335,6 @@ function giveLabel(parameter: Tensor, path: string): void {
 
 /** Frees a gradient, unless a capture writes into it at every replay. */
 function release(gradient: Tensor): void {
-  if (gradient.disposed || gradient.storage.buffer.pins > 0) return;
-  gradient.freedBy = "its parameter's model dropped it in zeroGrad()";
-  gradient.dispose();
+  if (gradient.disposed || storageOf(gradient).buffer.pins > 0) return;
+  disposeBecause(gradient, "its parameter's model dropped it in zeroGrad()");
 }

@@ -1,7 +1,7 @@
 /** Looks through containers (arrays, plain objects, Maps, Sets) at any depth, without recursion. */
 import type { Named } from "./forward-trace.ts";
 
-/** What the rest of `nn` needs to know of a module, for files that `module.ts` imports. */
+/** The part of a module that the rest of `nn` needs to know, for files that `module.ts` imports. */
 export interface ModuleLike {
   readonly training: boolean;
   forward(...inputs: unknown[]): unknown;

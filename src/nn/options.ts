@@ -21,7 +21,7 @@ export function checkInput(layer: string, given: ArrayLike<unknown>): void {
   check(given.length === 1, ArgumentError, () => `${layer}: forward takes one tensor, got ${given.length} arguments`);
 }
 
-/** The dims that a norm goes over: a number stands for one dim. */
+/** The dims that a norm normalizes over: a number stands for one dim. */
 export function normDims(layer: string, normalizedShape: number | Shape): readonly number[] {
   const dims = typeof normalizedShape === "number" ? [normalizedShape] : normalizedShape;
   check(Array.isArray(dims) && dims.length > 0, ArgumentError, () =>

@@ -1,16 +1,16 @@
-/** Making what a layer owns: no scope frees it. */
+/** Parameters and buffers of layers, which no scope frees. */
 import { currentDevice } from "../gpu/default-device.ts";
 import { fill } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
+import { asLeaf, empty, type Tensor } from "../tensor/tensor.ts";
 
 /** A parameter, filled by `draw`. */
 export function parameter(shape: Shape, draw: (tensor: Tensor) => void): Tensor {
   const tensor = keep(empty(openDevice(), [...shape]));
   draw(tensor);
-  return tensor.asLeaf();
+  return asLeaf(tensor);
 }
 
 /** A buffer of one value. */

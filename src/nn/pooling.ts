@@ -1,22 +1,21 @@
 /** Pooling layers over windows of images x (N, C, H, W). */
 import { options as optionsOf, signature } from "../arguments.ts";
-import { avgPool2d, maxPool2d } from "../ops/pool.ts";
-import { type Pair, pairOf } from "../ops/sliding-window.ts";
+import { avgPool2d, maxPool2d, type Pair, pairOf } from "../ops/pool.ts";
 import { pair } from "../tensor/arguments.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Module } from "./module.ts";
 import { checkInput } from "./options.ts";
 
 export interface PoolLayerOptions {
-  /** Distance of neighbouring windows. Default: the kernel's size. */
+  /** Distance of neighboring windows. Default: the kernel's size. */
   stride?: Pair;
-  /** Places around the image, at most half the kernel's size. Default 0. */
+  /** Padding around the image, at most half the kernel's size. Default 0. */
   padding?: Pair;
 }
 
 const parameters = { kernelSize: pair, options: /* @__PURE__ */ optionsOf({ stride: pair, padding: pair }) };
-const checkMax = /* @__PURE__ */ signature("MaxPool2d", parameters);
-const checkAvg = /* @__PURE__ */ signature("AvgPool2d", parameters);
+const checkMax = /* @__PURE__ */ signature("MaxPool2d", () => parameters);
+const checkAvg = /* @__PURE__ */ signature("AvgPool2d", () => parameters);
 
 abstract class Pool extends Module {
   readonly kernelSize: readonly [number, number];

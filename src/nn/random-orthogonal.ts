@@ -4,7 +4,7 @@ import { splitmix } from "../tensor/create.ts";
 
 /** A row-major (rows, cols) matrix whose rows (or columns, whichever are fewer) are orthonormal, times `gain`. */
 export function orthonormal(device: Device, rows: number, cols: number, gain: number): Float32Array<ArrayBuffer> {
-  device.recorder.tape?.assertNotCapturing("an orthogonal initialisation, which draws on the host");
+  device.recorder.tape?.assertNotCapturing("an orthogonal initialization, which draws on the host");
   const wide = rows <= cols;
   const [count, length] = wide ? [rows, cols] : [cols, rows];
   const vectors = gramSchmidt(count, length, normals(device));

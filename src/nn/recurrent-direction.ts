@@ -1,11 +1,9 @@
 /** One layer of a recurrent network in one direction: its input projected at once, then the steps. */
 import { add } from "../ops/binary.ts";
-import { cat } from "../ops/cat-split.ts";
-import { layerNorm } from "../ops/layer-norm.ts";
+import { cat, splitViews } from "../ops/cat-split.ts";
 import { linear } from "../ops/linear.ts";
-import { recurrence } from "../ops/rnn.ts";
-import { type Cell, type State, type Step, unroll } from "../ops/rnn-steps.ts";
-import { splitViews } from "../ops/split.ts";
+import { layerNorm } from "../ops/norm.ts";
+import { type Cell, recurrence, type State, type Step, unroll } from "../ops/rnn.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The weights of one layer and direction. Norms are there with layer norm only; the biases are then the norms' own. */
@@ -41,7 +39,7 @@ export function runDirection(
     return recurrence(cell, linear(x, inputWeight, inputBias), hiddenWeight, hiddenBias, start, reverse);
   }
   const width = hiddenWeight.shape[1] as number;
-  // The GRU's new gate is normalised apart: the reset gate stands between its two parts.
+  // The GRU's new gate is normalized separately: the reset gate stands between its two parts.
   const groups = cell === "gru" ? [2 * width, width] : [4 * width];
   const step: Step = {
     project: (h) => normedGroups(linear(h, hiddenWeight), hiddenNorm, hiddenBias, groups),

@@ -1,4 +1,4 @@
-/** What the recurrent layers share: options, weights by PyTorch's names, layers and directions over a sequence. */
+/** Base of the recurrent layers: options, weights by PyTorch's names, layers and directions over a sequence. */
 import {
   count,
   flag,
@@ -11,12 +11,10 @@ import {
 } from "../arguments.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { cat, stack } from "../ops/cat-split.ts";
+import { cat, sameLifetime, stack, unbind } from "../ops/cat-split.ts";
 import { dropout } from "../ops/dropout.ts";
 import { squeeze, transpose, unsqueeze } from "../ops/movement.ts";
-import { type Cell, GATES } from "../ops/rnn-steps.ts";
-import { sameLifetime } from "../ops/same-lifetime.ts";
-import { unbind } from "../ops/split.ts";
+import { type Cell, GATES } from "../ops/rnn.ts";
 import { zeros } from "../tensor/create.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -35,7 +33,7 @@ export interface RecurrentOptions {
   batchFirst?: boolean;
   /** Probability of dropout between layers while training. Default 0. */
   dropout?: number;
-  /** Whether a second run goes through the sequence backwards; outputs are joined. Default false. */
+  /** Adds a second run backwards through the sequence; outputs are concatenated. Default false. */
   bidirectional?: boolean;
   /** Layer norm of the gates, as in Ba, Kiros, Hinton 2016. Default false. */
   layerNorm?: boolean;
@@ -47,13 +45,19 @@ const MAX_LAYERS = 1024;
 /** The arguments of the constructors; `more` are the options of one of them. */
 /* @__NO_SIDE_EFFECTS__ */
 export const recurrentSignature = (layer: string, more: Parameters = {}): Signature =>
-  signature(layer, {
-    ...{ inputSize: count, hiddenSize: count },
+  signature(layer, () => ({
+    inputSize: count,
+    hiddenSize: count,
     options: optionsOf({
-      ...{ numLayers: integerIn(1, MAX_LAYERS), ...more, bias: flag, batchFirst: flag, dropout: probability },
-      ...{ bidirectional: flag, layerNorm: flag },
+      numLayers: integerIn(1, MAX_LAYERS),
+      ...more,
+      bias: flag,
+      batchFirst: flag,
+      dropout: probability,
+      bidirectional: flag,
+      layerNorm: flag,
     }),
-  });
+  }));
 
 /** Base of RNN, LSTM and GRU. */
 export abstract class Recurrent extends Module {
@@ -89,7 +93,7 @@ export abstract class Recurrent extends Module {
     return this.bidirectional ? 2 : 1;
   }
 
-  /** What PyTorch's names of the weights end in: layer by layer, each forwards and then backwards. */
+  /** Suffixes of PyTorch's weight names: layer by layer, each forwards and then backwards. */
   #suffixes(): string[] {
     const ways = this.bidirectional ? ["", "_reverse"] : [""];
     return Array.from({ length: this.numLayers }, (_, i) => ways.map((way) => `_l${i}${way}`)).flat();

@@ -10,16 +10,16 @@ export interface RNNOptions extends RecurrentOptions {
   nonlinearity?: "tanh" | "relu";
 }
 
-const checkRnn = /* @__PURE__ */ recurrentSignature("RNN", { nonlinearity: oneOf("tanh", "relu") });
+const checkRnn = /* @__PURE__ */ recurrentSignature("RNN", { nonlinearity: /* @__PURE__ */ oneOf("tanh", "relu") });
 const checkLstm = /* @__PURE__ */ recurrentSignature("LSTM");
 const checkGru = /* @__PURE__ */ recurrentSignature("GRU");
-const states = { x: tensorArgument, h: maybe(tensorArgument) };
-const checkRnnInputs = /* @__PURE__ */ signature("RNN", states);
-const checkGruInputs = /* @__PURE__ */ signature("GRU", states);
-const checkLstmInputs = /* @__PURE__ */ signature("LSTM", {
+const states = { x: tensorArgument, h: /* @__PURE__ */ maybe(tensorArgument) };
+const checkRnnInputs = /* @__PURE__ */ signature("RNN", () => states);
+const checkGruInputs = /* @__PURE__ */ signature("GRU", () => states);
+const checkLstmInputs = /* @__PURE__ */ signature("LSTM", () => ({
   x: tensorArgument,
   state: maybe(listOf("a list [h, c]", tensorArgument, 2)),
-});
+}));
 
 /** `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`. Elman 1990. */
 export class RNN extends Recurrent {

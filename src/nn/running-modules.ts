@@ -60,7 +60,7 @@ function unregistered(holder: ModuleLike, module: ModuleLike, consequence: strin
   );
 }
 
-/** Whether a running module holds it. Looks into their properties anew only where it was not found before. */
+/** Returns true if a running module holds it. Looks into their properties anew only where it was not found before. */
 function isKnown(module: ModuleLike): boolean {
   for (let i = frames.length - 1; i >= 0; i--) if (below.get((frames[i] as Frame).module)?.has(module)) return true;
   return frames.findLast(({ module: holder }) => lookUp(holder).has(module)) !== undefined;
@@ -72,7 +72,7 @@ function lookUp(holder: ModuleLike): ReadonlySet<ModuleLike> {
   return found;
 }
 
-/** Whether it, or a module that it is part of, was passed to a running forward or declared foreign. */
+/** Returns true if it, or a module that it is part of, was passed to a running forward or declared foreign. */
 function isGiven(module: ModuleLike): boolean {
   return frames.some(({ module: holder, inputs }) =>
     [...(foreign.get(holder) ?? []), ...leavesIn(inputs, isModule).map(([, one]) => one)].some(
@@ -81,7 +81,10 @@ function isGiven(module: ModuleLike): boolean {
   );
 }
 
-/** Whether running it now would change its state, or should: what is frozen, evaluated or without gradients would not. */
+/**
+ * Returns true if running it now would change its state, or should: what is frozen, evaluated or without gradients
+ * would not.
+ */
 function isTrained(module: ModuleLike): boolean {
   if (!isGradEnabled()) return false;
   if (module.namedParameters().some(([, parameter]) => parameter.requiresGrad)) return true;

@@ -1,6 +1,7 @@
 import { ArgumentError, check, expected } from "../errors.ts";
-import { Tensor } from "../tensor/tensor.ts";
-import { ActivationLayer, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh } from "./activation.ts";
+import { isInstanceOf } from "../plain-object.ts";
+import { isParameter, Tensor } from "../tensor/tensor.ts";
+import { ActivationLayer } from "./activation.ts";
 import { adaptDefault, type NextActivation } from "./default-weight.ts";
 import { isPlain } from "./forward.ts";
 import { trace } from "./forward-trace.ts";
@@ -16,7 +17,7 @@ export class Sequential extends Module {
 
   constructor(...layers: Module[]) {
     layers.forEach((layer, i) => {
-      check(layer instanceof Module, ArgumentError, () => expected("Sequential", `layer ${i}`, "a module", layer));
+      check(isInstanceOf(layer, Module), ArgumentError, () => expected("Sequential", `layer ${i}`, "a module", layer));
     });
     super();
     this.layers = [...layers];
@@ -61,13 +62,14 @@ function followerIn(leaves: readonly Module[], i: number): NextActivation {
   return next instanceof ActivationLayer ? next.follower : undefined;
 }
 
-const FUSED = [ReLU, LeakyReLU, GELU, SiLU, Tanh, Sigmoid];
+/** No class of a user's, whose `forward` may compute something else. */
+const isBuiltIn = (layer: ActivationLayer): boolean => Object.getPrototypeOf(layer.constructor) === ActivationLayer;
 
 /** A Linear and the activation after it, when nobody watches them or has changed what they do. */
 function fused(layer: Module, next: Module | undefined): [Linear, ActivationLayer] | undefined {
   if (!(layer instanceof Linear && next instanceof ActivationLayer) || trace.seen) return undefined;
-  const known = layer.constructor === Linear && FUSED.some((kind) => next.constructor === kind);
-  const isWhole = layer.weight.isParameter && (layer.bias?.isParameter ?? true);
+  const known = layer.constructor === Linear && isBuiltIn(next);
+  const isWhole = isParameter(layer.weight) && (!layer.bias || isParameter(layer.bias));
   const isUnchanged = layer.activation === "none" && isPlain(layer) && isPlain(next);
   return known && isWhole && isUnchanged ? [layer, next] : undefined;
 }

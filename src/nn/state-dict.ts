@@ -13,7 +13,7 @@ import { Tensor } from "../tensor/tensor.ts";
 export type StateDict = Record<string, Tensor>;
 
 export interface LoadOptions {
-  /** Whether missing and unexpected names are errors. Default true. */
+  /** Missing and unexpected names are errors. Default true. */
   strict?: boolean;
 }
 

@@ -1,6 +1,6 @@
-/** What flows through a model: mean, spread and histogram of every layer's values and of the loss's gradient in them. */
+/** Statistics of a model's layers: mean, spread and histogram of their values and of the loss's gradient in them. */
 import { grad } from "../autograd/backward.ts";
-import { aliasWithGraph, type Edge } from "../autograd/graph.ts";
+import { aliasWithGraph, edgeOf } from "../autograd/graph.ts";
 import { noGrad, withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";
 import { div, eq, maximum, mul, sub, where } from "../ops/binary.ts";
@@ -21,7 +21,7 @@ import type { Module } from "./module.ts";
 export interface Distribution {
   readonly mean: number;
   readonly std: number;
-  /** Share of the values that are exactly 0: units that are off. */
+  /** Share of the values that are exactly 0: inactive units. */
   readonly zeros: number;
   readonly min: number;
   readonly max: number;
@@ -33,7 +33,7 @@ export interface LayerStatistics {
   /** The layer's path in the model. */
   readonly layer: string;
   readonly values: Distribution;
-  /** Of the loss by the layer's values; undefined where the loss does not depend on them. */
+  /** Statistics of the loss's gradient in the layer's values; undefined if the loss does not depend on them. */
   readonly gradient: Distribution | undefined;
 }
 
@@ -52,7 +52,7 @@ export async function layerStatistics(
   const names: string[] = [];
   const described = scope(() => {
     const { loss, seen } = watched(model, lossFn);
-    const linked = seen.filter(({ output }) => output.node !== undefined);
+    const linked = seen.filter(({ output }) => edgeOf(output) !== undefined);
     const found =
       linked.length === 0
         ? []
@@ -94,7 +94,7 @@ function watched(model: Module, lossFn: () => Tensor): { loss: Tensor; seen: See
     const path = paths.get(module);
     const isInnermost = path !== undefined && (module as Module).namedChildren().length === 0;
     if (!isInnermost || !(output instanceof Tensor) || output.dtype !== "f32" || output.size === 0) return;
-    seen.push({ name: path, output: aliasWithGraph(output, output.node as Edge | undefined) });
+    seen.push({ name: path, output: aliasWithGraph(output) });
   };
   try {
     const loss = withGrad(true, lossFn);
@@ -115,8 +115,8 @@ function summary(x: Tensor, bins: number): Tensor {
       const [low, high] = [min(flat), max(flat)];
       const width = maximum(sub(high, low), 1e-30);
       const position = clamp(mul(div(sub(flat, low), width), bins), 0, bins - 1);
-      const place = to(where(isfinite(position), position, 0), "i32");
-      const counts = scatterAdd(zeros([bins], { device: x.device }), 0, place, onesLike(flat));
+      const bin = to(where(isfinite(position), position, 0), "i32");
+      const counts = scatterAdd(zeros([bins], { device: x.device }), 0, bin, onesLike(flat));
       const share = mean(to(eq(flat, 0), "f32"));
       return cat([stack([mean(flat), std(flat, undefined, { correction: 0 }), share, low, high]), counts], 0);
     }),

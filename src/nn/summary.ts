@@ -10,11 +10,11 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type Named, trace } from "./forward-trace.ts";
 
 export interface SummaryOptions {
-  /** Of the input; `"i32"` for a model that begins with an embedding. Default `"f32"`. */
+  /** Dtype of the input; `"i32"` for a model that begins with an embedding. Default `"f32"`. */
   dtype?: Dtype;
 }
 
-/** What of a module the table needs. */
+/** The part of a module that the table reads. */
 interface Layer {
   readonly training: boolean;
   forward(...inputs: unknown[]): unknown;
@@ -73,7 +73,7 @@ function row(path: string, module: Layer, output: string): Row {
   };
 }
 
-/** Whether a parameter lies in the module itself rather than in one below it. */
+/** True if a parameter belongs to the module itself rather than to one below it. */
 const belongsTo = (module: Layer, name: string): boolean =>
   !module.namedModules().some(([path]) => path !== "" && name.startsWith(`${path}.`));
 

@@ -2,7 +2,7 @@
 import { ArgumentError, check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { ones } from "../tensor/create.ts";
-import { broadcastShapes, sameShape } from "../tensor/shape.ts";
+import { broadcastShapes, sameShape, sizeAt } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { add, logicalAnd, mul, where } from "./binary.ts";
 import { dropout as drop } from "./dropout.ts";
@@ -14,29 +14,30 @@ import { tril } from "./tril-triu.ts";
 export interface AttentionOptions {
   /** Broadcasts to (..., L, S). bool: true where attention is allowed; floats: added to the scores. */
   attnMask?: Tensor;
-  /** Whether query i sees the keys 0 to i only. Default false. */
+  /** Query i sees only the keys 0 to i. Default false. */
   isCausal?: boolean;
-  /** What the scores are multiplied by. Default 1 / sqrt(E). */
+  /** Factor of the scores. Default 1 / sqrt(E). */
   scale?: number;
-  /** Probability with which a weight is set to 0. Default 0. */
+  /** Probability of a weight being 0. Default 0. */
   dropout?: number;
 }
 
 const OP = "scaledDotProductAttention";
 
-/** The weights (..., L, S), each row adding up to 1 before dropout. */
+/** Returns the weights (..., L, S): before dropout each row sums to 1. */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
-  const { attnMask, isCausal = false, scale = 1 / Math.sqrt(q.shape[q.ndim - 1] as number), dropout = 0 } = options;
+  const { attnMask, isCausal = false, scale = 1 / Math.sqrt(sizeAt(q.shape, -1)), dropout = 0 } = options;
   if (attnMask) checkMask(attnMask, q, k);
   let scores = matmul(mul(q, scale), transpose(k, -1, -2));
   if (attnMask && isFloat(attnMask.dtype)) scores = add(scores, attnMask);
   const allowed = allowedPairs(scores, attnMask?.dtype === "bool" ? attnMask : undefined, isCausal);
   if (!allowed) return drop(softmax(scores, -1), dropout);
-  // The outer choice is for rows without any key: their softmax is NaN.
+  // The outer `where` is for rows without any key, whose softmax is NaN.
   const weights = where(allowed, softmax(where(allowed, scores, -Infinity), -1), 0);
   return drop(weights, dropout);
 }
 
+/** Returns the pairs (L, S) of a query and a key that may attend, or undefined for all. */
 function allowedPairs(scores: Tensor, mask: Tensor | undefined, isCausal: boolean): Tensor | undefined {
   if (!isCausal) return mask;
   const causal = tril(ones(scores.shape.slice(-2), { dtype: "bool", device: scores.device }));
@@ -69,7 +70,7 @@ function checkOperands(q: Tensor, k: Tensor, v: Tensor): void {
   );
 }
 
-/** Checks what attention and its layer share. */
+/** Checks the options that attention shares with its layer. */
 export function checkAttention(op: string, { isCausal = false, scale, dropout = 0 }: AttentionOptions): void {
   check(typeof isCausal === "boolean", ArgumentError, () => expected(op, "isCausal", "true or false", isCausal));
   if (scale !== undefined) checkNumber(op, "scale", scale);
@@ -80,7 +81,7 @@ function checkMask(mask: Tensor, q: Tensor, k: Tensor): void {
   const known = mask instanceof Tensor && (mask.dtype === "bool" || isFloat(mask.dtype));
   check(known, DtypeError, () => expected(OP, "attnMask", "a bool or float tensor", mask?.dtype ?? mask));
   const lead = broadcastShapes(OP, q.shape.slice(0, -2), k.shape.slice(0, -2));
-  const scores = [...lead, q.shape[q.ndim - 2] as number, k.shape[k.ndim - 2] as number];
+  const scores = [...lead, sizeAt(q.shape, -2), sizeAt(k.shape, -2)];
   check(sameShape(broadcastShapes(OP, mask.shape, scores), scores), ShapeError, () =>
     expected(OP, "attnMask", `a shape that broadcasts to [${scores}]`, mask),
   );

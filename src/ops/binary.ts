@@ -2,7 +2,6 @@
 
 import { defineOp, type Op } from "../autograd/op.ts";
 import type { BackwardContext } from "../autograd/op-types.ts";
-import { primitives } from "../autograd/primitives.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import { type Operand, runElementwise } from "../kernels/elementwise/run.ts";
 import type { Expression } from "../kernels/elementwise/shader.ts";
@@ -25,6 +24,12 @@ function partsOf(operands: readonly Operand[]): { tensors: (Tensor | undefined)[
   const numbers = operands.map((one) => (typeof one === "number" ? one : undefined));
   return { tensors, attrs: { numbers, shapes: tensors.map((one) => one?.shape) } };
 }
+
+/** The operands again: numbers first, since the tensor saved for a number is another one. */
+const operandsOf = ([a, b]: readonly (Tensor | undefined)[], { numbers }: Operands): [Operand, Operand] => [
+  numbers[0] ?? a ?? 0,
+  numbers[1] ?? b ?? 0,
+];
 
 /** Gradients in the result's shape, summed to the shapes of the operands. */
 const toOwnShapes = (gradients: readonly (Tensor | undefined)[], shapes: Operands["shapes"]) =>
@@ -65,13 +70,14 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
     expressions.set(dtype, expression);
     return expression;
   };
+  const { gradients } = rule;
   const op = defineOp<Operands>({
     name,
     ...(rule.autocast && { autocast: rule.autocast }),
     bilinear: rule.bilinear ?? false,
-    forward(ctx, [a, b]: [Tensor | undefined, Tensor | undefined], { numbers }) {
-      const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number)];
-      const shape = a && b ? broadcastShapes(name, a.shape, b.shape) : ((a ?? b) as Tensor).shape;
+    forward(ctx, [a, b]: [Tensor | undefined, Tensor | undefined], attrs) {
+      const operands = operandsOf([a, b], attrs);
+      const shape = broadcastShapes(name, a?.shape ?? [], b?.shape ?? []);
       let dtype = promote(operands);
       if (!isFloat(dtype) && rule.wgsl.i32 === undefined) dtype = "f32";
       const y = runElementwise(ctx.device, expressionFor(dtype), operands, shape);
@@ -81,15 +87,12 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
       }
       return y;
     },
-    ...(rule.gradients && {
+    ...(gradients && {
       backward(ctx: BackwardContext<Operands>, g: Tensor) {
-        const saved = new Map((rule.saves ?? []).map((letter, i) => [letter, ctx.saved[i] as Tensor]));
-        const operand = (i: 0 | 1) => ctx.attrs.numbers[i] ?? (saved.get(i === 0 ? "a" : "b") as Tensor);
-        const rules = rule.gradients as NonNullable<BinaryRule["gradients"]>;
-        return toOwnShapes(
-          rules(g, operand(0), operand(1), saved.get("y") as Tensor, ctx.needsInputGrad),
-          ctx.attrs.shapes,
-        );
+        const saved = new Map((rule.saves ?? []).map((letter, i) => [letter, ctx.saved[i]]));
+        const [a, b] = operandsOf([saved.get("a"), saved.get("b")], ctx.attrs);
+        // A rule reads only what it saves.
+        return toOwnShapes(gradients(g, a, b, saved.get("y") ?? g, ctx.needsInputGrad), ctx.attrs.shapes);
       },
     }),
   });
@@ -107,7 +110,7 @@ const arithmetic = /* @__NO_SIDE_EFFECTS__ */ (symbol: string) => ({
   i32: `a ${symbol} b`,
   u32: `a ${symbol} b`,
 });
-/** Floats are compared by a function of the shaders' own, which knows NaN and subnormal numbers. */
+/** Floats are compared by functions of shaders/lib, which handle NaN and subnormal numbers. */
 const comparison = /* @__NO_SIDE_EFFECTS__ */ (symbol: string, f32: string): BinaryRule => ({
   wgsl: { ...arithmetic(symbol), f32 },
   result: "bool",
@@ -153,16 +156,16 @@ const LARGER_SHARE = /* @__PURE__ */ (["f32", "f16"] as const).map(
   (result): Expression => ({ name: "larger_share", wgsl: "larger_share(a, b, c)", compute: "f32", result }),
 );
 
-/** What of g belongs to a as the larger of a and b. A selection, so that an infinite g leaves 0 elsewhere; its own adjoint. */
+/** The part of g that goes to a as the larger of a and b. A selection, so that an infinite g leaves 0 elsewhere; self-adjoint. */
 const share = (g: Tensor, a: Operand, b: Operand): Tensor => {
   const { tensors, attrs } = partsOf([a, b]);
   return shareOp([g, ...tensors], attrs);
 };
 const shareOp: Op<Operands, Tensor> = defineOp<Operands>({
   name: "larger_share",
-  forward(ctx, [g, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], { numbers }) {
+  forward(ctx, [g, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], attrs) {
     ctx.save(...[a, b].filter((one) => one !== undefined));
-    const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number), g];
+    const operands = [...operandsOf([a, b], attrs), g];
     return runElementwise(ctx.device, LARGER_SHARE[g.dtype === "f16" ? 1 : 0] as Expression, operands, g.shape);
   },
   backward(ctx, g: Tensor) {
@@ -200,8 +203,9 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 
 const select = defineOp<Operands & { shape: Shape }>({
   name: "where",
-  forward(ctx, [condition, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], { numbers, shape }) {
-    const operands = [a ?? (numbers[0] as number), b ?? (numbers[1] as number)];
+  forward(ctx, [condition, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], attrs) {
+    const { shape } = attrs;
+    const operands = operandsOf([a, b], attrs);
     const both = operands.every((one) => typeof one === "number");
     const result = both ? "f32" : promote(operands);
     ctx.save(condition);
@@ -220,5 +224,3 @@ const select = defineOp<Operands & { shape: Shape }>({
     return [undefined, ...toOwnShapes(gradients, ctx.attrs.shapes)];
   },
 });
-
-primitives.add = add;

@@ -1,29 +1,29 @@
-/** Cutting tensors apart and putting them together: split and chunk are views; cat, stack and pad write once. */
+/** Splitting and concatenation: split, chunk, unbind give views; cat, stack and pad write each element once. */
 
 import { withComputePrecision } from "../autograd/autocast.ts";
-import { defineOp } from "../autograd/op.ts";
+import { defineOp, type Op } from "../autograd/op.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
-import { checkFilling } from "../tensor/create.ts";
-import { checkShape, normalizeDim, sameShape } from "../tensor/shape.ts";
+import { checkFilling, zeros } from "../tensor/create.ts";
+import { checkShape, normalizeDim, type Shape, sameShape, sizeAt } from "../tensor/shape.ts";
+import type { Dtype } from "../tensor/storage.ts";
 import { empty, Tensor, view } from "../tensor/tensor.ts";
 import { expand } from "./broadcast.ts";
-import { flip, narrow, unsqueeze } from "./movement.ts";
+import { flip, narrow, reshape, unsqueeze } from "./movement.ts";
 
-/** Pieces of `size` along a dim (the last may be smaller), or of the sizes given. */
+/** Views of `size` along a dim (the last may be smaller), or of the sizes given. */
 export function split(x: Tensor, size: number | readonly number[], dim = 0): Tensor[] {
   check(x.ndim > 0, ShapeError, () => expected("split", "x", "at least 1 dim", x));
   const at = normalizeDim("split", dim, x.ndim);
-  const total = x.shape[at] as number;
-  const valid = Array.isArray(size) || (Number.isSafeInteger(size) && (size as number) > 0);
-  check(valid, ArgumentError, () => expected("split", "size", "a whole number > 0 or a list of sizes", size));
-  const one = size as number;
-  const sizes = Array.isArray(size)
-    ? [...size]
-    : Array.from({ length: Math.max(1, Math.ceil(total / one)) }, (_, i) => Math.min(one, total - i * one));
+  const total = sizeAt(x.shape, at);
+  const valid = typeof size === "number" ? Number.isSafeInteger(size) && size > 0 : Array.isArray(size);
+  check(valid, ArgumentError, () => expected("split", "size", "an integer > 0 or a list of sizes", size));
+  const equal = (one: number) =>
+    Array.from({ length: Math.max(1, Math.ceil(total / one)) }, (_, i) => Math.min(one, total - i * one));
+  const sizes = typeof size === "number" ? equal(size) : [...size];
   check(
-    sizes.every((piece) => Number.isSafeInteger(piece) && piece >= 0) && sizes.reduce((a, b) => a + b, 0) === total,
+    sizes.every((part) => Number.isSafeInteger(part) && part >= 0) && sizes.reduce((a, b) => a + b, 0) === total,
     ArgumentError,
     () => expected("split", "size", `sizes that add up to ${total}`, size),
   );
@@ -34,16 +34,68 @@ export function split(x: Tensor, size: number | readonly number[], dim = 0): Ten
   });
 }
 
-/** `n` pieces of about equal size along a dim. */
+/** `n` views of about equal size along a dim. */
 export function chunk(x: Tensor, n: number, dim = 0): Tensor[] {
-  check(Number.isInteger(n) && n > 0, ArgumentError, () => expected("chunk", "n", "a whole number > 0", n));
-  return split(x, Math.max(1, Math.ceil((x.shape[normalizeDim("chunk", dim, x.ndim)] as number) / n)), dim);
+  check(Number.isInteger(n) && n > 0, ArgumentError, () => expected("chunk", "n", "an integer > 0", n));
+  const total = sizeAt(x.shape, normalizeDim("chunk", dim, x.ndim));
+  return split(x, Math.max(1, Math.ceil(total / n)), dim);
 }
+
+interface SplitAttrs {
+  readonly dim: number;
+  readonly dtype: Dtype;
+  readonly shapes: readonly Shape[];
+}
+
+const splitViewsOp: Op<SplitAttrs, Tensor[]> = defineOp<SplitAttrs, Tensor[]>({
+  name: "splitViews",
+  forward(_, [x]: [Tensor], { dim, shapes }) {
+    let start = x.offset;
+    return shapes.map((shape) => {
+      const part = view(x, shape, x.strides, start);
+      start += (shape[dim] as number) * (x.strides[dim] as number);
+      return part;
+    });
+  },
+  backward: ({ device, attrs }, ...gradients: (Tensor | undefined)[]) =>
+    cat(
+      gradients.map((gradient, i) => gradient ?? zeros(attrs.shapes[i] as Shape, { dtype: attrs.dtype, device })),
+      attrs.dim,
+    ),
+});
+
+/** Views of these sizes along `dim`, which they fill; their gradients are concatenated once. */
+export function splitViews<const S extends readonly number[]>(x: Tensor, sizes: S, dim: number): ViewsOf<S> {
+  const shapes = sizes.map((size) => x.shape.with(dim, size));
+  // One view per size.
+  return splitViewsOp([x], { dim, dtype: x.dtype, shapes }) as ViewsOf<S>;
+}
+
+type ViewsOf<S extends readonly number[]> = { -readonly [K in keyof S]: Tensor };
+
+/** Returns x[0], x[1], ...: the entries along the first dim. */
+export function unbind(x: Tensor): Tensor[] {
+  const ones = new Array<number>(sizeAt(x.shape, 0)).fill(1);
+  return splitViews(x, ones, 0).map((part) => reshape(part, x.shape.slice(1)));
+}
+
+const sameLifetimeOp: Op<object, Tensor[]> = defineOp<object, Tensor[]>({
+  name: "sameLifetime",
+  forward: (_, tensors: Tensor[]) => tensors.map((one) => view(one, one.shape, one.strides, one.offset)),
+  backward: (_, ...gradients: (Tensor | undefined)[]) => gradients,
+});
+
+/**
+ * The same tensors as results of one op, for layers with results that a program may ignore: backward through one of them
+ * then releases the graph of the others too, which would otherwise live until it is collected.
+ */
+export const sameLifetime = <T extends readonly Tensor[]>(...tensors: T): { [K in keyof T]: Tensor } =>
+  sameLifetimeOp(tensors, {}) as { [K in keyof T]: Tensor };
 
 const catOp = defineOp<{ dim: number; sizes: number[] }>({
   name: "cat",
-  forward(ctx, tensors: Tensor[], { dim, sizes }) {
-    const first = tensors[0] as Tensor;
+  forward(ctx, tensors: [Tensor, ...Tensor[]], { dim, sizes }) {
+    const [first] = tensors;
     const total = sizes.reduce((a, b) => a + b, 0);
     const y = empty(
       ctx.device,
@@ -52,17 +104,17 @@ const catOp = defineOp<{ dim: number; sizes: number[] }>({
     );
     let start = 0;
     for (const x of tensors) {
-      const place = view(y, x.shape, y.strides, start * (y.strides[dim] as number));
-      copyInto(place, x);
-      place.dispose();
-      start += x.shape[dim] as number;
+      const target = view(y, x.shape, y.strides, start * (y.strides[dim] as number));
+      copyInto(target, x);
+      target.dispose();
+      start += sizeAt(x.shape, dim);
     }
     return y;
   },
   backward: (ctx, g: Tensor) => split(g, ctx.attrs.sizes, ctx.attrs.dim),
 });
 
-/** The first of a list of tensors that have one dtype, or are all floats. */
+/** Returns the first of a list of tensors, which must have one dtype or all be floats. */
 function firstOf(op: string, tensors: readonly Tensor[]): Tensor {
   const valid = Array.isArray(tensors) && tensors.length > 0 && tensors.every((x) => x instanceof Tensor);
   check(valid, ArgumentError, () => expected(op, "tensors", "a list of tensors", tensors));
@@ -74,27 +126,27 @@ function firstOf(op: string, tensors: readonly Tensor[]): Tensor {
   return first;
 }
 
-/** Joins tensors along an existing dim: of one dtype, but that f16 and f32 together give f32. */
+/** Concatenates tensors of one dtype along an existing dim; f16 and f32 together give f32. */
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   const first = firstOf("cat", tensors);
-  check(first.ndim > 0, ShapeError, () => expected("cat", "tensors", "at least 1 dim (stack joins scalars)", first));
+  check(first.ndim > 0, ShapeError, () => expected("cat", "tensors", "at least 1 dim (stack takes scalars)", first));
   const at = normalizeDim("cat", dim, first.ndim);
   for (const x of tensors) {
     const fits = x.ndim === first.ndim && sameShape(x.shape.toSpliced(at, 1), first.shape.toSpliced(at, 1));
     check(
       fits,
       ShapeError,
-      () => `cat: argument 'tensors' expected shapes equal but for dim ${dim}, got [${first.shape}] and [${x.shape}]`,
+      () => `cat: argument 'tensors' expected shapes equal except at dim ${dim}, got [${first.shape}] and [${x.shape}]`,
     );
   }
-  const sizes = tensors.map((x) => x.shape[at] as number);
+  const sizes = tensors.map((x) => sizeAt(x.shape, at));
   const isMixed = tensors.some((x) => x.dtype !== first.dtype);
   return withComputePrecision(isMixed ? { computeDtype: "f32" } : {}, tensors, (alike) =>
     catOp(alike, { dim: at, sizes }),
   );
 }
 
-/** Joins tensors of one shape along a new dim. */
+/** Concatenates tensors of one shape along a new dim. */
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
   const { shape } = firstOf("stack", tensors);
   for (const x of tensors)
@@ -106,13 +158,13 @@ export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
 }
 
 export interface PadOptions {
-  /** What lies around: one value, the values mirrored at the edge (which is not repeated), the edge's own, or the other end's. */
+  /** The padding: one value, the values mirrored at the edge (which is not repeated), the edge's value, or the other end's. */
   mode?: "constant" | "reflect" | "replicate" | "circular";
-  /** Of mode "constant". Default 0. */
+  /** For mode "constant". Default 0. */
   value?: number | boolean;
 }
 
-/** Puts `value`, or by `mode` values of x, before and after each dim: one pair per dim. */
+/** Adds `value`, or by `mode` values of x, before and after each dim: one pair per dim. */
 export function pad(
   x: Tensor,
   amounts: readonly (readonly [number, number])[],
@@ -123,7 +175,7 @@ export function pad(
     amounts.length === x.ndim &&
     amounts.every((pair) => pair.length === 2 && pair.every((n: number) => Number.isInteger(n) && n >= 0));
   check(valid, ArgumentError, () =>
-    expected("pad", "amounts", `${x.ndim} pairs [before, after] of whole numbers >= 0`, amounts),
+    expected("pad", "amounts", `${x.ndim} pairs [before, after] of integers >= 0`, amounts),
   );
   const { mode = "constant", value: filling = 0 } = typeof value === "object" ? value : { value };
   checkShape(
@@ -132,27 +184,28 @@ export function pad(
     "amounts",
   );
   if (mode === "constant") return padOp([x], { amounts, value: checkFilling("pad", filling, x.dtype) });
-  check(value !== undefined && (value as PadOptions).value === undefined, ArgumentError, () =>
+  check(typeof value === "object" && value.value === undefined, ArgumentError, () =>
     expected("pad", "value", `nothing with mode '${mode}'`, filling),
   );
   return amounts.reduce((padded, [before, after], i) => padEnds(padded, i, before, after, mode), x);
 }
 
-/** x with values of its own before and after a dim. */
+/** Extends x at both ends of a dim with its own values. */
 function padEnds(x: Tensor, dim: number, before: number, after: number, mode: "reflect" | "replicate" | "circular") {
   if (before + after === 0) return x;
-  const size = x.shape[dim] as number;
+  const size = sizeAt(x.shape, dim);
   const most = { reflect: size - 1, replicate: size === 0 ? 0 : Infinity, circular: size }[mode];
   check(Math.max(before, after) <= most, ArgumentError, () =>
     expected("pad", "amounts", `at most ${most} at dim ${dim} of size ${size} with mode '${mode}'`, [before, after]),
   );
   const edge = (start: number, n: number) => expand(narrow(x, dim, start, 1), x.shape.with(dim, n));
-  const ends = {
+  const ends: Record<typeof mode, () => [Tensor, Tensor]> = {
     reflect: () => [flip(narrow(x, dim, 1, before), dim), flip(narrow(x, dim, size - 1 - after, after), dim)],
     replicate: () => [edge(0, before), edge(size - 1, after)],
     circular: () => [narrow(x, dim, size - before, before), narrow(x, dim, 0, after)],
-  }[mode]() as [Tensor, Tensor];
-  return cat([ends[0], x, ends[1]], dim);
+  };
+  const [start, end] = ends[mode]();
+  return cat([start, x, end], dim);
 }
 
 const padOp = defineOp<{ amounts: readonly (readonly [number, number])[]; value: number }>({
@@ -160,21 +213,19 @@ const padOp = defineOp<{ amounts: readonly (readonly [number, number])[]; value:
   forward(ctx, [x]: [Tensor], { amounts, value }) {
     const y = empty(
       ctx.device,
-      x.shape.map(
-        (size, i) => size + (amounts[i] as readonly [number, number])[0] + (amounts[i] as readonly [number, number])[1],
-      ),
+      x.shape.map((size, i) => size + (amounts[i]?.[0] ?? 0) + (amounts[i]?.[1] ?? 0)),
       x.dtype,
     );
     fill(y, value);
     const offset = amounts.reduce((sum, [before], i) => sum + before * (y.strides[i] as number), 0);
-    const place = view(y, x.shape, y.strides, offset);
-    copyInto(place, x);
-    place.dispose();
+    const target = view(y, x.shape, y.strides, offset);
+    copyInto(target, x);
+    target.dispose();
     return y;
   },
   backward: (ctx, g: Tensor) =>
     ctx.attrs.amounts.reduce(
-      (part, [before, after], i) => narrow(part, i, before, (g.shape[i] as number) - before - after),
+      (part, [before, after], i) => narrow(part, i, before, sizeAt(g.shape, i) - before - after),
       g,
     ),
 });

@@ -1,6 +1,6 @@
 /**
- * The operations as users call them, as functions and as methods: their arguments are checked before anything happens. The
- * library itself calls what they are made of.
+ * The operations as users call them: their arguments are checked before anything happens. What is exported here is public,
+ * and a method of Tensor unless src/tensor-methods.ts says otherwise. The library itself calls what they are made of.
  */
 import {
   checked,
@@ -12,14 +12,12 @@ import {
   listOf,
   maybe,
   must,
-  number,
   oneOf,
   options,
   orNull,
   text,
 } from "../arguments.ts";
 import {
-  createOptions,
   dim,
   dims,
   dtype,
@@ -33,8 +31,6 @@ import {
   windowPadding,
   tensorArgument as x,
 } from "../tensor/arguments.ts";
-import * as create from "../tensor/create.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 import * as binary from "./binary.ts";
 import * as broadcast from "./broadcast.ts";
 import * as casting from "./cast.ts";
@@ -50,173 +46,139 @@ import * as reductions from "./reduce.ts";
 import * as rows from "./softmax.ts";
 import * as statistics from "./statistics.ts";
 import * as triangles from "./tril-triu.ts";
-import * as elementwise from "./unary.ts";
 
-const pairs = listOf(
+const pairs = /* @__PURE__ */ listOf(
   "one pair [before, after] per dim",
-  must(
+  /* @__PURE__ */ must(
     "a pair of integers >= 0",
     (value) =>
       Array.isArray(value) && value.length === 2 && value.every((one) => Number.isSafeInteger(one) && one >= 0),
   ),
 );
-const pieces = must(
+const pieces = /* @__PURE__ */ must(
   "an integer > 0 or a list of sizes",
   (value) => Number.isSafeInteger(value) || Array.isArray(value),
 );
-const hostValues = must(
-  "numbers, booleans, nested arrays of them, or a typed array",
-  (value) => ["number", "boolean"].includes(typeof value) || Array.isArray(value) || ArrayBuffer.isView(value),
-);
 
-/** An elementwise function of one tensor and nothing else. */
-/* @__NO_SIDE_EFFECTS__ */
-const unary = (op: string, run: (x: Tensor) => Tensor) => checked(op, { x }, run);
+export const add = /* @__PURE__ */ checked("add", () => ({ a: operand, b: operand }), binary.add);
+export const sub = /* @__PURE__ */ checked("sub", () => ({ a: operand, b: operand }), binary.sub);
+export const mul = /* @__PURE__ */ checked("mul", () => ({ a: operand, b: operand }), binary.mul);
+export const div = /* @__PURE__ */ checked("div", () => ({ a: operand, b: operand }), binary.div);
+export const maximum = /* @__PURE__ */ checked("maximum", () => ({ a: operand, b: operand }), binary.maximum);
+export const minimum = /* @__PURE__ */ checked("minimum", () => ({ a: operand, b: operand }), binary.minimum);
+export const eq = /* @__PURE__ */ checked("eq", () => ({ a: operand, b: operand }), binary.eq);
+export const ne = /* @__PURE__ */ checked("ne", () => ({ a: operand, b: operand }), binary.ne);
+export const lt = /* @__PURE__ */ checked("lt", () => ({ a: operand, b: operand }), binary.lt);
+export const le = /* @__PURE__ */ checked("le", () => ({ a: operand, b: operand }), binary.le);
+export const gt = /* @__PURE__ */ checked("gt", () => ({ a: operand, b: operand }), binary.gt);
+export const ge = /* @__PURE__ */ checked("ge", () => ({ a: operand, b: operand }), binary.ge);
+export const where = /* @__PURE__ */ checked("where", () => ({ condition: x, a: operand, b: operand }), binary.where);
+export const pow = /* @__PURE__ */ checked("pow", () => ({ x: operand, exponent: operand }), powers.pow);
 
-export const add = /* @__PURE__ */ checked("add", { a: operand, b: operand }, binary.add);
-export const sub = /* @__PURE__ */ checked("sub", { a: operand, b: operand }, binary.sub);
-export const mul = /* @__PURE__ */ checked("mul", { a: operand, b: operand }, binary.mul);
-export const div = /* @__PURE__ */ checked("div", { a: operand, b: operand }, binary.div);
-export const maximum = /* @__PURE__ */ checked("maximum", { a: operand, b: operand }, binary.maximum);
-export const minimum = /* @__PURE__ */ checked("minimum", { a: operand, b: operand }, binary.minimum);
-export const eq = /* @__PURE__ */ checked("eq", { a: operand, b: operand }, binary.eq);
-export const ne = /* @__PURE__ */ checked("ne", { a: operand, b: operand }, binary.ne);
-export const lt = /* @__PURE__ */ checked("lt", { a: operand, b: operand }, binary.lt);
-export const le = /* @__PURE__ */ checked("le", { a: operand, b: operand }, binary.le);
-export const gt = /* @__PURE__ */ checked("gt", { a: operand, b: operand }, binary.gt);
-export const ge = /* @__PURE__ */ checked("ge", { a: operand, b: operand }, binary.ge);
-export const where = /* @__PURE__ */ checked("where", { condition: x, a: operand, b: operand }, binary.where);
-export const pow = /* @__PURE__ */ checked("pow", { x: operand, exponent: operand }, powers.pow);
-
-export const neg = /* @__PURE__ */ unary("neg", elementwise.neg);
-export const abs = /* @__PURE__ */ unary("abs", elementwise.abs);
-export const sign = /* @__PURE__ */ unary("sign", elementwise.sign);
-export const exp = /* @__PURE__ */ unary("exp", elementwise.exp);
-export const log = /* @__PURE__ */ unary("log", elementwise.log);
-export const log1p = /* @__PURE__ */ unary("log1p", elementwise.log1p);
-export const sqrt = /* @__PURE__ */ unary("sqrt", elementwise.sqrt);
-export const rsqrt = /* @__PURE__ */ unary("rsqrt", elementwise.rsqrt);
-export const square = /* @__PURE__ */ unary("square", elementwise.square);
-export const reciprocal = /* @__PURE__ */ unary("reciprocal", elementwise.reciprocal);
-export const sin = /* @__PURE__ */ unary("sin", elementwise.sin);
-export const cos = /* @__PURE__ */ unary("cos", elementwise.cos);
-export const erf = /* @__PURE__ */ unary("erf", elementwise.erf);
-export const relu = /* @__PURE__ */ unary("relu", elementwise.relu);
-export const gelu = /* @__PURE__ */ unary("gelu", elementwise.gelu);
-export const silu = /* @__PURE__ */ unary("silu", elementwise.silu);
-export const softplus = /* @__PURE__ */ unary("softplus", elementwise.softplus);
-export const sigmoid = /* @__PURE__ */ unary("sigmoid", elementwise.sigmoid);
-export const tanh = /* @__PURE__ */ unary("tanh", elementwise.tanh);
-export const isfinite = /* @__PURE__ */ unary("isfinite", elementwise.isfinite);
-export const isinf = /* @__PURE__ */ unary("isinf", elementwise.isinf);
-export const isnan = /* @__PURE__ */ unary("isnan", elementwise.isnan);
-export const logicalNot = /* @__PURE__ */ unary("logicalNot", elementwise.logicalNot);
-export const leakyRelu = /* @__PURE__ */ checked("leakyRelu", { x, slope: maybe(finite) }, elementwise.leakyRelu);
-export const elu = /* @__PURE__ */ checked("elu", { x, alpha: maybe(finite) }, elementwise.elu);
-export const clamp = /* @__PURE__ */ checked("clamp", { x, min: maybe(number), max: maybe(number) }, elementwise.clamp);
-export const to = /* @__PURE__ */ checked("to", { x, dtype }, casting.to);
+export * from "./unary.ts";
+export const to = /* @__PURE__ */ checked("to", () => ({ x, dtype }), casting.to);
 
 const keepdim = { keepdim: flag };
-const reduction = { x, dim: maybe(dims), options: options(keepdim) };
-const choice = { x, dim: maybe(dim), options: options(keepdim) };
-const spread = { x, dim: maybe(dims), options: options({ ...keepdim, correction: finite }) };
-export const sum = /* @__PURE__ */ checked("sum", reduction, reductions.sum);
-export const mean = /* @__PURE__ */ checked("mean", reduction, reductions.mean);
-export const prod = /* @__PURE__ */ checked("prod", reduction, reductions.prod);
-export const max = /* @__PURE__ */ checked("max", reduction, reductions.max);
-export const min = /* @__PURE__ */ checked("min", reduction, reductions.min);
-export const argmax = /* @__PURE__ */ checked("argmax", choice, reductions.argmax);
-export const argmin = /* @__PURE__ */ checked("argmin", choice, reductions.argmin);
-export const norm = /* @__PURE__ */ checked("norm", reduction, statistics.norm);
-export const logsumexp = /* @__PURE__ */ checked("logsumexp", reduction, statistics.logsumexp);
-export const variance = /* @__PURE__ */ checked("var", spread, statistics.variance);
-export const std = /* @__PURE__ */ checked("std", spread, statistics.std);
-export const cumsum = /* @__PURE__ */ checked("cumsum", { x, dim }, statistics.cumsum);
-export const softmax = /* @__PURE__ */ checked("softmax", { x, dim }, rows.softmax);
-export const logSoftmax = /* @__PURE__ */ checked("logSoftmax", { x, dim }, rows.logSoftmax);
+const reduction = { x, dim: /* @__PURE__ */ maybe(dims), options: /* @__PURE__ */ options(keepdim) };
+const choice = { x, dim: /* @__PURE__ */ maybe(dim), options: /* @__PURE__ */ options(keepdim) };
+const spread = {
+  x,
+  dim: /* @__PURE__ */ maybe(dims),
+  options: /* @__PURE__ */ options({ ...keepdim, correction: finite }),
+};
+export const sum = /* @__PURE__ */ checked("sum", () => reduction, reductions.sum);
+export const mean = /* @__PURE__ */ checked("mean", () => reduction, reductions.mean);
+export const prod = /* @__PURE__ */ checked("prod", () => reduction, reductions.prod);
+export const max = /* @__PURE__ */ checked("max", () => reduction, reductions.max);
+export const min = /* @__PURE__ */ checked("min", () => reduction, reductions.min);
+export const argmax = /* @__PURE__ */ checked("argmax", () => choice, reductions.argmax);
+export const argmin = /* @__PURE__ */ checked("argmin", () => choice, reductions.argmin);
+export const norm = /* @__PURE__ */ checked("norm", () => reduction, statistics.norm);
+export const logsumexp = /* @__PURE__ */ checked("logsumexp", () => reduction, statistics.logsumexp);
+const variance = /* @__PURE__ */ checked("var", () => spread, statistics.variance);
 
-export const reshape = /* @__PURE__ */ checked("reshape", { x, shape: sizes }, movement.reshape);
-export const flatten = /* @__PURE__ */ checked("flatten", { x, start: maybe(dim), end: maybe(dim) }, movement.flatten);
-export const permute = /* @__PURE__ */ checked("permute", { x, dims: sizes }, movement.permute);
-export const transpose = /* @__PURE__ */ checked("transpose", { x, d0: dim, d1: dim }, movement.transpose);
-export const t = /* @__PURE__ */ checked("t", { x }, movement.t);
-export const contiguous = /* @__PURE__ */ checked("contiguous", { x }, movement.contiguous);
-export const clone = /* @__PURE__ */ checked("clone", { x }, movement.clone);
-export const detach = /* @__PURE__ */ checked("detach", { x }, movement.detach);
-export const squeeze = /* @__PURE__ */ checked("squeeze", { x, dim: maybe(dim) }, movement.squeeze);
-export const unsqueeze = /* @__PURE__ */ checked("unsqueeze", { x, dim }, movement.unsqueeze);
-export const narrow = /* @__PURE__ */ checked("narrow", { x, dim, start: integer, length: size }, movement.narrow);
+export { variance as var };
+export const std = /* @__PURE__ */ checked("std", () => spread, statistics.std);
+export const cumsum = /* @__PURE__ */ checked("cumsum", () => ({ x, dim }), reductions.cumsum);
+export const softmax = /* @__PURE__ */ checked("softmax", () => ({ x, dim }), rows.softmax);
+export const logSoftmax = /* @__PURE__ */ checked("logSoftmax", () => ({ x, dim }), rows.logSoftmax);
+
+export const reshape = /* @__PURE__ */ checked("reshape", () => ({ x, shape: sizes }), movement.reshape);
+export const flatten = /* @__PURE__ */ checked(
+  "flatten",
+  () => ({ x, start: maybe(dim), end: maybe(dim) }),
+  movement.flatten,
+);
+export const permute = /* @__PURE__ */ checked("permute", () => ({ x, dims: sizes }), movement.permute);
+export const transpose = /* @__PURE__ */ checked("transpose", () => ({ x, d0: dim, d1: dim }), movement.transpose);
+export const t = /* @__PURE__ */ checked("t", () => ({ x }), movement.t);
+export const contiguous = /* @__PURE__ */ checked("contiguous", () => ({ x }), movement.contiguous);
+export const clone = /* @__PURE__ */ checked("clone", () => ({ x }), movement.clone);
+export const detach = /* @__PURE__ */ checked("detach", () => ({ x }), movement.detach);
+export const squeeze = /* @__PURE__ */ checked("squeeze", () => ({ x, dim: maybe(dim) }), movement.squeeze);
+export const unsqueeze = /* @__PURE__ */ checked("unsqueeze", () => ({ x, dim }), movement.unsqueeze);
+export const narrow = /* @__PURE__ */ checked(
+  "narrow",
+  () => ({ x, dim, start: integer, length: size }),
+  movement.narrow,
+);
 export const slice = /* @__PURE__ */ checked(
   "slice",
-  { x, dim, start: maybe(integer), end: maybe(integer), step: maybe(count) },
+  () => ({ x, dim, start: maybe(integer), end: maybe(integer), step: maybe(count) }),
   movement.slice,
 );
-export const flip = /* @__PURE__ */ checked("flip", { x, dim: dims }, movement.flip);
-export const expand = /* @__PURE__ */ checked("expand", { x, shape: sizes }, broadcast.expand);
+export const flip = /* @__PURE__ */ checked("flip", () => ({ x, dim: dims }), movement.flip);
+export const expand = /* @__PURE__ */ checked("expand", () => ({ x, shape: sizes }), broadcast.expand);
 
-export const split = /* @__PURE__ */ checked("split", { x, size: pieces, dim: maybe(dim) }, joining.split);
-export const chunk = /* @__PURE__ */ checked("chunk", { x, n: count, dim: maybe(dim) }, joining.chunk);
-export const cat = /* @__PURE__ */ checked("cat", { tensors: tensorList, dim: maybe(dim) }, joining.cat);
-export const stack = /* @__PURE__ */ checked("stack", { tensors: tensorList, dim: maybe(dim) }, joining.stack);
-const padding = either(scalar, options({ mode: oneOf("constant", "reflect", "replicate", "circular"), value: scalar }));
-export const pad = /* @__PURE__ */ checked("pad", { x, amounts: pairs, value: maybe(padding) }, joining.pad);
+export const split = /* @__PURE__ */ checked("split", () => ({ x, size: pieces, dim: maybe(dim) }), joining.split);
+export const chunk = /* @__PURE__ */ checked("chunk", () => ({ x, n: count, dim: maybe(dim) }), joining.chunk);
+export const cat = /* @__PURE__ */ checked("cat", () => ({ tensors: tensorList, dim: maybe(dim) }), joining.cat);
+export const stack = /* @__PURE__ */ checked("stack", () => ({ tensors: tensorList, dim: maybe(dim) }), joining.stack);
+const padding = /* @__PURE__ */ either(
+  scalar,
+  /* @__PURE__ */ options({
+    mode: /* @__PURE__ */ oneOf("constant", "reflect", "replicate", "circular"),
+    value: scalar,
+  }),
+);
+export const pad = /* @__PURE__ */ checked("pad", () => ({ x, amounts: pairs, value: maybe(padding) }), joining.pad);
 
-export const matmul = /* @__PURE__ */ checked("matmul", { a: x, b: x }, products.matmul);
+export const matmul = /* @__PURE__ */ checked("matmul", () => ({ a: x, b: x }), products.matmul);
 export const addmm = /* @__PURE__ */ checked(
   "addmm",
-  { input: x, a: x, b: x, options: options({ beta: finite, alpha: finite }) },
+  () => ({ input: x, a: x, b: x, options: options({ beta: finite, alpha: finite }) }),
   products.addmm,
 );
-export const indexSelect = /* @__PURE__ */ checked("indexSelect", { x, dim, index: x }, indexing.indexSelect);
-export const gather = /* @__PURE__ */ checked("gather", { x, dim, index: x }, indexing.gather);
-export const scatterAdd = /* @__PURE__ */ checked("scatterAdd", { x, dim, index: x, src: x }, indexing.scatterAdd);
-export const tril = /* @__PURE__ */ checked("tril", { x, diagonal: maybe(integer) }, triangles.tril);
-export const triu = /* @__PURE__ */ checked("triu", { x, diagonal: maybe(integer) }, triangles.triu);
+export const indexSelect = /* @__PURE__ */ checked("indexSelect", () => ({ x, dim, index: x }), indexing.indexSelect);
+export const gather = /* @__PURE__ */ checked("gather", () => ({ x, dim, index: x }), indexing.gather);
+export const scatterAdd = /* @__PURE__ */ checked(
+  "scatterAdd",
+  () => ({ x, dim, index: x, src: x }),
+  indexing.scatterAdd,
+);
+export const tril = /* @__PURE__ */ checked("tril", () => ({ x, diagonal: maybe(integer) }), triangles.tril);
+export const triu = /* @__PURE__ */ checked("triu", () => ({ x, diagonal: maybe(integer) }), triangles.triu);
 
 const window = { stride: pair, padding: pair };
 export const maxPool2d = /* @__PURE__ */ checked(
   "maxPool2d",
-  { x, kernelSize: pair, options: options(window) },
+  () => ({ x, kernelSize: pair, options: options(window) }),
   pooling.maxPool2d,
 );
 export const avgPool2d = /* @__PURE__ */ checked(
   "avgPool2d",
-  { x, kernelSize: pair, options: options(window) },
+  () => ({ x, kernelSize: pair, options: options(window) }),
   pooling.avgPool2d,
 );
 export const conv2d = /* @__PURE__ */ checked(
   "conv2d",
-  {
+  () => ({
     x,
     weight: x,
     bias: orNull(x),
     options: options({ stride: pair, padding: windowPadding, dilation: pair, groups: count }),
-  },
+  }),
   convolution.conv2d,
 );
 
-const made = options(createOptions);
-export const zeros = /* @__PURE__ */ checked("zeros", { shape: sizes, options: made }, create.zeros);
-export const ones = /* @__PURE__ */ checked("ones", { shape: sizes, options: made }, create.ones);
-export const rand = /* @__PURE__ */ checked("rand", { shape: sizes, options: made }, create.rand);
-export const randn = /* @__PURE__ */ checked("randn", { shape: sizes, options: made }, create.randn);
-export const tensor = /* @__PURE__ */ checked(
-  "tensor",
-  { data: hostValues, options: options({ shape: sizes, ...createOptions }) },
-  create.tensor,
-);
-export const full = /* @__PURE__ */ checked("full", { shape: sizes, value: scalar, options: made }, create.full);
-export const linspace = /* @__PURE__ */ checked(
-  "linspace",
-  { start: finite, end: finite, steps: size, options: made },
-  create.linspace,
-);
-export const randint = /* @__PURE__ */ checked(
-  "randint",
-  { low: integer, high: integer, shape: sizes, options: made },
-  create.randint,
-);
-export const randperm = /* @__PURE__ */ checked("randperm", { n: size, options: made }, create.randperm);
-
-export { arange, eye, onesLike, zerosLike } from "../tensor/create.ts";
-export const einsum = /* @__PURE__ */ checked("einsum", { equation: text }, einstein.einsum, tensors);
+export const einsum = /* @__PURE__ */ checked("einsum", () => ({ equation: text }), einstein.einsum, tensors);

@@ -1,27 +1,30 @@
-/** How an elementwise function of one tensor is made of its formula and derivative. */
+/** Makes an elementwise operation of one tensor out of its formula and derivative. */
+import { checked } from "../arguments.ts";
 import { isGradEnabled } from "../autograd/modes.ts";
 import { defineOp } from "../autograd/op.ts";
-import { check, DtypeError, expected } from "../errors.ts";
 import { runElementwise } from "../kernels/elementwise/run.ts";
 import type { Expression } from "../kernels/elementwise/shader.ts";
 import { computeType, isFloat } from "../kernels/promotion.ts";
+import { tensorArgument } from "../tensor/arguments.ts";
 import { zerosLike } from "../tensor/create.ts";
 import type { Dtype } from "../tensor/storage.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mul, where } from "./binary.ts";
 
 export interface UnaryRule {
-  /** f(a), with `p` and `q` for the op's own numbers. */
+  /** WGSL of f(a), with `p` and `q` for the numbers of `defineWithNumbers`. */
   readonly wgsl: string;
-  /** f'(a) times the incoming gradient `g`, from a (the input) and b (the output): one kernel for first derivatives. */
+  /** WGSL of f'(a) times the incoming gradient `g`, from `a` (the input) and `b` (the output): the kernel of first derivatives. */
   readonly gradient?: string;
-  /** f' in differentiable operations: for second derivatives. */
+  /** f' in differentiable operations, for second derivatives. A bool tensor selects where the gradient passes. */
   readonly derivative?: (x: Tensor, y: Tensor, p: number, q: number) => Tensor | number;
+  /** The tensors that `gradient` and `derivative` read. */
   readonly saves?: "x" | "y" | "both";
-  /** What i32 and u32 inputs (`int`) give, by the same or another formula; without it they are lifted to f32. */
+  /** WGSL for i32 and u32 inputs, `int` standing for their type; without it they are converted to f32. */
   readonly integer?: string;
+  /** The dtype of the result. Default: the input's, or f32 for integers without a formula of their own. */
   readonly result?: Dtype;
-  /** In f32 within autocast: a short way leads out of f16's range. */
+  /** Runs in f32 within autocast, since its values soon leave the range of f16. */
   readonly wide?: boolean;
 }
 
@@ -30,7 +33,7 @@ interface UnaryAttrs {
   readonly q: number;
 }
 
-/** Writes the op's own numbers into its formula: distinct values are few (a slope, two limits). */
+/** Writes an op's numbers into its formula: distinct values are few (a slope, two limits). */
 const filled = (wgsl: string, { p, q }: UnaryAttrs, isInteger = false): string =>
   wgsl.replace(/\bp\b/g, literal(p, isInteger)).replace(/\bq\b/g, literal(q, isInteger));
 function literal(value: number, isInteger: boolean): string {
@@ -39,8 +42,8 @@ function literal(value: number, isInteger: boolean): string {
   return `f32(${Math.max(-3.4028234663852886e38, Math.min(3.4028234663852886e38, value))})`;
 }
 
-/** The expression for a dtype and the op's own numbers, made once. */
-function remembered(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): typeof make {
+/** Caches the expression of a dtype and the op's numbers: kernels are looked up by its identity. */
+function cached(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): typeof make {
   const known = new Map<string, Expression>();
   return (dtype, attrs) => {
     const key = `${dtype},${attrs.p},${attrs.q}`;
@@ -50,18 +53,30 @@ function remembered(make: (dtype: Dtype, attrs: UnaryAttrs) => Expression): type
   };
 }
 
-/** An elementwise function of one tensor, with up to two numbers of its own. */
+/** An elementwise operation of one tensor, as users call it: its arguments are checked. */
 /* @__NO_SIDE_EFFECTS__ */
-export function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
-  const forward = remembered((dtype, attrs) => {
-    const whole = !isFloat(dtype) && dtype !== "bool" && rule.integer !== undefined;
-    const compute = whole ? computeType(dtype) : "f32";
-    const result = rule.result ?? (whole || isFloat(dtype) ? dtype : "f32");
-    const wgsl = filled(whole ? (rule.integer as string).replaceAll("int", compute) : rule.wgsl, attrs, whole);
+export function defineUnary(name: string, rule: UnaryRule): (x: Tensor) => Tensor {
+  const run = defineWithNumbers(name, rule);
+  return checked(
+    name,
+    () => ({ x: tensorArgument }),
+    (x: Tensor) => run(x),
+  );
+}
+
+/** An elementwise operation of one tensor and up to two numbers, `p` and `q` in its formulas. Arguments are trusted. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineWithNumbers(name: string, rule: UnaryRule): (x: Tensor, p?: number, q?: number) => Tensor {
+  const forward = cached((dtype, attrs) => {
+    const integer = isFloat(dtype) || dtype === "bool" ? undefined : rule.integer;
+    const isInteger = integer !== undefined;
+    const compute = isInteger ? computeType(dtype) : "f32";
+    const result = rule.result ?? (isInteger || isFloat(dtype) ? dtype : "f32");
+    const wgsl = filled(integer?.replaceAll("int", compute) ?? rule.wgsl, attrs, isInteger);
     return { name, wgsl, compute, result };
   });
-  const backward = remembered((result, attrs) => {
-    const wgsl = (rule.gradient as string)
+  const backward = cached((result, attrs) => {
+    const wgsl = (rule.gradient ?? "")
       .replace(/\bb\b/g, rule.saves === "both" ? "b" : "a")
       .replace(/\bg\b/g, rule.saves === "both" ? "c" : rule.saves ? "b" : "a");
     return { name: `${name}_backward`, wgsl: filled(wgsl, attrs), compute: "f32", result };
@@ -76,23 +91,22 @@ export function defineUnary(name: string, rule: UnaryRule): (x: Tensor, p?: numb
     },
     ...(rule.gradient && {
       backward(ctx, g: Tensor) {
-        const first = ctx.saved[0] as Tensor;
-        const [x, y] = rule.saves === "both" ? [first, ctx.saved[1] as Tensor] : [first, first];
+        // Without anything saved, neither is read.
+        const [first = g, second = first] = ctx.saved;
+        const [x, y] = rule.saves === "both" ? [first, second] : [first, first];
         if (isGradEnabled()) return chain(rule, g, x, y, ctx.attrs);
         const operands = rule.saves === "both" ? [x, y, g] : rule.saves ? [first, g] : [g];
         return runElementwise(ctx.device, backward(g.dtype, ctx.attrs), operands, g.shape);
       },
     }),
   });
-  return (x, p = 0, q = 0) => {
-    check(x instanceof Tensor, DtypeError, () => expected(name, "x", "a tensor", x));
-    return op([x], { p, q });
-  };
+  return (x, p = 0, q = 0) => op([x], { p, q });
 }
 
+/** The gradient in differentiable operations. */
 function chain(rule: UnaryRule, g: Tensor, x: Tensor, y: Tensor, { p, q }: UnaryAttrs): Tensor {
   const slope = rule.derivative?.(x, y, p, q);
   if (slope === undefined) return zerosLike(g);
-  // A mask selects: a product with 0 would make NaN of an infinite gradient.
+  // A mask selects: multiplying an infinite gradient by 0 would give NaN.
   return slope instanceof Tensor && slope.dtype === "bool" ? where(slope, g, 0) : mul(g, slope);
 }

@@ -62,7 +62,7 @@ function parse(equation: string, operands: readonly Tensor[]): { inputs: Lettere
   return { inputs, output };
 }
 
-/** A term with letters in place of its `...`: one for each dim that has none. */
+/** A term with letters instead of its `...`: one for each dim that has none. */
 function spelled(term: string, x: Tensor): string {
   const dots = x.ndim - term.replace("...", "").length;
   const fits = term.includes("...") ? dots >= 0 && dots <= ELLIPSIS.length : dots === 0;

@@ -11,11 +11,11 @@ export interface EmbeddingCall {
   paddingIdx?: number;
 }
 
-/** `paddingIdx` counted from the front, checked. */
-export function paddingPlace(op: string, paddingIdx: number | undefined, rows: number): number | undefined {
+/** Checks `paddingIdx` and returns it counted from the front. */
+export function normalizePaddingIdx(op: string, paddingIdx: number | undefined, rows: number): number | undefined {
   if (paddingIdx === undefined) return undefined;
   check(Number.isSafeInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows, ArgumentError, () =>
-    expected(op, "paddingIdx", `a whole number from ${-rows} to ${rows - 1}`, paddingIdx),
+    expected(op, "paddingIdx", `an integer from ${-rows} to ${rows - 1}`, paddingIdx),
   );
   return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
 }
@@ -23,8 +23,8 @@ export function paddingPlace(op: string, paddingIdx: number | undefined, rows: n
 const EMBEDDING = /* @__PURE__ */ defineIndexFault("embedding");
 
 /**
- * y[...] = weight[index[...]]. index (...), i32 or u32; weight (rows, width); y (..., width). An index out of range gives a
- * row of 0 without a gradient, and the next read throws.
+ * `y[...] = weight[index[...]]`. index (...), i32 or u32; weight (rows, width); y (..., width). An index out of range gives
+ * a row of 0 without a gradient, and the next read throws.
  */
 export function embedding(index: Tensor, weight: Tensor, options: EmbeddingCall = {}): Tensor {
   checkKeys("embedding", options, ["paddingIdx"]);
@@ -36,11 +36,12 @@ export function embedding(index: Tensor, weight: Tensor, options: EmbeddingCall 
     expected("embedding", "weight", "a tensor (rows, width)", weight),
   );
   const flat = reshape(index, [index.size]);
-  checkRoom("embedding", weight.shape[0] as number, flat);
+  const [size = 0, width = 0] = weight.shape;
+  checkRoom("embedding", size, flat);
   let rows = selectRows(weight, 0, flat, EMBEDDING);
-  const paddingIdx = paddingPlace("embedding", options.paddingIdx, weight.shape[0] as number);
+  const paddingIdx = normalizePaddingIdx("embedding", options.paddingIdx, size);
   if (paddingIdx !== undefined && weight.requiresGrad) {
     rows = where(unsqueeze(eq(flat, paddingIdx), 1), detach(rows), rows);
   }
-  return reshape(rows, [...index.shape, weight.shape[1] as number]);
+  return reshape(rows, [...index.shape, width]);
 }

@@ -1,10 +1,11 @@
 /** The affine layer y = act(x W^T + b), fused forward and backward. */
 
+import { type Activation, activationRow, DEFAULT_SLOPE } from "../activations.ts";
 import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import type { BackwardContext } from "../autograd/op-types.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
-import { type Activation, runMatmul } from "../kernels/matmul/run.ts";
+import { runMatmul } from "../kernels/matmul/run.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { sizeOf } from "../tensor/shape.ts";
@@ -16,24 +17,22 @@ import { sum } from "./reduce.ts";
 import { gelu, leakyRelu, relu, sigmoid, silu, square, tanh } from "./unary.ts";
 
 export interface LinearOptions {
-  /** What follows the affine map, computed with it. Default "none". */
+  /** The activation of the result, fused where its derivative follows from the output. Default "none". */
   activation?: Activation;
-  /** Of leakyRelu, below 0. Default 0.01. */
+  /** The slope of leakyRelu below 0. Default 0.01. */
   slope?: number;
 }
 
+/** The activations that are not fused. Operations that users call refuse a surplus slope. */
 const apply: Record<Activation, (x: Tensor, slope: number) => Tensor> = {
   none: (x) => x,
-  relu,
+  relu: (x) => relu(x),
   leakyRelu,
-  tanh,
-  sigmoid,
-  gelu,
-  silu,
+  tanh: (x) => tanh(x),
+  sigmoid: (x) => sigmoid(x),
+  gelu: (x) => gelu(x),
+  silu: (x) => silu(x),
 };
-
-/** Activations whose derivative follows from their output: only these are fused. */
-const FROM_OUTPUT: readonly Activation[] = ["none", "relu", "leakyRelu", "tanh", "sigmoid"];
 
 interface LinearAttrs {
   readonly activation: Activation;
@@ -106,7 +105,7 @@ function weightGradients(
   K: number,
 ): (Tensor | undefined)[] {
   if (!ctx.needsInputGrad[1] && !ctx.needsInputGrad[2]) return [undefined, undefined];
-  // Without input features there is no product that could carry the sums along.
+  // Without input features there is no matmul that could compute the sums too.
   if (K === 0) return [empty(ctx.device, [N, K]), ctx.needsInputGrad[2] ? sum(g, 0) : undefined];
   const weightGrad = ctx.gradSlot(1) ?? empty(ctx.device, [N, K]);
   const biasGrad = ctx.needsInputGrad[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
@@ -123,7 +122,7 @@ function weightGradients(
   return [weightGrad, biasGrad];
 }
 
-/** dx = g W; times the derivative of the activation that made x, when its op is ours and has no other consumer. */
+/** dx = g W; times the derivative of the activation that made x, when a linear op did and has no other consumer. */
 function inputGradient(
   ctx: BackwardContext,
   g: Tensor,
@@ -141,7 +140,7 @@ function inputGradient(
       ? { derivative: before.activation, slope: before.slope, saved: x.binding }
       : {};
   runMatmul(ctx.device, { a: g.binding, b: weight.binding, c: gradX.binding, M, N: K, K: N, ...fused });
-  if (producer && before) producer.activationGradApplied = true;
+  if (before) ctx.applyActivationGrad(0);
   return gradX;
 }
 
@@ -153,10 +152,10 @@ export function linear(
   x: Tensor,
   weight: Tensor,
   bias?: Tensor,
-  { activation = "none", slope = 0.01 }: LinearOptions = {},
+  { activation = "none", slope = DEFAULT_SLOPE }: LinearOptions = {},
 ): Tensor {
   checkLinear(x, weight, bias);
-  const fused = FROM_OUTPUT.includes(activation) && (activation !== "leakyRelu" || slope > 0);
+  const fused = activationRow(activation).isFromOutput && (activation !== "leakyRelu" || slope > 0);
   const [outFeatures, inFeatures] = weight.shape as [number, number];
   const rows = x.ndim === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inFeatures]);
   const y = linearOp([rows, weight, bias], { activation: fused ? activation : "none", slope });

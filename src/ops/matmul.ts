@@ -1,4 +1,4 @@
-/** Matrix products: batched, broadcasting, transposed operands read as they lie. */
+/** Matrix products: batched, broadcasting, transposed operands read without a copy. */
 
 import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
@@ -15,25 +15,26 @@ import { sum } from "./reduce.ts";
 
 /** A matrix operand as the kernels take it. */
 export interface MatrixOperand {
-  /** What to bind; disposed by `release` when it is a copy. */
+  /** The tensor to bind; disposed by `release` when it is a copy. */
   readonly tensor: Tensor;
-  /** Whether it lies in memory as its transpose. */
+  /** It is stored transposed. */
   readonly transposed: boolean;
   readonly release: () => void;
 }
 
-/** x (..., rows, cols) with dense matrices, as it lies or transposed; copied only when it is neither. */
+/** x (..., rows, cols) as dense matrices or their transposes; copied only when it is neither. */
 export function matrixOperand(x: Tensor): MatrixOperand {
   const [rows, cols] = [x.shape[x.ndim - 2] as number, x.shape[x.ndim - 1] as number];
   const swapped = [...x.shape.slice(0, -2), cols, rows];
   const transposedStrides = x.strides.map((_, i) => x.strides[i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i] as number);
-  const isTransposed = !x.isContiguous && lies(swapped, transposedStrides) && x.offset % 64 === 0;
+  const isTransposed = !x.isContiguous && hasStrides(swapped, transposedStrides) && x.offset % 64 === 0;
   if (isTransposed) return { tensor: x, transposed: true, release: () => undefined };
   const dense = contiguous(x);
   return { tensor: dense, transposed: false, release: () => dense !== x && dense.dispose() };
 }
 
-function lies(shape: Shape, strides: Shape): boolean {
+/** Reports whether a tensor is dense, whatever the strides of dims of size 1 are. */
+function hasStrides(shape: Shape, strides: Shape): boolean {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     if (shape[i] !== 1 && strides[i] !== step) return false;
@@ -100,17 +101,17 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     ShapeError,
     () => `matmul: inner sizes differ: a is [${a.shape}] (K = ${K}), b is [${b.shape}] (K = ${b.shape[b.ndim - 2]})`,
   );
-  if (!isFloat(a.dtype)) return wholeProduct(a, b);
+  if (!isFloat(a.dtype)) return integerProduct(a, b);
   const lead = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
-  // A single right matrix makes one tall product out of a whole batch.
+  // With a single right matrix, a batch is one tall matmul.
   if (b.ndim === 2)
     return reshape(product(reshape(a, [1, sizeOf(a.shape.slice(0, -1)), K]), unsqueeze(b, 0)), [...lead, M, N]);
   const [x, y] = [batched(a, lead), batched(b, lead)];
   return reshape(product(x, y), [...lead, M, N]);
 }
 
-/** Of whole numbers, exact modulo 2^32; the (..., M, K, N) products are in memory at once. */
-function wholeProduct(a: Tensor, b: Tensor): Tensor {
+/** The matmul of integers, exact modulo 2^32; all (..., M, K, N) products are in memory at once. */
+function integerProduct(a: Tensor, b: Tensor): Tensor {
   broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   return sum(mul(unsqueeze(a, -1), unsqueeze(b, -3)), -2);
 }

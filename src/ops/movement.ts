@@ -1,7 +1,6 @@
 /** Views and rearrangements: reshape, permute, slice and friends copy nothing. */
 
 import { defineOp, type Op } from "../autograd/op.ts";
-import { primitives } from "../autograd/primitives.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { copyInto, contiguous as dense, fill } from "../tensor/copy.ts";
 import {
@@ -54,7 +53,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return reshapeOp(x, { shape: inferShape("reshape", shape, x.size) });
 }
 
-/** Joins the dims from `start` to `end` (inclusive) into one. */
+/** Flattens the dims from `start` to `end` (inclusive) into one. */
 export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   if (x.ndim === 0) return reshape(x, [1]);
   const [first, last] = [normalizeDim("flatten", start, x.ndim, "start"), normalizeDim("flatten", end, x.ndim, "end")];
@@ -140,26 +139,26 @@ const sliceOp: (x: Tensor, attrs: Slice) => Tensor = defineView<Slice>(
   (g, attrs) => sliceBackward([g], { ...attrs, shape: attrs.from }),
 );
 
-/** The adjoint of a slice: the gradient in its place, zeros elsewhere. */
+/** The adjoint of a slice: the gradient at the indices of the slice, zeros elsewhere. */
 const sliceBackward: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { shape: Shape }>({
   name: "embed",
   forward(ctx, [g]: [Tensor], { dim, start, step, shape }) {
-    const whole = empty(ctx.device, shape, g.dtype);
-    fill(whole, 0);
-    const place = view(
-      whole,
+    const gradX = empty(ctx.device, shape, g.dtype);
+    fill(gradX, 0);
+    const window = view(
+      gradX,
       g.shape,
-      whole.strides.map((one, i) => (i === dim ? one * step : one)),
-      start * (whole.strides[dim] as number),
+      gradX.strides.map((one, i) => (i === dim ? one * step : one)),
+      start * (gradX.strides[dim] as number),
     );
-    copyInto(place, g);
-    place.dispose();
-    return whole;
+    copyInto(window, g);
+    window.dispose();
+    return gradX;
   },
   backward: (ctx, g: Tensor) => sliceOp(g, ctx.attrs),
 });
 
-/** `length` places of a dim from `start` on. */
+/** The indices [start, start + length) of a dim. */
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
   check(x.ndim > 0, ShapeError, () => expected("narrow", "x", "at least 1 dim", x));
   const at = normalizeDim("narrow", dim, x.ndim);
@@ -173,22 +172,22 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
   return sliceOp(x, { dim: at, start: first, length, step: 1 });
 }
 
-/** Places start, start + step, ... below `end` of a dim, clipped as in Python: negative ones count from the end. */
+/** The indices start, start + step, ... below `end` of a dim, clipped as in Python: negative ones count from the end. */
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
   check(x.ndim > 0, ShapeError, () => expected("slice", "x", "at least 1 dim", x));
   const at = normalizeDim("slice", dim, x.ndim);
   const size = x.shape[at] as number;
   check(Number.isInteger(start) && Number.isInteger(end ?? 0), ArgumentError, () =>
-    expected("slice", "start, end", "whole numbers", [start, end]),
+    expected("slice", "start, end", "integers", [start, end]),
   );
-  check(Number.isInteger(step) && step > 0, ArgumentError, () => expected("slice", "step", "a whole number > 0", step));
-  const clip = (place: number) => Math.max(0, Math.min(size, place < 0 ? place + size : place));
+  check(Number.isInteger(step) && step > 0, ArgumentError, () => expected("slice", "step", "an integer > 0", step));
+  const clip = (index: number) => Math.max(0, Math.min(size, index < 0 ? index + size : index));
   const first = clip(start);
   const length = Math.max(0, Math.ceil((clip(end ?? size) - first) / step));
   return sliceOp(x, { dim: at, start: length === 0 ? 0 : first, length, step });
 }
 
-/** Dims in reverse order of their elements. */
+/** The elements of some dims in reverse order. */
 export function flip(x: Tensor, dim: number | readonly number[]): Tensor {
   const dims = normalizeDims("flip", [dim].flat(), x.ndim);
   return flipOp(x, { dims });
@@ -222,10 +221,3 @@ export const detach = (x: Tensor): Tensor => {
   x.assertLive("detach");
   return view(x, x.shape, x.strides, x.offset);
 };
-
-const identityOp = defineView<object>(
-  "identity",
-  (x) => view(x, x.shape, x.strides, x.offset),
-  (g) => g,
-);
-primitives.identity = (x) => identityOp(x, {});

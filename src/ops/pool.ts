@@ -1,19 +1,70 @@
-/** Pooling over windows of images. */
+/** Sliding windows over images, their geometry and checks (for convolution too), and pooling over them. */
 import { defineOp, type Op } from "../autograd/op.ts";
-import { ArgumentError, check, checkKeys, DtypeError, expected } from "../errors.ts";
-import { strideGroups } from "../gpu/launch-policy.ts";
-import { avg_pool, avg_pool_backward, max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
-import type { Windows } from "../kernels/conv/windows.ts";
+import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { isGlobal, type Windows } from "../kernels/conv/windows.ts";
+import { runAvgPool, runAvgPoolBackward, runMaxPool, runMaxPoolBackward } from "../kernels/pool.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { contiguous } from "../tensor/copy.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { gather } from "./indexing.ts";
-import { reshape } from "./movement.ts";
+import { reshape, squeeze, unsqueeze } from "./movement.ts";
 import { mean } from "./reduce.ts";
-import { onImages, type Pair, type WindowOptions, windowsOn } from "./sliding-window.ts";
+
+/** One number for both directions, or [vertical, horizontal]. */
+export type Pair = number | readonly [number, number];
+
+/** Returns both numbers of a pair, checked: integers of at least `low`. */
+export function pairOf(op: string, argument: string, value: Pair, low: number): readonly [number, number] {
+  const both = typeof value === "number" ? ([value, value] as const) : value;
+  const valid = Array.isArray(both) && both.length === 2 && both.every((one) => Number.isInteger(one) && one >= low);
+  check(valid, ArgumentError, () => expected(op, argument, `an integer >= ${low} or a pair of them`, value));
+  return both;
+}
+
+export interface WindowOptions {
+  /** Distance from one window to the next. Default 1 (for pooling: the kernel's size). */
+  stride?: Pair;
+  /** Zeros around the image (for maxPool2d: nothing). Default 0. */
+  padding?: Pair;
+  /** Distance from one tap of a window to the next. Default 1. */
+  dilation?: Pair;
+}
+
+/** Applies `run`, which takes images (N, C, H, W), to images or to one image (C, H, W). */
+export function onImages(op: string, x: Tensor, run: (images: Tensor) => Tensor): Tensor {
+  check(x.ndim === 3 || x.ndim === 4, ShapeError, () => expected(op, "x", "a shape (N, C, H, W) or (C, H, W)", x));
+  return x.ndim === 4 ? run(x) : squeeze(run(unsqueeze(x, 0)), 0);
+}
+
+/** Checks the options, and returns the geometry of the windows over images x (N, C, H, W). */
+export function windowsOn(op: string, x: Tensor, kernelSize: Pair, options: WindowOptions): Windows {
+  const kernel = pairOf(op, "kernelSize", kernelSize, 1);
+  const stride = pairOf(op, "stride", options.stride ?? 1, 1);
+  const padding = pairOf(op, "padding", options.padding ?? 0, 0);
+  const dilation = pairOf(op, "dilation", options.dilation ?? 1, 1);
+  const [height = 0, width = 0] = x.shape.slice(2);
+  check(height > 0 && width > 0, ShapeError, () => expected(op, "x", "images of at least one row and one column", x));
+  const along = (i: 0 | 1, size: number) => {
+    const extent = dilation[i] * (kernel[i] - 1) + 1;
+    const padded = size + 2 * padding[i];
+    check(
+      padded >= extent,
+      ShapeError,
+      () => `${op}: a window of ${extent} does not fit into ${padded} (${["height", "width"][i]} of x ${size}, padded)`,
+    );
+    return Math.floor((padded - extent) / stride[i]) + 1;
+  };
+  const [outHeight, outWidth] = [along(0, height), along(1, width)];
+  const [kernelHeight, kernelWidth] = kernel;
+  const [strideY, strideX] = stride;
+  const [paddingY, paddingX] = padding;
+  const [dilationY, dilationX] = dilation;
+  const sizes = { height, width, outHeight, outWidth, kernelHeight, kernelWidth };
+  return { ...sizes, strideY, strideX, paddingY, paddingX, dilationY, dilationX };
+}
 
 export type PoolOptions = Omit<WindowOptions, "dilation">;
 
+/** Checks the arguments of a pooling, and applies `pool` to its images and windows. */
 function pooled(
   op: string,
   x: Tensor,
@@ -35,55 +86,35 @@ function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptio
   return windows;
 }
 
-/** The params of the pooling kernels; `size` is that of what is written. */
-function paramsOf(windows: Windows, size: number) {
-  const { dilationY: _, dilationX: __, ...params } = windows;
-  return { ...params, size };
-}
-
 const maxPoolOp = defineOp<Windows>({
   name: "maxPool2d",
   computeDtype: "f32",
-  forward(ctx, [x]: [Tensor], windows) {
-    const shape = [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth];
-    const [y, places] = [empty(ctx.device, shape), ctx.disposeAfterForward(empty(ctx.device, shape, "u32"))];
-    const input = ctx.disposeAfterForward(contiguous(x));
-    ctx.device.run(
-      max_pool,
-      { x: input.binding, y: y.binding, places: places.binding, ...paramsOf(windows, y.size) },
-      strideGroups(ctx.device, y.size),
-    );
-    ctx.save(places);
+  forward(ctx, [x]: [x: Tensor], windows) {
+    const { y, indices } = runMaxPool(x, windows);
+    ctx.save(ctx.disposeAfterForward(indices));
     return y;
   },
-  backward: (ctx, g: Tensor) => spreadOp([g, ctx.saved[0]], ctx.attrs),
+  backward: (ctx, gradY: Tensor) => maxPoolBackwardOp([gradY, ctx.saved[0]], ctx.attrs),
 });
 
-/** The gradient of max pooling: linear in g, its adjoint reads at the places that were chosen. */
-const spreadOp: Op<Windows, Tensor> = defineOp<Windows>({
+/** The gradient of max pooling: linear in gradY, with the reads at the chosen indices as its adjoint. */
+const maxPoolBackwardOp: Op<Windows, Tensor> = defineOp<Windows>({
   name: "maxPool2d_backward",
   computeDtype: "f32",
-  forward(ctx, [g, places]: [Tensor, Tensor], windows) {
-    const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
-    const gradY = ctx.disposeAfterForward(contiguous(g));
-    ctx.device.run(
-      max_pool_backward,
-      { gradY: gradY.binding, places: places.binding, gradX: gradX.binding, ...paramsOf(windows, gradX.size) },
-      strideGroups(ctx.device, gradX.size),
-    );
-    ctx.save(places);
-    return gradX;
+  forward(ctx, [gradY, indices]: [gradY: Tensor, indices: Tensor], windows) {
+    ctx.save(indices);
+    return runMaxPoolBackward(gradY, indices, windows);
   },
   backward(ctx, g: Tensor) {
-    const places = ctx.saved[0] as Tensor;
+    const [indices] = ctx.saved as [Tensor];
     const lines = (one: Tensor) => reshape(one, [...one.shape.slice(0, 2), -1]);
-    return reshape(gather(lines(g), -1, lines(places)), places.shape);
+    return reshape(gather(lines(g), -1, lines(indices)), indices.shape);
   },
 });
 
 /**
- * The largest value of each window of x (N, C, H, W) or (C, H, W). `stride` is the kernel's size unless given; padding is
- * never chosen.
+ * Max pooling: the largest value of each window of x (N, C, H, W) or (C, H, W); y (N, C, outH, outW). `stride` defaults to
+ * the kernel's size; padding is never chosen.
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
   return pooled("maxPool2d", x, kernelSize, options, (images, windows) => maxPoolOp([images], windows));
@@ -92,39 +123,25 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}
 const avgPoolOp = defineOp<Windows>({
   name: "avgPool2d",
   computeDtype: "f32",
-  forward(ctx, [x]: [Tensor], windows) {
-    const y = empty(ctx.device, [...x.shape.slice(0, 2), windows.outHeight, windows.outWidth]);
-    const args = { x: ctx.disposeAfterForward(contiguous(x)).binding, y: y.binding, ...paramsOf(windows, y.size) };
-    ctx.device.run(avg_pool, args, strideGroups(ctx.device, y.size));
-    return y;
-  },
-  backward: (ctx, g: Tensor) => avgSpreadOp([g], ctx.attrs),
+  forward: (_, [x]: [x: Tensor], windows) => runAvgPool(x, windows),
+  backward: (ctx, gradY: Tensor) => avgPoolBackwardOp([gradY], ctx.attrs),
 });
 
-/** The gradient of average pooling, and its adjoint in turn. */
-const avgSpreadOp: Op<Windows, Tensor> = defineOp<Windows>({
+/** The gradient of average pooling, whose own gradient is average pooling again. */
+const avgPoolBackwardOp: Op<Windows, Tensor> = defineOp<Windows>({
   name: "avgPool2d_backward",
   computeDtype: "f32",
-  forward(ctx, [g]: [Tensor], windows) {
-    const gradX = empty(ctx.device, [...g.shape.slice(0, 2), windows.height, windows.width]);
-    const gradY = ctx.disposeAfterForward(contiguous(g)).binding;
-    const args = { gradY, gradX: gradX.binding, ...paramsOf(windows, gradX.size) };
-    ctx.device.run(avg_pool_backward, args, strideGroups(ctx.device, gradX.size));
-    return gradX;
-  },
+  forward: (_, [gradY]: [gradY: Tensor], windows) => runAvgPoolBackward(gradY, windows),
   backward: (ctx, g: Tensor) => avgPoolOp([g], ctx.attrs),
 });
 
-/** Whether there is one window, the whole image: its mean is better shared out by a reduction. */
-const isWholeImage = (w: Windows): boolean =>
-  w.kernelHeight === w.height && w.kernelWidth === w.width && w.paddingY + w.paddingX === 0;
-
 /**
- * The mean of each window of x (N, C, H, W) or (C, H, W), zeros of the padding included. `stride` is the kernel's size
- * unless given.
+ * Average pooling: the mean of each window of x (N, C, H, W) or (C, H, W), with the zeros of the padding; y (N, C, outH,
+ * outW). `stride` defaults to the kernel's size.
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
   return pooled("avgPool2d", x, kernelSize, options, (images, windows) =>
-    isWholeImage(windows) ? mean(images, [2, 3], { keepdim: true }) : avgPoolOp([images], windows),
+    // A reduction shares one long sum out over many invocations.
+    isGlobal(windows) ? mean(images, [2, 3], { keepdim: true }) : avgPoolOp([images], windows),
   );
 }

@@ -8,7 +8,7 @@ import { defineBinary, eq, ge, logicalAnd, mul, sub, where } from "./binary.ts";
 import { log, reciprocal, rsqrt, sqrt, square } from "./unary.ts";
 
 const power = defineBinary("pow", {
-  wgsl: { f32: "pow_safe(a, b)", i32: "pow_int(a, b)", u32: "pow_whole(a, b)" },
+  wgsl: { f32: "pow_safe(a, b)", i32: "pow_int(a, b)", u32: "pow_u32(a, b)" },
   saves: ["a", "b", "y"],
   autocast: "f32",
   gradients: (g, a, b, y, needs) => [needs[0] ? slope(g, a, b) : undefined, needs[1] ? growth(g, a, b, y) : undefined],
@@ -17,7 +17,7 @@ const power = defineBinary("pow", {
 /** g b a^(b - 1), and 0 for b = 0 whatever g and a are. */
 function slope(g: Tensor, a: Operand, b: Operand): Tensor {
   if (typeof b === "number") return b === 0 ? zerosLike(g) : mul(g, mul(pow(a, b - 1), b));
-  // A safe exponent in place of 0 - 1: its infinite power would reach second derivatives as NaN.
+  // A safe exponent instead of 0 - 1: its infinite power would reach second derivatives as NaN.
   return where(b, mul(g, mul(b, pow(a, where(b, sub(b, 1), 0)))), 0);
 }
 
@@ -28,7 +28,7 @@ function growth(g: Tensor, a: Operand, b: Operand, y: Tensor): Tensor {
   return where(logicalAnd(eq(a, 0), ge(b, 0)), 0, mul(g, mul(y, log(a))));
 }
 
-/** x to the power `exponent`. A negative base gives NaN unless the exponent is whole. */
+/** x to the power `exponent`. A negative base gives NaN unless the exponent is an integer. */
 export function pow(x: Operand, exponent: Operand): Tensor {
   const inverts = x instanceof Tensor && !isFloat(x.dtype) && Number.isInteger(exponent) && (exponent as number) < 0;
   check(!inverts, DtypeError, () =>

@@ -1,14 +1,15 @@
+/** Reductions along dims, the indices of extremes, and running sums. */
 import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
-import { isFloat } from "../kernels/promotion.ts";
-import { runArgReduce, runReduce } from "../kernels/reduce.ts";
+import { runArgReduce, runCumsum, runReduce } from "../kernels/reduce.ts";
 import { arange, eye } from "../tensor/create.ts";
 import { normalizeDim, normalizeDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
+import { isFloat } from "../tensor/storage.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { div, eq, mul, same, where } from "./binary.ts";
 import { expand } from "./broadcast.ts";
-import { flatten, permute, reshape, unsqueeze } from "./movement.ts";
+import { flatten, flip, permute, reshape, unsqueeze } from "./movement.ts";
 
 export type Dim = number | readonly number[];
 export interface ReduceOptions {
@@ -21,11 +22,15 @@ interface ReduceAttrs {
   readonly scale: number;
 }
 
+/** The number of elements along `dims`, which a reduction over them combines. */
+export const countAlong = (x: Tensor, dims: readonly number[]): number =>
+  sizeOf(x.shape.filter((_, i) => dims.includes(i)));
+
 /** The shape with reduced dims of size 1. */
 const keptShape = (shape: Shape, dims: readonly number[]): number[] =>
   shape.map((dim, i) => (dims.includes(i) ? 1 : dim));
 
-/** Runs a kernel whose result keeps reduced dims as 1, so that gradients broadcast back. */
+/** Reshapes the result of a reduction kernel to keep the reduced dims as 1, so that gradients broadcast back. */
 function keepDims(x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
   const shape = keptShape(x.shape, dims);
   const kept = view(y, shape, stridesOf(shape), 0);
@@ -33,8 +38,8 @@ function keepDims(x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
   return kept;
 }
 
-/** The result of a reduction that kept its dims, without them unless `keepdim`. */
-export function finish(y: Tensor, x: Tensor, dims: readonly number[], keepdim = false): Tensor {
+/** Removes the reduced dims from a result that kept them, unless `keepdim`; disposes of `y` then. */
+export function dropDims(y: Tensor, x: Tensor, dims: readonly number[], keepdim = false): Tensor {
   if (keepdim) return y;
   const shape = x.shape.filter((_, i) => !dims.includes(i));
   const result = reshape(y, shape);
@@ -46,7 +51,10 @@ const sumOp = defineOp<ReduceAttrs & { shape: Shape }>({
   name: "sum",
   ...AUTOCAST_F32,
   forward: (_, [x]: [Tensor], { dims, scale }) => keepDims(x, runReduce(x, dims, "sum", scale), dims),
-  backward: (ctx, g: Tensor) => expand(ctx.attrs.scale === 1 ? g : mul(g, ctx.attrs.scale), ctx.attrs.shape),
+  backward(ctx, gradY: Tensor) {
+    const { scale, shape } = ctx.attrs;
+    return expand(scale === 1 ? gradY : mul(gradY, scale), shape);
+  },
 });
 
 function reduceSum(
@@ -58,24 +66,25 @@ function reduceSum(
 ): Tensor {
   checkKeys(op, options, ["keepdim"]);
   const dims = normalizeDims(op, dim, x.ndim);
-  const count = sizeOf(dims.map((d) => x.shape[d] as number));
-  return finish(sumOp([x], { dims, scale: scale(count), shape: x.shape }), x, dims, options.keepdim);
+  const attrs = { dims, scale: scale(countAlong(x, dims)), shape: x.shape };
+  return dropDims(sumOp([x], attrs), x, dims, options.keepdim);
 }
 
-/** Sum of elements; of whole numbers and bools an i32 (u32 stays u32). */
+/** Sum of elements; integers and bools give an i32 (u32 stays u32). */
 export const sum = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor =>
   reduceSum("sum", x, dim, options, () => 1);
 
-/** Arithmetic mean; NaN for none. */
+/** Arithmetic mean; NaN for no elements. */
 export function mean(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   check(isFloat(x.dtype), DtypeError, () => expected("mean", "x", "a float tensor", x.dtype));
   const dims = normalizeDims("mean", dim, x.ndim);
-  if (dims.some((d) => x.shape[d] === 0))
-    return mul(
-      reduceSum("mean", x, dim, options, () => 1),
-      Number.NaN,
-    );
-  return reduceSum("mean", x, dim, options, (count) => 1 / count);
+  const total = (scale: (count: number) => number) => reduceSum("mean", x, dim, options, scale);
+  return dims.some((d) => x.shape[d] === 0)
+    ? mul(
+        total(() => 1),
+        Number.NaN,
+      )
+    : total((count) => 1 / count);
 }
 
 const prodOp = defineOp<ReduceAttrs>({
@@ -86,32 +95,30 @@ const prodOp = defineOp<ReduceAttrs>({
     ctx.save(x);
     return y;
   },
-  backward(ctx, g: Tensor) {
-    const x = ctx.saved[0] as Tensor;
-    return mul(g, productsOfOthers(x, ctx.attrs.dims));
+  backward(ctx, gradY: Tensor) {
+    const [x] = ctx.saved as readonly [Tensor];
+    return mul(gradY, productsOfOthers(x, ctx.attrs.dims));
   },
 });
 
-/** Above this many factors the product of the others is a quotient rather than a square of memory. */
-const SQUARE_LIMIT = 2048;
+/** Up to this many factors the products of the others are formed directly, in a square of memory; above as quotients. */
+const MAX_DIRECT_FACTORS = 2048;
 
-/** For each element the product of all others along `dims`. */
+/** For each element, the product of all others along `dims`. */
 function productsOfOthers(x: Tensor, dims: readonly number[]): Tensor {
-  const order = [...x.shape.keys()].filter((d) => !dims.includes(d)).concat(dims as number[]);
-  const turned = permute(x, order);
-  const lines = dims.length === 0 ? reshape(x, [...x.shape, 1]) : flatten(turned, x.ndim - dims.length, -1);
-  const n = lines.shape[lines.ndim - 1] as number;
-  const others =
-    n > SQUARE_LIMIT
-      ? quotients(lines)
-      : prod(
-          where(eye(n, n, { dtype: "bool", device: x.device }), 1, expand(unsqueeze(lines, -2), [...lines.shape, n])),
-          -1,
-        );
-  return permute(
-    reshape(others, turned.shape),
-    order.map((_, i) => order.indexOf(i)),
-  );
+  const order = [...x.shape.keys()].filter((d) => !dims.includes(d)).concat(dims);
+  const moved = permute(x, order);
+  const lines = dims.length === 0 ? reshape(x, [...x.shape, 1]) : flatten(moved, x.ndim - dims.length, -1);
+  const others = countAlong(x, dims) > MAX_DIRECT_FACTORS ? quotients(lines) : directProducts(lines);
+  const inverse = order.map((_, i) => order.indexOf(i));
+  return permute(reshape(others, moved.shape), inverse);
+}
+
+/** The product of all but each element along the last dim, of n copies with one factor each replaced by 1. */
+function directProducts(lines: Tensor): Tensor {
+  const n = countAlong(lines, [lines.ndim - 1]);
+  const copies = expand(unsqueeze(lines, -2), [...lines.shape, n]);
+  return prod(where(eye(n, n, { dtype: "bool", device: lines.device }), 1, copies), -1);
 }
 
 /** The product of all but each element along the last dim, as a quotient: of the others alone where the element is 0. */
@@ -126,7 +133,7 @@ function quotients(lines: Tensor): Tensor {
 export function prod(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
   checkKeys("prod", options, ["keepdim"]);
   const dims = normalizeDims("prod", dim, x.ndim);
-  return finish(prodOp([x], { dims, scale: 1 }), x, dims, options.keepdim);
+  return dropDims(prodOp([x], { dims, scale: 1 }), x, dims, options.keepdim);
 }
 
 interface ExtremeAttrs {
@@ -134,7 +141,7 @@ interface ExtremeAttrs {
   readonly largest: boolean;
 }
 
-/** Over several dims (or all) equal extremes share the gradient, as PyTorch's amax. */
+/** Extremes over several dims (or all): equal ones share the gradient, as with PyTorch's amax. */
 const extremeOp = defineOp<ExtremeAttrs>({
   name: "extreme",
   computeDtype: "f32",
@@ -143,14 +150,14 @@ const extremeOp = defineOp<ExtremeAttrs>({
     ctx.save(x, y);
     return y;
   },
-  backward(ctx, g: Tensor) {
-    const [x, y] = ctx.saved as [Tensor, Tensor];
-    const hits = same(x, y);
-    return where(hits, div(g, sum(hits, ctx.attrs.dims, { keepdim: true })), 0);
+  backward(ctx, gradY: Tensor) {
+    const [x, y] = ctx.saved as readonly [Tensor, Tensor];
+    const isExtreme = same(x, y);
+    return where(isExtreme, div(gradY, sum(isExtreme, ctx.attrs.dims, { keepdim: true })), 0);
   },
 });
 
-/** Along one dim the first extreme takes the gradient, as PyTorch's max(dim). */
+/** Extremes along one dim: the first takes the gradient, as with PyTorch's max(dim). */
 const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
   name: "extremeAlong",
   computeDtype: "f32",
@@ -159,42 +166,40 @@ const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
     ctx.save(x);
     return y;
   },
-  backward(ctx, g: Tensor) {
-    const x = ctx.saved[0] as Tensor;
+  backward(ctx, gradY: Tensor) {
+    const [x] = ctx.saved as readonly [Tensor];
     const { dim, largest } = ctx.attrs;
-    const place = unsqueeze(largest ? argmax(x, dim) : argmin(x, dim), dim);
-    const places = arange(0, x.shape[dim] as number, 1, { dtype: "i32", device: x.device });
-    const along = x.shape.map((_, i) => (i === dim ? -1 : 1));
-    return where(eq(reshape(places, along), place), g, 0);
+    const chosen = unsqueeze(largest ? argmax(x, dim) : argmin(x, dim), dim);
+    const indices = arange(0, countAlong(x, [dim]), 1, { dtype: "i32", device: x.device });
+    const alongDim = x.shape.map((_, i) => (i === dim ? -1 : 1));
+    return where(eq(reshape(indices, alongDim), chosen), gradY, 0);
   },
 });
+
+function checkNotEmpty(op: string, x: Tensor, hasElements: boolean): void {
+  check(hasElements, ShapeError, () => `${op}: expected at least one element to choose from, got shape [${x.shape}]`);
+}
 
 function extreme(op: string, x: Tensor, dim: Dim | undefined, options: ReduceOptions, largest: boolean): Tensor {
   checkKeys(op, options, ["keepdim"]);
   const dims = normalizeDims(op, dim, x.ndim);
-  const count = sizeOf(dims.map((d) => x.shape[d] as number));
-  check(
-    count > 0 || x.size > 0,
-    ShapeError,
-    () => `${op}: expected at least one element to choose from, got shape [${x.shape}]`,
-  );
-  const y =
-    typeof dim === "number" && x.ndim > 0
-      ? extremeAlongOp([x], { dim: dims[0] as number, largest })
-      : extremeOp([x], { dims, largest });
-  return finish(y, x, dims, options.keepdim);
+  checkNotEmpty(op, x, countAlong(x, dims) > 0 || x.size > 0);
+  const [first] = dims;
+  const isAlongOne = typeof dim === "number" && first !== undefined;
+  const y = isAlongOne ? extremeAlongOp([x], { dim: first, largest }) : extremeOp([x], { dims, largest });
+  return dropDims(y, x, dims, options.keepdim);
 }
 
-/** Largest values; NaN wins. `argmax` gives their places. */
+/** Largest values; NaN wins. `argmax` gives their indices. */
 export const max = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor => extreme("max", x, dim, options, true);
 /** Smallest values; NaN wins. */
 export const min = (x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor =>
   extreme("min", x, dim, options, false);
 
-/** The place (i32) of the largest value along `dim`, or in the flattened tensor; the first of equal ones. */
+/** The index (i32) of the largest value along `dim`, or in the flattened tensor; the first of equal ones. */
 export const argmax = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor =>
   arg("argmax", x, dim, options, true);
-/** The place (i32) of the smallest value along `dim`, or in the flattened tensor; the first of equal ones. */
+/** The index (i32) of the smallest value along `dim`, or in the flattened tensor; the first of equal ones. */
 export const argmin = (x: Tensor, dim?: number, options: ReduceOptions = {}): Tensor =>
   arg("argmin", x, dim, options, false);
 
@@ -206,14 +211,24 @@ const argOp = defineOp<{ dim: number; largest: boolean }>({
 
 function arg(op: string, x: Tensor, dim: number | undefined, options: ReduceOptions, largest: boolean): Tensor {
   checkKeys(op, options, ["keepdim"]);
-  const lines = dim === undefined || x.ndim === 0 ? reshape(x, [x.size]) : x;
-  const at = dim === undefined || x.ndim === 0 ? 0 : normalizeDim(op, dim, x.ndim);
-  check(
-    (lines.shape[at] as number) > 0,
-    ShapeError,
-    () => `${op}: expected at least one element to choose from, got shape [${x.shape}]`,
-  );
-  const y = argOp([lines], { dim: at, largest });
+  const isFlat = dim === undefined || x.ndim === 0;
+  const lines = isFlat ? reshape(x, [x.size]) : x;
+  const along = isFlat ? 0 : normalizeDim(op, dim, x.ndim);
+  checkNotEmpty(op, x, countAlong(lines, [along]) > 0);
+  const y = argOp([lines], { dim: along, largest });
   if (!options.keepdim) return y;
-  return reshape(y, dim === undefined ? x.shape.map(() => 1) : keptShape(x.shape, [at]));
+  return reshape(y, dim === undefined ? x.shape.map(() => 1) : keptShape(x.shape, [along]));
+}
+
+const cumsumOp = defineOp<{ dim: number }>({
+  name: "cumsum",
+  ...AUTOCAST_F32,
+  forward: (_, [x]: [Tensor], { dim }) => runCumsum(x, dim),
+  backward: (ctx, gradY: Tensor) => flip(cumsum(flip(gradY, ctx.attrs.dim), ctx.attrs.dim), ctx.attrs.dim),
+});
+
+/** Running sums along `dim`; bools give an i32. */
+export function cumsum(x: Tensor, dim: number): Tensor {
+  const along = normalizeDim("cumsum", dim, x.ndim);
+  return x.ndim === 0 ? mul(x, 1) : cumsumOp([x], { dim: along });
 }

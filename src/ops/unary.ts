@@ -1,13 +1,31 @@
-/** Elementwise functions of one tensor: one table of formulas and derivatives. */
+/**
+ * Elementwise functions of one tensor: one table of formulas and derivatives. A row is all that such an operation needs:
+ * what is exported here is public, a method of Tensor, and a row of docs/operations.md (see docs/add-an-op.md).
+ */
+import { type Activation, activationRow, DEFAULT_SLOPE } from "../activations.ts";
+import { checked, finite, maybe, number } from "../arguments.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { tensorArgument } from "../tensor/arguments.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
 import { to } from "./cast.ts";
-import { defineUnary } from "./define-unary.ts";
+import { defineUnary, defineWithNumbers, type UnaryRule } from "./define-unary.ts";
 
 const SQRT1_2PI = 0.3989422804014327;
 const normalDensity = (x: Tensor): Tensor => mul(exp(mul(square(x), -0.5)), SQRT1_2PI);
+
+/* @__NO_SIDE_EFFECTS__ */
+function formulasOf(name: Activation): Pick<UnaryRule, "wgsl" | "gradient" | "saves"> {
+  const { wgsl, gradient, saves } = activationRow(name);
+  return { wgsl, gradient, saves };
+}
+
+/** An activation: its formulas are those of the table of activations. */
+/* @__NO_SIDE_EFFECTS__ */
+function activation(name: Activation, rule: Pick<UnaryRule, "integer" | "derivative">): (x: Tensor) => Tensor {
+  return defineUnary(name, { ...formulasOf(name), ...rule });
+}
 
 export const neg = defineUnary("neg", { wgsl: "-a", integer: "0 - a", gradient: "-g", derivative: () => -1 });
 export const abs = defineUnary("abs", {
@@ -90,37 +108,26 @@ export const erf = defineUnary("erf", {
 });
 
 /** max(x, 0); its derivative at 0 is 0. */
-export const relu = defineUnary("relu", {
-  wgsl: "relu(a)",
+export const relu = activation("relu", {
   integer: "max(a, 0)",
-  saves: "y",
-  gradient: "select(g, 0.0, is_at_most(b, 0.0))",
   derivative: (_, y) => logicalNot(le(y, 0)),
 });
-const leaky = defineUnary("leakyRelu", {
-  wgsl: "leaky_relu(a, p)",
-  saves: "x",
-  gradient: "select(p * g, g, is_less(0.0, a))",
+const leaky = defineWithNumbers("leakyRelu", {
+  ...formulasOf("leakyRelu"),
   derivative: (x, _, p) => where(gt(x, 0), 1, p),
 });
-const eluWith = defineUnary("elu", {
+const eluWith = defineWithNumbers("elu", {
   wgsl: "elu(a, p)",
   saves: "x",
   gradient: "elu_grad(a, p) * g",
   derivative: (x, _, p) => where(gt(x, 0), 1, mul(exp(clamp(x, -Infinity, 0)), p)),
 });
 /** x Phi(x), exact (by the error function). Hendrycks and Gimpel 2016. */
-export const gelu = defineUnary("gelu", {
-  wgsl: "gelu(a)",
-  saves: "x",
-  gradient: "gelu_grad(a) * g",
+export const gelu = activation("gelu", {
   derivative: (x) => add(mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5), mul(x, normalDensity(x))),
 });
 /** x sigmoid(x). */
-export const silu = defineUnary("silu", {
-  wgsl: "silu(a)",
-  saves: "x",
-  gradient: "silu_grad(a) * g",
+export const silu = activation("silu", {
   derivative: (x) => {
     const s = sigmoid(x);
     return mul(s, add(mul(x, sub(1, s)), 1));
@@ -134,19 +141,20 @@ export const softplus = defineUnary("softplus", {
   gradient: "softplus_grad(a) * g",
   derivative: (x) => sigmoid(x),
 });
-export const sigmoid = defineUnary("sigmoid", {
-  wgsl: "sigmoid(a)",
-  saves: "y",
-  gradient: "sigmoid_grad_y(b) * g",
+/** x / (1 + |x|). Turian, Bergstra, Bengio 2009. */
+export const softsign = defineUnary("softsign", {
+  wgsl: "a / (1.0 + abs(a))",
+  saves: "x",
+  gradient: "g / (1.0 + abs(a)) / (1.0 + abs(a))",
+  derivative: (x) => square(reciprocal(add(abs(x), 1))),
+});
+export const sigmoid = activation("sigmoid", {
   derivative: (_, y) => mul(y, sub(1, y)),
 });
-export const tanh = defineUnary("tanh", {
-  wgsl: "tanh_safe(a)",
-  saves: "y",
-  gradient: "tanh_grad_y(b) * g",
+export const tanh = activation("tanh", {
   derivative: (_, y) => sub(1, square(y)),
 });
-const clampTo = defineUnary("clamp", {
+const clampTo = defineWithNumbers("clamp", {
   wgsl: "select(select(a, q, is_less(q, a)), p, is_less(a, p))",
   integer: "clamp(a, int(p), int(q))",
   saves: "x",
@@ -161,26 +169,37 @@ export const isnan = defineUnary("isnan", { wgsl: "is_nan(a)", integer: "false",
 export const isinf = defineUnary("isinf", { wgsl: "is_infinite(a)", integer: "false", result: "bool" });
 
 /** bool: x == 0. */
-export const logicalNot = (x: Tensor): Tensor => eq(x, 0);
+export const logicalNot = /* @__PURE__ */ checked(
+  "logicalNot",
+  () => ({ x: tensorArgument }),
+  (x: Tensor) => eq(x, 0),
+);
 
 /** x for x >= 0, `slope` x below. Default slope 0.01. */
-export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => leaky(x, number("leakyRelu", "slope", slope));
+export const leakyRelu = /* @__PURE__ */ checked(
+  "leakyRelu",
+  () => ({ x: tensorArgument, slope: maybe(finite) }),
+  (x: Tensor, slope = DEFAULT_SLOPE): Tensor => leaky(x, slope),
+);
 
 /** x for x >= 0, `alpha` (exp(x) - 1) below. Default alpha 1. */
-export const elu = (x: Tensor, alpha = 1): Tensor => eluWith(x, number("elu", "alpha", alpha));
+export const elu = /* @__PURE__ */ checked(
+  "elu",
+  () => ({ x: tensorArgument, alpha: maybe(finite) }),
+  (x: Tensor, alpha = 1): Tensor => eluWith(x, alpha),
+);
 
-/** Limits x to [min, max]; either may be left out. The gradient passes where x lies within. A fraction lifts whole numbers. */
-export function clamp(x: Tensor, min = -Infinity, max = Infinity): Tensor {
-  const valid = typeof min === "number" && typeof max === "number" && min <= max;
-  check(valid, ArgumentError, () => expected("clamp", "min, max", "numbers with min <= max", [min, max]));
-  const isFraction = (limit: number) => Number.isFinite(limit) && !Number.isInteger(limit);
-  const lifts = x instanceof Tensor && !isFloat(x.dtype) && (isFraction(min) || isFraction(max));
-  return clampTo(lifts ? to(x, "f32") : x, min, max);
-}
-
-function number(op: string, argument: string, value: number): number {
-  check(typeof value === "number" && Number.isFinite(value), ArgumentError, () =>
-    expected(op, argument, "a finite number", value),
-  );
-  return value;
-}
+/**
+ * Limits x to [min, max]; either may be left out. The gradient passes where x lies within. Integers stay integers unless a
+ * limit is a fraction.
+ */
+export const clamp = /* @__PURE__ */ checked(
+  "clamp",
+  () => ({ x: tensorArgument, min: maybe(number), max: maybe(number) }),
+  (x: Tensor, min = -Infinity, max = Infinity): Tensor => {
+    check(min <= max, ArgumentError, () => expected("clamp", "min, max", "numbers with min <= max", [min, max]));
+    const isFraction = (limit: number) => Number.isFinite(limit) && !Number.isInteger(limit);
+    const lifts = !isFloat(x.dtype) && (isFraction(min) || isFraction(max));
+    return clampTo(lifts ? to(x, "f32") : x, min, max);
+  },
+);

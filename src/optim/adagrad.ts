@@ -2,18 +2,18 @@ import { checkNumber } from "../errors.ts";
 import { adagrad } from "../gpu/shaders.generated.ts";
 import { checkConstruction } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
+import type { BaseOptions, KernelSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface AdaGradOptions extends BaseOptions {
   /** Default 0. */
   lrDecay: number;
-  /** What the sums of squares start from. Default 0. */
+  /** The initial value of the sums of squares. Default 0. */
   initialAccumulatorValue: number;
   /** Default 1e-10. */
   eps: number;
 }
 
-const rule: OptimizerSpec<AdaGradOptions> = {
+const spec: KernelSpec<AdaGradOptions> = {
   name: "AdaGrad",
   shader: adagrad,
   defaults: { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 },
@@ -31,6 +31,6 @@ const rule: OptimizerSpec<AdaGradOptions> = {
 export class AdaGrad extends Optimizer<AdaGradOptions> {
   constructor(params: ParamsInput<AdaGradOptions>, options: Partial<AdaGradOptions> = {}) {
     checkConstruction("AdaGrad", arguments);
-    super(rule, params, options);
+    super(spec, params, options);
   }
 }

@@ -1,11 +1,11 @@
-import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
+import { checkNumber } from "../errors.ts";
 import { adam } from "../gpu/shaders.generated.ts";
-import { checkConstruction, checkFlag } from "./groups.ts";
+import { checkBetas, checkConstruction, checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
+import type { BaseOptions, KernelSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface AdamOptions extends BaseOptions {
-  /** How much of the first and second moment is kept. Default [0.9, 0.999]. */
+  /** The fractions of the first and second moment that are kept. Default [0.9, 0.999]. */
   betas: readonly [number, number];
   /** Default 1e-8. */
   eps: number;
@@ -15,7 +15,7 @@ export interface AdamOptions extends BaseOptions {
 
 /** The two optimizers differ in where the decay goes: into the gradient, or onto the parameter. */
 /* @__NO_SIDE_EFFECTS__ */
-function adamRule(name: string, weightDecay: number, decoupled: boolean): OptimizerSpec<AdamOptions> {
+function adamSpec(name: string, weightDecay: number, decoupled: boolean): KernelSpec<AdamOptions> {
   return {
     name,
     shader: adam,
@@ -26,13 +26,7 @@ function adamRule(name: string, weightDecay: number, decoupled: boolean): Optimi
       { name: "max_exp_avg_sq", binding: "maxExpAvgSq", used: ({ amsgrad }) => amsgrad },
     ],
     check({ betas, eps, amsgrad }) {
-      check(Array.isArray(betas) && betas.length === 2, ArgumentError, () =>
-        expected(name, "betas", "two numbers", betas),
-      );
-      for (const beta of betas) {
-        checkNumber(name, "betas", beta, 0);
-        check(beta < 1, ArgumentError, () => expected(name, "betas", "numbers below 1", betas));
-      }
+      checkBetas(name, betas);
       checkNumber(name, "eps", eps, 0);
       checkFlag(name, "amsgrad", amsgrad);
     },
@@ -45,8 +39,8 @@ function adamRule(name: string, weightDecay: number, decoupled: boolean): Optimi
   };
 }
 
-const adamL2 = adamRule("Adam", 0, false);
-const adamDecoupled = adamRule("AdamW", 1e-2, true);
+const adamL2 = adamSpec("Adam", 0, false);
+const adamDecoupled = adamSpec("AdamW", 1e-2, true);
 
 /**
  * `g += weightDecay p`, `m = beta1 m + (1 - beta1) g`, `v = beta2 v + (1 - beta2) g^2`,

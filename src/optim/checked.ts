@@ -3,21 +3,21 @@ import { anything, checked, must, numberIn, options } from "../arguments.ts";
 import * as clipping from "./clip.ts";
 import * as groups from "./groups.ts";
 
-const positive = must("a number > 0", (value) => typeof value === "number" && value > 0);
+const positive = /* @__PURE__ */ must("a number > 0", (value) => typeof value === "number" && value > 0);
 
-// `gradientsOf` checks the parameters, which may be any iterable.
+// `denseGradients` checks the parameters, which may be any iterable.
 export const clipGradNorm = /* @__PURE__ */ checked(
   "clipGradNorm",
-  { params: anything, maxNorm: positive, options: options({ normType: positive }) },
+  () => ({ params: anything, maxNorm: positive, options: options({ normType: positive }) }),
   clipping.clipGradNorm,
 );
 export const clipGradValue = /* @__PURE__ */ checked(
   "clipGradValue",
-  { params: anything, clipValue: positive },
+  () => ({ params: anything, clipValue: positive }),
   clipping.clipGradValue,
 );
 export const decayGroups = /* @__PURE__ */ checked(
   "decayGroups",
-  { model: anything, weightDecay: numberIn(0) },
+  () => ({ model: anything, weightDecay: numberIn(0) }),
   groups.decayGroups,
 );

@@ -1,13 +1,14 @@
 /** Gradient clipping on the GPU: nothing is read back, and gradients in flat storage take one dispatch together. */
-import { releaseLater } from "../autograd/release-queue.ts";
+
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { grad_clip, grad_norm, grad_norm_total } from "../gpu/shaders.generated.ts";
 import { fill } from "../tensor/copy.ts";
+import { releaseLater } from "../tensor/release-queue.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import { pieceWorkgroup } from "./chunk-table.ts";
+import { chunkWorkgroup } from "./chunk-table.ts";
 import { internal } from "./flat-params.ts";
-import { gradientsOf, type Run, runsOf } from "./gradients.ts";
+import { type ChunkRun, chunkRunsOf, denseGradients } from "./gradients.ts";
 
 export interface ClipNormOptions {
   /** p of the norm: 1, 2 (default), Infinity (the largest magnitude) or any positive number. */
@@ -29,14 +30,14 @@ export function clipGradNorm(
   const { normType = 2 } = options;
   checkPositive(op, "maxNorm", maxNorm);
   checkPositive(op, "normType", normType);
-  const grads = gradientsOf(op, params);
+  const grads = denseGradients(op, params);
   const { device } = grads.params[0] as Tensor;
   const norm = empty(device, []);
   if (grads.dense.length === 0) {
     fill(norm, 0);
     return norm;
   }
-  const { table, runs } = runsOf(device, grads.dense);
+  const { table, runs } = chunkRunsOf(device, grads.dense);
   const factor = empty(device, [1]);
   measure(runs, table, { norm, factor }, normType === Infinity ? 0 : normType, Math.min(maxNorm, MAX_F32));
   clip(device, runs, table, factor, undefined);
@@ -49,20 +50,20 @@ export function clipGradNorm(
 
 /** The norm of all runs together, and the factor that brings it down to `limit`. `power` 0 is the largest magnitude. */
 function measure(
-  runs: readonly Run[],
+  runs: readonly ChunkRun[],
   table: Tensor,
   { norm, factor }: { norm: Tensor; factor: Tensor },
   power: number,
   limit: number,
 ): void {
   const { device } = norm;
-  const WORKGROUP = pieceWorkgroup(device);
+  const WORKGROUP = chunkWorkgroup(device);
   const count = WORKGROUP * runs.reduce((sum, { groups }) => sum + groups, 0);
   const partial = empty(device, [count, 2]);
   let partials = 0;
-  for (const { grad, groups, first, pieces } of runs) {
+  for (const { grad, groups, first, chunks } of runs) {
     const bindings = { table: table.binding, grad, partial: partial.binding };
-    device.run(grad_norm, { ...bindings, first, pieces, partials, power: power || 1, limit: 0 }, groups, { WORKGROUP });
+    device.run(grad_norm, { ...bindings, first, chunks, partials, power: power || 1, limit: 0 }, groups, { WORKGROUP });
     partials += groups * WORKGROUP;
   }
   const bindings = { partial: partial.binding, norm: norm.binding, factor: factor.binding };
@@ -74,10 +75,10 @@ function measure(
 export function clipGradValue(params: Tensor | Iterable<Tensor>, clipValue: number): void {
   const op = "clipGradValue";
   checkPositive(op, "clipValue", clipValue);
-  const grads = gradientsOf(op, params);
+  const grads = denseGradients(op, params);
   if (grads.dense.length === 0) return;
   const { device } = grads.params[0] as Tensor;
-  const { table, runs } = runsOf(device, grads.dense);
+  const { table, runs } = chunkRunsOf(device, grads.dense);
   clip(device, runs, table, oneOf(device), Math.min(clipValue, MAX_F32));
   grads.finish();
 }
@@ -88,11 +89,17 @@ function checkPositive(op: string, argument: string, value: unknown): void {
   check(typeof value === "number" && value > 0, ArgumentError, () => expected(op, argument, "a number > 0", value));
 }
 
-function clip(device: Device, runs: readonly Run[], table: Tensor, factor: Tensor, limit: number | undefined): void {
-  for (const { grad, groups, first, pieces } of runs) {
-    const args = { table: table.binding, grad, factor: factor.binding, first, pieces, partials: 0, power: 0 };
+function clip(
+  device: Device,
+  runs: readonly ChunkRun[],
+  table: Tensor,
+  factor: Tensor,
+  limit: number | undefined,
+): void {
+  for (const { grad, groups, first, chunks } of runs) {
+    const args = { table: table.binding, grad, factor: factor.binding, first, chunks, partials: 0, power: 0 };
     device.run(grad_clip, { ...args, limit: limit ?? 0 }, groups, {
-      WORKGROUP: pieceWorkgroup(device),
+      WORKGROUP: chunkWorkgroup(device),
       VALUES: limit !== undefined,
     });
   }

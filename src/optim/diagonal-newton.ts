@@ -3,14 +3,14 @@ import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { diagonal_newton } from "../gpu/shaders.generated.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { checkConstruction } from "./groups.ts";
+import { checkBetas, checkConstruction } from "./groups.ts";
 import { averageRate, moveAverage } from "./moving-average.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
+import type { BaseOptions, KernelSpec, ParamsInput } from "./optimizer-spec.ts";
 import type { OptimizerState } from "./state.ts";
 
 interface GroupOptions extends BaseOptions {
-  /** How much of the gradient's and of the curvature's average is kept. Default [0.9, 0.99]. */
+  /** The fractions of the gradient's and of the curvature's average that are kept. Default [0.9, 0.99]. */
   betas: readonly [number, number];
   /** Added to the curvature: directions that bend less are taken to bend this much. Default 1e-3. */
   damping: number;
@@ -23,13 +23,13 @@ export interface DiagonalNewtonOptions extends GroupOptions {
   every: number;
   /** Random vectors per update. Default 1. */
   samples: number;
-  /** Whether `lossFn` gives the loss (Hutchinson) or the logits of a cross entropy (Gauss-Newton-Bartlett). */
+  /** Selects whether `lossFn` gives the loss (Hutchinson) or the logits of a cross entropy (Gauss-Newton-Bartlett). */
   estimator: "hutchinson" | "bartlett";
 }
 
 const NAME = "DiagonalNewton";
 
-const rule: OptimizerSpec<GroupOptions> = {
+const spec: KernelSpec<GroupOptions> = {
   name: NAME,
   shader: diagonal_newton,
   defaults: { lr: 1e-2, betas: [0.9, 0.99], damping: 1e-3, clip: 1, weightDecay: 0 },
@@ -38,13 +38,7 @@ const rule: OptimizerSpec<GroupOptions> = {
     { name: "hessian_diagonal", binding: "curvature" },
   ],
   check({ betas, damping, clip }) {
-    check(Array.isArray(betas) && betas.length === 2, ArgumentError, () =>
-      expected(NAME, "betas", "two numbers", betas),
-    );
-    for (const beta of betas) {
-      checkNumber(NAME, "betas", beta, 0);
-      check(beta < 1, ArgumentError, () => expected(NAME, "betas", "numbers below 1", betas));
-    }
+    checkBetas(NAME, betas);
     checkNumber(NAME, "damping", damping, 0);
     checkNumber(NAME, "clip", clip, 0);
   },
@@ -87,7 +81,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
     check(estimator === "hutchinson" || estimator === "bartlett", ArgumentError, () =>
       expected(NAME, "estimator", "'hutchinson' or 'bartlett'", estimator),
     );
-    super(rule, params, rest);
+    super(spec, params, rest);
     this.#every = every;
     this.#samples = samples;
     this.#estimator = estimator;
@@ -115,8 +109,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
     const held = this.held().filter(({ param }) => param.requiresGrad);
     const params = held.map(({ param }) => param);
     const op = `${NAME}.updateCurvature`;
-    const { device } = params[0] as Tensor;
-    device.onReplay(
+    params[0]?.device.onReplay(
       () => {
         this.#updates++;
       },
@@ -142,10 +135,10 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
 
   override loadStateDict(state: object): void {
     const { curvatureUpdates, ...rest } = state as { curvatureUpdates?: number };
-    check(Number.isSafeInteger(curvatureUpdates), ArgumentError, () =>
+    check(curvatureUpdates !== undefined && Number.isSafeInteger(curvatureUpdates), ArgumentError, () =>
       expected(`${NAME}.loadStateDict`, "curvatureUpdates", "a whole number", curvatureUpdates),
     );
     super.loadStateDict(rest);
-    this.#updates = curvatureUpdates as number;
+    this.#updates = curvatureUpdates;
   }
 }

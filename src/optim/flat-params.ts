@@ -8,18 +8,18 @@ import { copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { isDense } from "../tensor/shape.ts";
 import { Storage } from "../tensor/storage.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { gradSlotOf, handleOf, setGradSlot, Tensor } from "../tensor/tensor.ts";
 
-/** A tensor's place in flat storage: the whole buffer range, and where in it the tensor starts, in vectors of 16 bytes. */
-export interface Place {
-  readonly whole: BufferSlice;
+/** A tensor's part of flat storage: the storage's whole buffer range to bind, and where in it the tensor starts, in vectors. */
+export interface FlatSlice {
+  readonly binding: BufferSlice;
   readonly vector: number;
 }
 
-const VECTOR_BYTES = 16;
+export const VECTOR_BYTES = 16;
 
-/** Bytes that a tensor takes in flat storage: padded, so that whole vectors can be written and each place can be bound. */
-export const placeBytes = (tensor: Tensor): number =>
+/** Bytes that a tensor takes in flat storage: padded, so that whole vectors can be written and each start can be bound. */
+export const paddedBytes = (tensor: Tensor): number =>
   Math.max(ALIGNMENT, Math.ceil((tensor.size * 4) / ALIGNMENT) * ALIGNMENT);
 
 /** Moves those parameters that are not there yet into flat storage, with a slot for the gradient of each. */
@@ -29,13 +29,13 @@ export function flattenParams(op: string, params: readonly Tensor[], nameOf: (pa
   for (const part of cut(fresh)) moveTogether(part);
 }
 
-const isFlat = (param: Tensor): boolean => param.storage.flat !== undefined && param.gradSlot?.disposed === false;
+const isFlat = (param: Tensor): boolean => param.storage.flat !== undefined && gradSlotOf(param)?.disposed === false;
 
 function checkMovable(op: string, param: Tensor, name: string): void {
   check(param.dtype === "f32", DtypeError, () => `${op}: parameter ${name} has dtype ${param.dtype}, expected f32`);
-  const whole = param.offset === 0 && isDense(param.shape, param.strides) && param.size * 4 === param.storage.bytes;
+  const isWhole = param.offset === 0 && isDense(param.shape, param.strides) && param.size * 4 === param.storage.bytes;
   check(
-    whole,
+    isWhole,
     ArgumentError,
     () =>
       `${op}: parameter ${name} of shape [${param.shape}] is a view of a part of other memory, or not dense; optimize the ` +
@@ -49,10 +49,10 @@ function cut(params: readonly Tensor[]): Tensor[][] {
   let bytes = 0;
   for (const param of params) {
     const { maxBufferSize, maxStorageBufferBindingSize } = param.device.limits;
-    bytes += placeBytes(param);
+    bytes += paddedBytes(param);
     if (parts.length === 0 || sizeClass(bytes) > Math.min(maxBufferSize, maxStorageBufferBindingSize)) {
       parts.push([]);
-      bytes = placeBytes(param);
+      bytes = paddedBytes(param);
     }
     parts[parts.length - 1]?.push(param);
   }
@@ -61,40 +61,44 @@ function cut(params: readonly Tensor[]): Tensor[][] {
 
 function moveTogether(params: readonly Tensor[]): void {
   const { device } = params[0] as Tensor;
-  const bytes = params.reduce((sum, param) => sum + placeBytes(param), 0);
+  const bytes = params.reduce((sum, param) => sum + paddedBytes(param), 0);
   const values = new Storage(device, bytes, () => "flat parameters");
   const gradients = new Storage(device, bytes, () => "flat gradients");
   let offset = 0;
   for (const param of params) {
     const { shape, strides } = param;
-    const place = new Tensor(values, shape, strides, offset / 4, "f32");
-    copyInto(place, param);
+    const target = new Tensor(values, shape, strides, offset / 4, "f32");
+    copyInto(target, param);
     param.storage.moveInto(values, offset);
     // After the move: the last reference to `values` must not go with it.
-    place.dispose();
-    param.gradSlot = internal(new Tensor(gradients, shape, strides, offset / 4, "f32"));
-    offset += placeBytes(param);
+    target.dispose();
+    setGradSlot(param, internal(new Tensor(gradients, shape, strides, offset / 4, "f32")));
+    offset += paddedBytes(param);
   }
 }
 
-/** A tensor of the library's own: no scope frees it and nobody counts it. */
+/** Marks a tensor as internal: no scope frees it and it is not counted. */
 export function internal(tensor: Tensor): Tensor {
-  keep(tensor).uncount();
+  handleOf(keep(tensor)).uncount();
   return tensor;
 }
 
-/** Where a flat parameter's values lie. */
-export function valuePlace(param: Tensor): Place {
+/** A flat parameter's values. */
+export function valueSlice(param: Tensor): FlatSlice {
   const { storage } = param;
-  return placeIn(storage.flat as Storage, storage.offset);
+  return sliceOf(storage.flat as Storage, storage.offset);
 }
 
-/** Where a flat parameter's gradient lies. */
-export function gradPlace(param: Tensor): Place {
-  const slot = param.gradSlot as Tensor;
-  return placeIn(slot.storage, slot.storage.offset + slot.offset * 4);
+/** A flat parameter's gradient. */
+export function gradSlice(param: Tensor): FlatSlice {
+  const slot = gradSlotOf(param) as Tensor;
+  return sliceOf(slot.storage, slot.storage.offset + slot.offset * 4);
 }
 
-function placeIn(flat: Storage, offset: number): Place {
-  return { whole: flat.slice(0, flat.bytes), vector: (offset - flat.offset) / VECTOR_BYTES };
+/** Identifies the two buffers that hold a flat parameter's values and gradient. */
+export const flatBufferIds = (param: Tensor): string =>
+  `${valueSlice(param).binding.buffer.id}:${gradSlice(param).binding.buffer.id}`;
+
+function sliceOf(flat: Storage, offset: number): FlatSlice {
+  return { binding: flat.slice(0, flat.bytes), vector: (offset - flat.offset) / VECTOR_BYTES };
 }

@@ -19,9 +19,9 @@ import type { SkipFlag } from "./skipped-steps.ts";
 export interface GradScalerOptions {
   /** Default 65536. */
   initScale?: number;
-  /** What the scale is multiplied by after `growthInterval` steps without an overflow. Default 2. */
+  /** The factor of the scale after `growthInterval` steps without an overflow. Default 2. */
   growthFactor?: number;
-  /** What it is multiplied by after a step with one. Default 0.5. */
+  /** The factor of the scale after a step with an overflow. Default 0.5. */
   backoffFactor?: number;
   /** Default 2000. */
   growthInterval?: number;
@@ -29,7 +29,7 @@ export interface GradScalerOptions {
   enabled?: boolean;
 }
 
-/** What a scaler is given to step: any optimizer with its options. */
+/** The optimizers that a scaler can step: any, with its options. */
 // biome-ignore lint/suspicious/noExplicitAny: options differ, and only `step` is called
 type AnyOptimizer = Optimizer<any> & { step(...args: any[]): void };
 
@@ -45,12 +45,12 @@ export interface GradScalerState {
 
 const OP = "GradScaler";
 
-const checkArguments = /* @__PURE__ */ signature(OP, {
+const checkArguments = /* @__PURE__ */ signature(OP, () => ({
   options: optionsOf({
     ...{ initScale: finite, growthFactor: finite, backoffFactor: finite },
     ...{ growthInterval: integerIn(1, 2 ** 31 - 1), enabled: flag },
   }),
-});
+}));
 
 /**
  * Dynamic loss scaling (Micikevicius et al. 2018; `torch.amp.GradScaler`): the loss is multiplied by a scale that keeps small

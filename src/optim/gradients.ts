@@ -1,14 +1,24 @@
-/** The gradients of a list of parameters, wherever they lie, as pieces that few dispatches go through. */
+/** The gradients of a list of parameters, wherever they lie, as chunks that few dispatches go through. */
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { BufferSlice } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
 import { grad_unscale } from "../gpu/shaders.generated.ts";
 import { contiguous, copyInto } from "../tensor/copy.ts";
-import { gradOf, Tensor } from "../tensor/tensor.ts";
-import { eachPiece, makeTable, pieceGroups, pieceWorkgroup, TableCache } from "./chunk-table.ts";
+import { gradOf, guardGrad, Tensor } from "../tensor/tensor.ts";
+import {
+  chunkCount,
+  chunkGroups,
+  chunkWorkgroup,
+  eachChunk,
+  GRADIENT_CHUNK,
+  makeTable,
+  packWords,
+  TableCache,
+} from "./chunk-table.ts";
+import { VECTOR_BYTES } from "./flat-params.ts";
 import type { SkipFlag } from "./skipped-steps.ts";
 
-export interface Gradients {
+export interface DenseGradients {
   readonly params: readonly Tensor[];
   /** The gradients, or dense copies of those that are strided. */
   readonly dense: readonly Tensor[];
@@ -17,7 +27,7 @@ export interface Gradients {
 }
 
 /** The gradients of these parameters, each once. Throws before anything is dispatched. */
-export function gradientsOf(op: string, input: Tensor | Iterable<Tensor>): Gradients {
+export function denseGradients(op: string, input: Tensor | Iterable<Tensor>): DenseGradients {
   const iterable = typeof input === "object" && input !== null && (input instanceof Tensor || Symbol.iterator in input);
   check(iterable, ArgumentError, () =>
     expected(op, "params", "a tensor or a list of tensors (model.parameters())", input),
@@ -26,7 +36,7 @@ export function gradientsOf(op: string, input: Tensor | Iterable<Tensor>): Gradi
   check(params.length > 0, ArgumentError, () => expected(op, "params", "at least one tensor", params));
   for (const param of params) {
     check(param instanceof Tensor, ArgumentError, () => expected(op, "params", "only tensors", param));
-    param.device.recorder.tape?.guardGrad(param);
+    guardGrad(param);
     const grad = gradOf(param);
     grad?.assertLive(op);
     check((grad?.dtype ?? "f32") === "f32", DtypeError, () => expected(op, "grad", "dtype f32", grad?.dtype));
@@ -49,23 +59,23 @@ export function gradientsOf(op: string, input: Tensor | Iterable<Tensor>): Gradi
   return { params, dense, finish };
 }
 
-/** The pieces of gradients that lie in one buffer. */
-export interface Run {
+/** The chunks of gradients that lie in one buffer. */
+export interface ChunkRun {
   readonly grad: BufferSlice;
   readonly groups: number;
   readonly first: number;
-  readonly pieces: number;
+  readonly chunks: number;
 }
 
-export interface Runs {
+export interface ChunkRuns {
   readonly table: Tensor;
-  readonly runs: readonly Run[];
+  readonly runs: readonly ChunkRun[];
 }
 
 const caches = new WeakMap<Device, TableCache<{ table: Tensor; counts: readonly number[] }>>();
 
-/** Gradients cut into pieces, buffer by buffer. */
-export function runsOf(device: Device, grads: readonly Tensor[]): Runs {
+/** Gradients cut into chunks, buffer by buffer. */
+export function chunkRunsOf(device: Device, grads: readonly Tensor[]): ChunkRuns {
   const buffers = [...new Set(grads.map(({ storage }) => storage.buffer))];
   const together = buffers.map((buffer) => grads.filter(({ storage }) => storage.buffer === buffer));
   // Offsets alone: the gradients of the next step may lie equally in other buffers.
@@ -73,33 +83,40 @@ export function runsOf(device: Device, grads: readonly Tensor[]): Runs {
   const cache = caches.get(device) ?? new TableCache();
   caches.set(device, cache);
   const { table, counts } = cache.get(key, () => {
-    const words = together.map((some) => some.flatMap(piecesOf));
-    return { table: makeTable(device, words.flat()), counts: words.map(({ length }) => length / 4) };
+    const words = together.map((some) => some.flatMap(chunksOf));
+    return { table: makeTable(device, words.flat()), counts: words.map(chunkCount) };
   });
   let first = 0;
-  const runs = buffers.map((buffer, i): Run => {
-    const pieces = counts[i] as number;
+  const runs = buffers.map((buffer, i): ChunkRun => {
+    const chunks = counts[i] as number;
     const run = {
       grad: { buffer, offset: 0, size: buffer.bytes },
-      groups: Math.min(pieceGroups(device, pieces), MOST_GROUPS),
+      groups: Math.min(chunkGroups(device, chunks), MAX_NORM_GROUPS),
       first,
-      pieces,
+      chunks,
     };
-    first += pieces;
+    first += chunks;
     return run;
   });
   return { table, runs };
 }
 
 /** Every invocation leaves a pair that one workgroup then goes through: not too many. */
-const MOST_GROUPS = 1024;
+const MAX_NORM_GROUPS = 1024;
 
-function piecesOf(grad: Tensor): number[] {
+function chunksOf(grad: Tensor): number[] {
   const words: number[] = [];
   const vectors = Math.ceil(grad.size / 4);
   const inLast = grad.size - 4 * (vectors - 1);
-  eachPiece(grad.device, vectors, (start, length) => {
-    words.push(grad.binding.offset / 16 + start, length, start + length === vectors ? inLast : 4, 0);
+  eachChunk(grad.device, vectors, (start, length) => {
+    const isLast = start + length === vectors;
+    const chunk = {
+      start: grad.binding.offset / VECTOR_BYTES + start,
+      vectors: length,
+      inLast: isLast ? inLast : 4,
+      unused: 0,
+    };
+    words.push(...packWords(GRADIENT_CHUNK, chunk));
   });
   return words;
 }
@@ -107,13 +124,13 @@ function piecesOf(grad: Tensor): number[] {
 /** Divides the gradients of `params` by a scalar on the GPU, and raises the flag where one is not finite. */
 export function divideGradients(op: string, params: Iterable<Tensor>, scale: Tensor, { flags, index }: SkipFlag): void {
   const { device } = scale;
-  const { dense, finish } = gradientsOf(op, params);
+  const { dense, finish } = denseGradients(op, params);
   if (dense.length === 0) return;
-  const { table, runs } = runsOf(device, dense);
-  for (const { grad, groups, first, pieces } of runs) {
+  const { table, runs } = chunkRunsOf(device, dense);
+  for (const { grad, groups, first, chunks } of runs) {
     const bindings = { table: table.binding, grad, scale: scale.binding, flags: flags.binding };
-    const numbers = { first, pieces, partials: index, power: 0, limit: 0 };
-    device.run(grad_unscale, { ...bindings, ...numbers }, groups, { WORKGROUP: pieceWorkgroup(device) });
+    const numbers = { first, chunks, partials: index, power: 0, limit: 0 };
+    device.run(grad_unscale, { ...bindings, ...numbers }, groups, { WORKGROUP: chunkWorkgroup(device) });
   }
   finish();
 }

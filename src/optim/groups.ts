@@ -1,37 +1,29 @@
 /** Parameter groups: what a user may pass as an optimizer's first argument, checked and completed. */
+
 import { anything, type Signature, signature } from "../arguments.ts";
+import { edgeOf } from "../autograd/graph.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected, show } from "../errors.ts";
 import { isPlainObject } from "../plain-object.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import type {
-  BaseOptions,
-  GroupInput,
-  LearningRate,
-  OptimizerSpec,
-  ParamGroup,
-  ParamsInput,
-} from "./optimizer-spec.ts";
+import type { BaseOptions, GroupInput, KernelSpec, LearningRate, ParamGroup, ParamsInput } from "./optimizer-spec.ts";
 
 /** The groups of an optimizer with every option filled in. Throws before anything is dispatched. */
 export function makeGroups<O extends BaseOptions>(
-  rule: OptimizerSpec<O>,
+  spec: KernelSpec<O>,
   input: ParamsInput<O>,
   options: Partial<O>,
 ): ParamGroup<O>[] {
-  const { name } = rule;
-  const known = Object.keys(rule.defaults);
+  const { name } = spec;
+  const known = Object.keys(spec.defaults);
   checkKeys(name, options, known);
   const groups = listGroups<O>(name, input).map((group) => {
     checkKeys(`${name} group`, group, ["params", ...known]);
     const params = listParams(name, group.params);
-    return {
-      ...given(rule.defaults),
-      ...given(options),
-      ...given(group),
-      params: Object.freeze(params),
-    } as unknown as ParamGroup<O>;
+    const completed = { ...given(spec.defaults), ...given(options), ...given(group), params: Object.freeze(params) };
+    // Every key of O has a default; those that have none by type are checked below.
+    return completed as ParamGroup<O>;
   });
-  for (const group of groups) checkGroup(rule, group);
+  for (const group of groups) checkGroup(spec, group);
   checkParams(
     name,
     groups.flatMap(({ params }) => params),
@@ -39,13 +31,13 @@ export function makeGroups<O extends BaseOptions>(
   return groups;
 }
 
-/** The arguments of an optimizer's constructor, what the options are aside: their checks are the rules'. */
+/** The arguments of an optimizer's constructor, other than the options' domains, which each spec checks. */
 export function checkConstruction(name: string, given: ArrayLike<unknown>): void {
   construction(name)(given);
 }
 
 const construction = (name: string): Signature =>
-  signature(name, {
+  signature(name, () => ({
     params: anything,
     options: (op, argument, value) => {
       const hint = typeof value === "number" || typeof value === "function" ? show(value) : "…";
@@ -54,14 +46,14 @@ const construction = (name: string): Signature =>
       );
       if (value !== undefined) for (const one of Object.values(value)) anything(op, argument, one);
     },
-  });
+  }));
 
 /** Throws for options outside their domain. */
-export function checkGroup<O extends BaseOptions>(rule: OptimizerSpec<O>, group: O): void {
+export function checkGroup<O extends BaseOptions>(spec: KernelSpec<O>, group: O): void {
   const { lr, weightDecay } = group;
-  if (typeof lr !== "function") checkRate(rule.name, lr);
-  checkNumber(rule.name, "weightDecay", weightDecay, 0);
-  rule.check(group);
+  if (typeof lr !== "function") checkRate(spec.name, lr);
+  checkNumber(spec.name, "weightDecay", weightDecay, 0);
+  spec.check(group);
 }
 
 /** The learning rate of step `step`, counted from 0. */
@@ -78,13 +70,25 @@ function checkRate(op: string, lr: unknown): void {
   );
 }
 
+/** Throws unless these are two numbers in [0, 1). */
+export function checkBetas(op: string, betas: unknown): void {
+  check(Array.isArray(betas) && betas.length === 2, ArgumentError, () => expected(op, "betas", "two numbers", betas));
+  for (const beta of betas) {
+    checkNumber(op, "betas", beta, 0);
+    check(beta < 1, ArgumentError, () => expected(op, "betas", "numbers below 1", betas));
+  }
+}
+
 export function checkFlag(op: string, argument: string, value: unknown): void {
   check(typeof value === "boolean", ArgumentError, () => expected(op, argument, "true or false", value));
 }
 
-/** How messages call a parameter. */
+/** The name of a parameter in messages. */
 export const parameterName = (param: Tensor, index: number): string =>
   param.label ? `'${param.label}'` : `number ${index}`;
+
+/** A group that leaves every option out. */
+export const plainGroup = <O>(params: Tensor[]): GroupInput<O> => Object.assign({ params }, {} as Partial<O>);
 
 function listGroups<O>(op: string, input: ParamsInput<O>): GroupInput<O>[] {
   const isIterable =
@@ -94,7 +98,7 @@ function listGroups<O>(op: string, input: ParamsInput<O>): GroupInput<O>[] {
   );
   const list = [...(input as Iterable<Tensor | GroupInput<O>>)];
   check(list.length > 0, ArgumentError, () => expected(op, "params", "at least one parameter", list));
-  if (list.every((one) => one instanceof Tensor)) return [{ params: list } as unknown as GroupInput<O>];
+  if (list.every((one) => one instanceof Tensor)) return [plainGroup<O>(list)];
   for (const one of list) {
     const isGroup = typeof one === "object" && one !== null && !(one instanceof Tensor) && "params" in one;
     check(isGroup, ArgumentError, () => expected(op, "params", "only tensors, or only groups { params, … }", one));
@@ -121,7 +125,7 @@ function checkParams(op: string, params: readonly Tensor[]): void {
     const name = parameterName(param, i);
     param.assertLive(op);
     check(
-      param.node === undefined,
+      edgeOf(param) === undefined,
       ArgumentError,
       () => `${op}: parameter ${name} is the result of an operation; only leaves can be optimized (use detach())`,
     );

@@ -20,7 +20,7 @@ const LAST_STEPS = 6;
  * below eps / 2, for which the number of steps is made. A matrix of zeros gives zeros.
  */
 export function inverseFourthRoot(a: Tensor, eps: number): Tensor {
-  const n = a.shape[a.ndim - 1] as number;
+  const n = a.shape.at(-1) ?? 0;
   const identity = eye(n, n, { device: a.device });
   const bound = max(sum(abs(a), -1, { keepdim: true }), -2, { keepdim: true });
   const scale = maximum(mul(bound, 1 + eps), 1e-30);

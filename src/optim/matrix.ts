@@ -1,4 +1,4 @@
-/** What Muon and Shampoo share: matrices move along a direction that operations compute, everything else by AdamW. */
+/** Base of Muon and Shampoo: matrices move along a direction that operations compute, everything else by AdamW. */
 import { noGrad, withMode } from "../autograd/modes.ts";
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { matrix_update } from "../gpu/shaders.generated.ts";
@@ -6,19 +6,22 @@ import { mul } from "../ops/binary.ts";
 import { reshape } from "../ops/movement.ts";
 import { scope } from "../tensor/scope.ts";
 import { gradOf, Tensor } from "../tensor/tensor.ts";
-import { checkFlag } from "./groups.ts";
+import { checkFlag, plainGroup } from "./groups.ts";
 import { type HeldParameter, Optimizer } from "./optimizer.ts";
-import type { BaseOptions, GroupInput, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
+import type { BaseOptions, GroupInput, KernelSpec, OptionDefaults, ParamsInput } from "./optimizer-spec.ts";
 
 export interface MatrixOptions extends BaseOptions {
-  /** How much of the average that the direction is made of is kept. Default 0.95. */
+  /** The fraction kept of the average that the direction is made of. Default 0.95. */
   momentum: number;
   /**
-   * What the direction is multiplied by. "original": see the optimizer. "matchRmsAdamw": 0.2 sqrt(max(rows, columns)),
-   * with which a matrix moves about as far as AdamW would move it, so that one lr and decay fit all (Liu et al. 2025).
+   * The direction's factor. "original": see the optimizer. "matchRmsAdamw": 0.2 sqrt(max(rows, columns)), with
+   * which a matrix moves about as far as AdamW would move it, so that one lr and decay fit all (Liu et al. 2025).
    */
   adjustLr: "original" | "matchRmsAdamw";
-  /** Whether the group's parameters are matrices (all dims after the first count as one). Default: those with 2 dims or more. */
+  /**
+   * True if the group's parameters are matrices (all dims after the first count as one). Default: those with 2 dims or
+   * more.
+   */
   matrix: boolean;
   /** AdamW's, for what is no matrix. Default [0.9, 0.999]. */
   betas: readonly [number, number];
@@ -29,16 +32,14 @@ export interface MatrixOptions extends BaseOptions {
 /** Options that reach the kernel in each step, captured or not. */
 const IN_ROWS = ["params", "lr", "weightDecay", "betas", "adamEps"];
 
-type Defaults<O> = Omit<OptimizerSpec<O & BaseOptions>["defaults"], never>;
-
 export const matrixDefaults = { matrix: true, betas: [0.9, 0.999], adamEps: 1e-8 } as const;
 
 /* @__NO_SIDE_EFFECTS__ */
-export function matrixRule<O extends MatrixOptions>(
+export function matrixSpec<O extends MatrixOptions>(
   name: string,
-  defaults: Defaults<O>,
+  defaults: OptionDefaults<O>,
   checkOwn: (options: O) => void,
-): OptimizerSpec<O> {
+): KernelSpec<O> {
   const isMatrix = ({ matrix }: O) => matrix;
   const isOther = ({ matrix }: O) => !matrix;
   return {
@@ -47,7 +48,7 @@ export function matrixRule<O extends MatrixOptions>(
     defaults,
     stateBuffers: [
       { name: "direction", binding: "direction", used: isMatrix },
-      // Of a matrix: what the direction is averaged in.
+      // For a matrix: the average that the direction is made of.
       { name: "exp_avg", binding: "expAvg" },
       { name: "exp_avg_sq", binding: "expAvgSq", used: isOther },
     ],
@@ -77,13 +78,13 @@ export function matrixRule<O extends MatrixOptions>(
   };
 }
 
-/** Groups whose parameters are all matrices or all not. What is no list of tensors or groups is left for the checks to refuse. */
+/** Groups whose parameters are all matrices or all not. Anything but a list of tensors or groups is left for the checks to refuse. */
 function splitGroups<O extends MatrixOptions>(input: ParamsInput<O>): ParamsInput<O> {
   const isList = typeof input === "object" && input !== null && Symbol.iterator in input && !(input instanceof Tensor);
   if (!isList) return input;
   const list = [...(input as Iterable<Tensor | GroupInput<O>>)];
   if (list.length > 0 && list.every((one) => one instanceof Tensor)) {
-    return parts({ params: list } as unknown as GroupInput<O>);
+    return parts(plainGroup<O>(list));
   }
   return list.flatMap((one) => {
     const isGroup =
@@ -102,11 +103,11 @@ function parts<O extends MatrixOptions>(group: GroupInput<O>): GroupInput<O>[] {
 }
 
 export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer<O> {
-  constructor(rule: OptimizerSpec<O>, params: ParamsInput<O>, options: Partial<O>) {
-    super(rule, splitGroups(params), options);
+  constructor(spec: KernelSpec<O>, params: ParamsInput<O>, options: Partial<O>) {
+    super(spec, splitGroups(params), options);
     for (const { param, options: group } of this.held()) {
       check(!group.matrix || param.ndim >= 2, ArgumentError, () =>
-        expected(rule.name, "matrix", "parameters with 2 dims or more in a group with matrix: true", param),
+        expected(spec.name, "matrix", "parameters with 2 dims or more in a group with matrix: true", param),
       );
     }
   }
@@ -134,7 +135,7 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
 
   #direct(held: HeldParameter<O>): void {
     const gradient = asMatrix(gradOf(held.param) as Tensor);
-    const [rows, columns] = gradient.shape as [number, number];
+    const [rows = 0, columns = 0] = gradient.shape;
     const direction = mul(this.direction(held, gradient), this.scaleOf(held.options, rows, columns));
     this.write(asMatrix(held.moment("direction")), direction);
   }
@@ -147,4 +148,4 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
 
 export const rmsScale = (rows: number, columns: number): number => 0.2 * Math.sqrt(Math.max(rows, columns));
 
-export const asMatrix = (x: Tensor): Tensor => reshape(x, [x.shape[0] as number, -1]);
+export const asMatrix = (x: Tensor): Tensor => reshape(x, [...x.shape.slice(0, 1), -1]);

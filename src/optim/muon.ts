@@ -6,7 +6,7 @@ import { sum } from "../ops/reduce.ts";
 import { sqrt, square } from "../ops/unary.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { checkConstruction, checkFlag } from "./groups.ts";
-import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
+import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixSpec, rmsScale } from "./matrix.ts";
 import type { HeldParameter } from "./optimizer.ts";
 import type { ParamsInput } from "./optimizer-spec.ts";
 
@@ -17,7 +17,7 @@ export interface MuonOptions extends MatrixOptions {
   nsSteps: number;
 }
 
-const rule = matrixRule<MuonOptions>(
+const spec = matrixSpec<MuonOptions>(
   "Muon",
   { lr: 1e-3, weightDecay: 0.1, momentum: 0.95, nesterov: true, nsSteps: 5, adjustLr: "original", ...matrixDefaults },
   ({ nesterov, nsSteps }) => {
@@ -37,7 +37,7 @@ const rule = matrixRule<MuonOptions>(
 export class Muon extends MatrixOptimizer<MuonOptions> {
   constructor(params: ParamsInput<MuonOptions>, options: Partial<MuonOptions> = {}) {
     checkConstruction("Muon", arguments);
-    super(rule, params, options);
+    super(spec, params, options);
   }
 
   protected direction({ moment, options }: HeldParameter<MuonOptions>, gradient: Tensor): Tensor {
@@ -58,7 +58,7 @@ const QUINTIC = [3.4445, -4.775, 2.0315] as const;
 
 /** U V^T, about, of a matrix U S V^T. Works on the flat orientation, whose Gram matrix is the smaller. */
 export function orthogonalise(matrix: Tensor, steps: number): Tensor {
-  const [rows, columns] = matrix.shape as [number, number];
+  const [rows = 0, columns = 0] = matrix.shape;
   const [a, b, c] = QUINTIC;
   let x = rows > columns ? transpose(matrix, 0, 1) : matrix;
   x = div(x, maximum(sqrt(sum(square(x))), 1e-7));

@@ -6,34 +6,36 @@ import { copyInto } from "../tensor/copy.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { layout } from "../tensor/storage.ts";
-import { gradOf, overwritesGrad, putGrad, Tensor } from "../tensor/tensor.ts";
+import { assertReadable, gradOf, gradSlotOf, guardGrad, overwritesGrad, putGrad, Tensor } from "../tensor/tensor.ts";
 import { TableCache } from "./chunk-table.ts";
 import { flattenParams } from "./flat-params.ts";
-import { checkGroup, makeGroups, parameterName, rateAt } from "./groups.ts";
-import type { BaseOptions, OptimizerSpec, ParamGroup, ParamsInput } from "./optimizer-spec.ts";
+import { checkConstruction, checkGroup, makeGroups, parameterName, rateAt } from "./groups.ts";
+import type { BaseOptions, KernelSpec, OptimizerSpec, ParamGroup, ParamsInput } from "./optimizer-spec.ts";
 import { type SkipFlag, SkippedSteps } from "./skipped-steps.ts";
 import { applyState, type OptimizerState, type Parts, readState } from "./state.ts";
-import { kindOf, makeSlots, momentOf, type Slot } from "./state-buffers.ts";
-import { makePlan, type Plan, planKey, rowsHold, writeRows } from "./step-plan.ts";
+import { makeSlots, type Slot, stateView, variantOf } from "./state-buffers.ts";
+import { makePlan, type Plan, planKey, sharingHolds, writeConstants } from "./step-plan.ts";
+import { formulaKernel } from "./update-formula.ts";
 
 /** A parameter as a subclass sees it that computes a part of its step by operations. */
 export interface HeldParameter<O> {
   readonly param: Tensor;
   readonly options: ParamGroup<O>;
-  /** The moment of that name in the parameter's shape: a new view, for the caller to dispose. */
+  /** The state of that name in the parameter's shape: a new view, for the caller to dispose. */
   moment(name: string): Tensor;
 }
 
 /**
- * What all optimizers share. Making one moves its parameters into flat storage, where `backward()` puts their gradients
- * too. A parameter whose `grad` is null at `step()` is left alone entirely, and its own step count stands still.
+ * Base class of all optimizers, user-defined ones too (docs/add-an-optimizer.md). Making one moves its parameters into flat
+ * storage, where `backward()` puts their gradients too. A parameter whose `grad` is null at `step()` is left alone
+ * entirely, and its own step count stands still.
  */
 export abstract class Optimizer<O extends BaseOptions> {
-  /** The groups with all their options, which may be changed at any time: the next step goes by them, captured or not. */
+  /** The groups with all their options, which may be changed at any time: the next step uses them, captured or not. */
   readonly paramGroups: readonly ParamGroup<O>[];
   readonly #device: Device;
-  readonly #rule: OptimizerSpec<O>;
-  readonly #kinds: readonly string[];
+  readonly #spec: KernelSpec<O>;
+  readonly #variants: readonly string[];
   readonly #slots: readonly Slot[];
   readonly #plans = new TableCache<Plan>();
   readonly #rates: number[];
@@ -42,16 +44,19 @@ export abstract class Optimizer<O extends BaseOptions> {
   #layoutEpoch: number;
   #disposed = false;
 
-  constructor(rule: OptimizerSpec<O>, params: ParamsInput<O>, options: Partial<O>) {
-    this.#rule = rule;
-    this.paramGroups = makeGroups(rule, params, options);
+  /** `spec` is the optimizer's own part: see docs/add-an-optimizer.md. */
+  constructor(definition: OptimizerSpec<O> | KernelSpec<O>, params: ParamsInput<O>, options: Partial<O> = {}) {
+    const spec = "shader" in definition ? definition : formulaKernel(definition);
+    checkConstruction(spec.name, [params, options]);
+    this.#spec = spec;
+    this.paramGroups = makeGroups(spec, params, options);
     const all = this.paramGroups.flatMap((group) => group.params);
     this.#device = (all[0] as Tensor).device;
-    this.#device.assertOpen(rule.name);
-    this.#device.recorder.tape?.assertNotCapturing(`making an optimizer (${rule.name})`);
-    flattenParams(rule.name, all, (param) => parameterName(param, all.indexOf(param)));
-    this.#kinds = this.paramGroups.map((group) => kindOf(rule, group));
-    this.#slots = makeSlots(rule, this.paramGroups);
+    this.#device.assertOpen(spec.name);
+    this.#device.recorder.tape?.assertNotCapturing(`making an optimizer (${spec.name})`);
+    flattenParams(spec.name, all, (param) => parameterName(param, all.indexOf(param)));
+    this.#variants = this.paramGroups.map((group) => variantOf(spec, group));
+    this.#slots = makeSlots(spec, this.paramGroups);
     this.#rates = this.paramGroups.map(() => 0);
     this.#skips = new SkippedSteps(this.#device, this.#slots.length);
     this.#layoutEpoch = layout.epoch;
@@ -68,26 +73,26 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   /** Updates every parameter that has a gradient. */
   step(): void {
-    check(arguments.length === 0, ArgumentError, () => `${this.#rule.name}.step: expected no arguments`);
+    check(arguments.length === 0, ArgumentError, () => `${this.#spec.name}.step: expected no arguments`);
     this.#assertLive();
-    for (const { param } of this.#slots) this.#device.recorder.tape?.guardGrad(param);
+    for (const { param } of this.#slots) guardGrad(param);
     const slots = this.#slots.filter(({ param }) => gradOf(param) !== null);
     for (const slot of slots) this.#checkGradient(slot);
     const plan = this.#planFor(slots);
-    this.#device.addCaptureGuard(() => rowsHold(plan));
+    this.#device.addCaptureGuard(() => sharingHolds(plan));
     this.#device.onReplay(
       () => this.#advance(plan),
       () => this.#takeBack(plan),
     );
     for (const { param } of slots) {
-      const [grad, slot] = [gradOf(param) as Tensor, param.gradSlot as Tensor];
+      const [grad, slot] = [gradOf(param) as Tensor, gradSlotOf(param) as Tensor];
       if (grad !== slot) copyInto(overwritesGrad(slot), grad);
     }
     const skipArgs = this.#skips.begin(plan);
     for (const launch of plan.launches) {
       const args = { ...launch.args, ...skipArgs };
       const refresh = () => {
-        writeRows(this.#rule, this.paramGroups, this.#rates, launch);
+        writeConstants(this.#spec, this.paramGroups, this.#rates, launch);
         return args;
       };
       this.#device.dispatch(launch.kernel, refresh(), launch.groups, refresh);
@@ -96,7 +101,7 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   /**
    * Runs `step`, a call of this optimizer's, so that where the flag on the GPU is up it changes neither parameters nor
-   * moments nor the step counts of bias corrections. Schedules go on. For gradient scalers.
+   * state nor the step counts of bias corrections. Schedules go on. For gradient scalers.
    */
   stepUnless(flag: SkipFlag, step: () => void): void {
     this.#skips.during(flag, step);
@@ -109,7 +114,7 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   /** Sets every parameter's `grad` to null. The memory stays: the next `backward()` overwrites it. */
   zeroGrad(): void {
-    check(arguments.length === 0, ArgumentError, () => `${this.#rule.name}.zeroGrad: expected no arguments`);
+    check(arguments.length === 0, ArgumentError, () => `${this.#spec.name}.zeroGrad: expected no arguments`);
     for (const { param } of this.#slots) putGrad(param, null);
   }
 
@@ -120,7 +125,7 @@ export abstract class Optimizer<O extends BaseOptions> {
   stateDict(): OptimizerState {
     this.#assertLive();
     this.#device.recorder.tape?.assertNotCapturing("stateDict()");
-    const rates = this.paramGroups.map(({ lr }) => rateAt(this.#rule.name, lr, this.#stepCount));
+    const rates = this.paramGroups.map(({ lr }) => rateAt(this.#spec.name, lr, this.#stepCount));
     return readState(this.#parts, this.#stepCount, rates);
   }
 
@@ -131,7 +136,7 @@ export abstract class Optimizer<O extends BaseOptions> {
   loadStateDict(state: object): void {
     this.#assertLive();
     this.#device.recorder.tape?.assertNotCapturing("loadStateDict()");
-    this.#stepCount = applyState(this.#parts, state, (group, i) => this.#checkKind(group, i));
+    this.#stepCount = applyState(this.#parts, state, (group, i) => this.#checkVariant(group, i));
   }
 
   /** Frees the state. Without it the garbage collector does. The parameters stay usable. */
@@ -140,48 +145,44 @@ export abstract class Optimizer<O extends BaseOptions> {
     this.#disposed = true;
     this.#plans.clear();
     this.#skips.dispose();
-    for (const { region } of this.#slots) for (const moment of region.moments) moment.dispose();
+    for (const { region } of this.#slots) for (const { tensor } of region.buffers) tensor.dispose();
   }
 
   toString(): string {
     const { length } = this.paramGroups;
     const groups = `${length} ${length === 1 ? "group" : "groups"}`;
-    return `${this.#rule.name}(${this.#slots.length} parameters in ${groups}, stepCount=${this.#stepCount})`;
+    return `${this.#spec.name}(${this.#slots.length} parameters in ${groups}, stepCount=${this.#stepCount})`;
   }
 
   /** All parameters, or those with a gradient now. */
   protected held({ withGradient = false } = {}): HeldParameter<O>[] {
     this.#assertLive();
-    if (withGradient) for (const { param } of this.#slots) this.#device.recorder.tape?.guardGrad(param);
+    if (withGradient) for (const { param } of this.#slots) guardGrad(param);
     const slots = this.#slots.filter(({ param }) => !withGradient || gradOf(param) !== null);
     if (withGradient) for (const slot of slots) this.#checkGradient(slot);
     return slots.map((slot) => ({
       param: slot.param,
       options: this.paramGroups[slot.group] as ParamGroup<O>,
-      moment: (name) =>
-        momentOf(
-          slot,
-          this.#rule.stateBuffers.findIndex((one) => one.name === name),
-        ),
+      moment: (name) => stateView(slot, name),
     }));
   }
 
   get #parts(): Parts<O> {
-    return { rule: this.#rule, groups: this.paramGroups, slots: this.#slots, skips: this.#skips };
+    return { spec: this.#spec, groups: this.paramGroups, slots: this.#slots, skips: this.#skips };
   }
 
   #assertLive(): void {
-    check(!this.#disposed, DisposedError, () => `${this.#rule.name}: the optimizer was disposed`);
-    this.#device.assertOpen(this.#rule.name);
+    check(!this.#disposed, DisposedError, () => `${this.#spec.name}: the optimizer was disposed`);
+    this.#device.assertOpen(this.#spec.name);
   }
 
-  /** What the host does in each run or replay of a step, before its dispatches: new rates, checked, and new counts. */
+  /** Does the host's part of a run or replay of a step, before its dispatches: new rates, checked, and new counts. */
   #advance(plan: Plan): void {
     this.paramGroups.forEach((group, i) => {
-      checkGroup(this.#rule, group);
-      this.#checkKind(group, i);
+      checkGroup(this.#spec, group);
+      this.#checkVariant(group, i);
     });
-    const rates = this.paramGroups.map(({ lr }) => rateAt(this.#rule.name, lr, this.#stepCount));
+    const rates = this.paramGroups.map(({ lr }) => rateAt(this.#spec.name, lr, this.#stepCount));
     rates.forEach((rate, i) => {
       this.#rates[i] = rate;
     });
@@ -197,24 +198,24 @@ export abstract class Optimizer<O extends BaseOptions> {
     this.#stepCount--;
   }
 
-  #checkKind(group: O, i: number): void {
+  #checkVariant(group: O, i: number): void {
     check(
-      kindOf(this.#rule, group) === this.#kinds[i],
+      variantOf(this.#spec, group) === this.#variants[i],
       ArgumentError,
       () =>
-        `${this.#rule.name}: group ${i} was made with the kernel options ${this.#kinds[i]} and cannot change to ` +
-        `${kindOf(this.#rule, group)}; make a new optimizer`,
+        `${this.#spec.name}: group ${i} was made with the kernel options ${this.#variants[i]} and cannot change to ` +
+        `${variantOf(this.#spec, group)}; make a new optimizer`,
     );
   }
 
   #checkGradient({ param, index, region }: Slot): void {
-    const op = `${this.#rule.name}.step`;
+    const op = `${this.#spec.name}.step`;
     const name = `grad of parameter ${parameterName(param, index)}`;
     const grad = gradOf(param) as Tensor;
     check(grad instanceof Tensor, ArgumentError, () => expected(op, name, "a tensor or null", grad));
-    param.assertReadable(op);
-    grad.assertReadable(op);
-    for (const moment of region.moments) moment.assertReadable(op);
+    assertReadable(param, op);
+    assertReadable(grad, op);
+    for (const { tensor } of region.buffers) assertReadable(tensor, op);
     check(sameShape(grad.shape, param.shape), ShapeError, () => expected(op, name, `shape [${param.shape}]`, grad));
     check(grad.dtype === "f32", DtypeError, () => expected(op, name, "dtype f32", grad.dtype));
     check(grad.device === param.device, ArgumentError, () => `${op}: the ${name} is on another device`);
@@ -225,7 +226,7 @@ export abstract class Optimizer<O extends BaseOptions> {
       this.#plans.clear();
       this.#layoutEpoch = layout.epoch;
     }
-    return this.#plans.get(planKey(slots), () => makePlan(this.#device, this.#rule, this.paramGroups, slots));
+    return this.#plans.get(planKey(slots), () => makePlan(this.#device, this.#spec, this.paramGroups, slots));
   }
 }
 printAsString(Optimizer);

@@ -2,10 +2,10 @@ import { checkNumber } from "../errors.ts";
 import { rmsprop } from "../gpu/shaders.generated.ts";
 import { checkConstruction, checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
+import type { BaseOptions, KernelSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface RMSPropOptions extends BaseOptions {
-  /** How much of the averages is kept. Default 0.99. */
+  /** The fraction of the averages that is kept. Default 0.99. */
   alpha: number;
   /** Default 1e-8. */
   eps: number;
@@ -15,7 +15,7 @@ export interface RMSPropOptions extends BaseOptions {
   centered: boolean;
 }
 
-const rule: OptimizerSpec<RMSPropOptions> = {
+const spec: KernelSpec<RMSPropOptions> = {
   name: "RMSProp",
   shader: rmsprop,
   defaults: { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false },
@@ -37,11 +37,11 @@ const rule: OptimizerSpec<RMSPropOptions> = {
 /**
  * `g += weightDecay p`, `s = alpha s + (1 - alpha) g^2`, with `centered` also `m = alpha m + (1 - alpha) g` and
  * `s - m^2` in place of `s`, clamped at 0; `u = momentum u + g / (sqrt(s) + eps)`, `p -= lr u`. Tieleman, Hinton 2012;
- * centred: Graves 2013.
+ * centered: Graves 2013.
  */
 export class RMSProp extends Optimizer<RMSPropOptions> {
   constructor(params: ParamsInput<RMSPropOptions>, options: Partial<RMSPropOptions> = {}) {
     checkConstruction("RMSProp", arguments);
-    super(rule, params, options);
+    super(spec, params, options);
   }
 }

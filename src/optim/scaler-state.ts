@@ -1,4 +1,4 @@
-/** What a gradient scaler did with each optimizer since its last update, in captures and their replays too. */
+/** Records what a gradient scaler did with each optimizer since its last update, in captures and their replays too. */
 import { ArgumentError, check, expected } from "../errors.ts";
 import type { Tape } from "../gpu/command-recorder.ts";
 import type { Device } from "../gpu/device.ts";

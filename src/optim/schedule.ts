@@ -13,7 +13,7 @@ export interface DecayOptions {
   total: number;
   /** Steps of the linear rise at its start: the first is peak / warmup. Default 0. */
   warmup?: number;
-  /** Where it ends. Default 0. */
+  /** The rate at its end. Default 0. */
   floor?: number;
 }
 

@@ -2,18 +2,18 @@ import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
 import { sgd } from "../gpu/shaders.generated.ts";
 import { checkConstruction, checkFlag } from "./groups.ts";
 import { Optimizer } from "./optimizer.ts";
-import type { BaseOptions, OptimizerSpec, ParamsInput } from "./optimizer-spec.ts";
+import type { BaseOptions, KernelSpec, ParamsInput } from "./optimizer-spec.ts";
 
 export interface SGDOptions extends BaseOptions {
   /** Default 0: none. */
   momentum: number;
-  /** How much less than the whole gradient enters the momentum. Default 0. */
+  /** The fraction of the gradient that does not enter the momentum. Default 0. */
   dampening: number;
   /** Default false. */
   nesterov: boolean;
 }
 
-const rule: OptimizerSpec<SGDOptions> = {
+const spec: KernelSpec<SGDOptions> = {
   name: "SGD",
   shader: sgd,
   defaults: { lr: undefined, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 },
@@ -43,6 +43,6 @@ const rule: OptimizerSpec<SGDOptions> = {
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: ParamsInput<SGDOptions>, options: Partial<SGDOptions> = {}) {
     checkConstruction("SGD", arguments);
-    super(rule, params, options);
+    super(spec, params, options);
   }
 }

@@ -9,14 +9,14 @@ import { empty, Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat-params.ts";
 import { checkConstruction } from "./groups.ts";
 import { inverseFourthRoot } from "./inverse-root.ts";
-import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixRule, rmsScale } from "./matrix.ts";
+import { asMatrix, MatrixOptimizer, type MatrixOptions, matrixDefaults, matrixSpec, rmsScale } from "./matrix.ts";
 import { averageRate, moveAverage } from "./moving-average.ts";
 import type { HeldParameter } from "./optimizer.ts";
 import type { ParamsInput } from "./optimizer-spec.ts";
 import type { OptimizerState } from "./state.ts";
 
 export interface ShampooOptions extends MatrixOptions {
-  /** How much of the averages of G G^T and G^T G is kept. Default 0.99. */
+  /** The fraction of the averages of G G^T and G^T G that is kept. Default 0.99. */
   statisticsBeta: number;
   /** The ridge under the roots, as a share of the greatest eigenvalue's bound. Default 1e-4. */
   eps: number;
@@ -31,11 +31,16 @@ export interface ShampooSchedule {
 
 const NAME = "Shampoo";
 
-const rule = matrixRule<ShampooOptions>(
+const spec = matrixSpec<ShampooOptions>(
   NAME,
   {
-    ...{ lr: 1e-3, weightDecay: 0, momentum: 0.9, statisticsBeta: 0.99, eps: 1e-4 },
-    ...{ adjustLr: "matchRmsAdamw", ...matrixDefaults },
+    lr: 1e-3,
+    weightDecay: 0,
+    momentum: 0.9,
+    statisticsBeta: 0.99,
+    eps: 1e-4,
+    adjustLr: "matchRmsAdamw",
+    ...matrixDefaults,
   },
   ({ statisticsBeta, eps }) => {
     checkNumber(NAME, "statisticsBeta", statisticsBeta, 0);
@@ -57,7 +62,7 @@ interface Blocks {
   readonly width: number;
 }
 
-/** What is kept of one parameter; all (blocks, size, size). */
+/** State kept for one parameter; all (blocks, size, size). */
 interface Preconditioner {
   readonly blocks: Blocks;
   readonly left: Tensor;
@@ -92,7 +97,7 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
         expected(NAME, name, "a whole number >= 1", value),
       );
     }
-    super(rule, params, rest as Partial<ShampooOptions>);
+    super(spec, params, rest as Partial<ShampooOptions>);
     this.#every = every;
     this.#blockSize = blockSize;
     for (const { param, options: group } of this.held()) {
@@ -100,7 +105,7 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
     }
   }
 
-  /** Not to be had: what it averages is counted by the host, which does not know of a skipped step. */
+  /** Unsupported: what it averages is counted by the host, which does not know of a skipped step. */
   override stepUnless(): never {
     throw new ArgumentError(`${NAME}: a gradient scaler cannot skip its steps; train it in f32 or bare autocast`);
   }
@@ -149,12 +154,14 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
   override stateDict(): OptimizerState & { readonly preconditioners: Readonly<Record<string, SavedPreconditioner>> } {
     const state = super.stateDict();
     const entries = [...this.#kept.values()].map((kept, i): [string, SavedPreconditioner] => {
-      const copies = PARTS.map((part): [string, Tensor] => {
-        const copy = empty(kept[part].device, kept[part].shape);
-        copyInto(copy, kept[part]);
-        return [part, copy];
-      });
-      return [String(i), { ...Object.fromEntries(copies), count: kept.count } as unknown as SavedPreconditioner];
+      const { left, right, leftRoot, rightRoot, count } = kept;
+      const saved = {
+        left: copyOf(left),
+        right: copyOf(right),
+        leftRoot: copyOf(leftRoot),
+        rightRoot: copyOf(rightRoot),
+      };
+      return [String(i), { ...saved, count }];
     });
     return { ...state, preconditioners: Object.fromEntries(entries) };
   }
@@ -179,6 +186,12 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
   }
 }
 
+function copyOf(x: Tensor): Tensor {
+  const copy = empty(x.device, x.shape);
+  copyInto(copy, x);
+  return copy;
+}
+
 function checkSaved(saved: SavedPreconditioner | undefined, kept: Preconditioner, i: number): void {
   for (const part of PARTS) {
     const one = saved?.[part];
@@ -189,7 +202,7 @@ function checkSaved(saved: SavedPreconditioner | undefined, kept: Preconditioner
 }
 
 function makePreconditioner(param: Tensor, blockSize: number): Preconditioner {
-  const rows = param.shape[0] as number;
+  const [rows = 0] = param.shape;
   const blocks = blocksOf(rows, param.size / rows, blockSize);
   const square = (size: number) => {
     const zeros = internal(empty(param.device, [blocks.down * blocks.across, size, size]));
@@ -198,7 +211,11 @@ function makePreconditioner(param: Tensor, blockSize: number): Preconditioner {
   };
   const { height, width } = blocks;
   return {
-    ...{ blocks, left: square(height), right: square(width), leftRoot: square(height), rightRoot: square(width) },
+    blocks,
+    left: square(height),
+    right: square(width),
+    leftRoot: square(height),
+    rightRoot: square(width),
     count: 0,
   };
 }

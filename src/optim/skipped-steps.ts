@@ -1,17 +1,17 @@
 /** Steps that a gradient scaler has an optimizer skip: whether the present one is, which only the GPU knows, and how many were. */
 
-import type { KernelArgs } from "../gpu/compute-kernel.ts";
 import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
+import type { RunArgs } from "../gpu/shader.ts";
 import { skip_count } from "../gpu/shaders.generated.ts";
 import { where } from "../ops/binary.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { internal } from "./flat-params.ts";
-import type { Plan } from "./step-plan.ts";
+import type { OptimizerShader, Plan } from "./step-plan.ts";
 
-/** Which of a scaler's flags (u32, one per optimizer) says that a step is to be skipped. */
+/** The one of a scaler's flags (u32, one per optimizer) that says that a step is to be skipped. */
 export interface SkipFlag {
   readonly flags: Tensor;
   readonly index: number;
@@ -19,7 +19,7 @@ export interface SkipFlag {
 
 const element = (x: Tensor, index: number): Tensor => view(x, [], [], index);
 
-/** What one optimizer knows of its skipped steps. */
+/** The record that one optimizer has of its skipped steps. */
 export class SkippedSteps {
   readonly #device: Device;
   readonly #parameters: number;
@@ -44,15 +44,15 @@ export class SkippedSteps {
   }
 
   /** Counts what is about to be skipped, and gives what the optimizer's kernels have to know. */
-  begin({ table, pieces }: Plan): KernelArgs {
+  begin({ table, chunks }: Plan): Partial<Pick<RunArgs<OptimizerShader>, "skips" | "skipping">> {
     // A recording made before there was a scaler does not look for skipped steps.
     this.#device.addCaptureGuard(() => this.#words !== undefined);
     const words = this.#words;
     if (!words) return {};
     if (this.#flag) {
       const bindings = { table: table.binding, flags: this.#flag.flags.binding, skips: words.binding };
-      const groups = Math.max(1, strideGroups(this.#device, pieces));
-      this.#device.run(skip_count, { ...bindings, pieces, flag: this.#flag.index }, groups);
+      const groups = Math.max(1, strideGroups(this.#device, chunks));
+      this.#device.run(skip_count, { ...bindings, chunks, flag: this.#flag.index }, groups);
     }
     return { skips: words.binding, skipping: this.#flag ? 2 : 1 };
   }
@@ -64,7 +64,7 @@ export class SkippedSteps {
     else scope(() => copyInto(target, where(element(flag.flags, flag.index), target, value)));
   }
 
-  /** How many of a parameter's steps were skipped: u32, (); undefined as long as there was no scaler. */
+  /** The number of a parameter's steps that were skipped: u32, (); undefined as long as there was no scaler. */
   of(parameter: number): Tensor | undefined {
     return this.#words && element(this.#words, 1 + parameter);
   }

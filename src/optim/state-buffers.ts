@@ -1,93 +1,111 @@
-/** An optimizer's memory: for each parameter its step count, and its place in the flat storage of every moment. */
+/** Per-parameter state of an optimizer: its step count, and its part of the flat storage of every state buffer. */
 import { ArgumentError, check, expected } from "../errors.ts";
 import { fill } from "../tensor/copy.ts";
 import { stridesOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
-import { gradPlace, internal, placeBytes, valuePlace } from "./flat-params.ts";
-import type { BaseOptions, OptimizerSpec, ParamGroup } from "./optimizer-spec.ts";
+import { MAX_PARAMETERS } from "./chunk-table.ts";
+import { flatBufferIds, internal, paddedBytes, VECTOR_BYTES } from "./flat-params.ts";
+import type { BaseOptions, KernelSpec, ParamGroup } from "./optimizer-spec.ts";
 
-/** The moments of parameters that lie in the same buffers and are updated by the same kernel. */
-export interface Region {
-  readonly id: number;
-  /** In the order of the rule's moments; four elements stand in for one that is not used. */
-  readonly moments: readonly Tensor[];
+/** The storage of one state buffer: flat, or four elements where the options do without it. */
+export interface StateStorage {
+  readonly name: string;
+  /** The shader's binding. */
+  readonly binding: string;
+  readonly tensor: Tensor;
 }
 
-/** What an optimizer keeps of one parameter. */
+/** The state of parameters that lie in the same buffers and are updated by the same kernel. */
+export interface Region {
+  readonly id: number;
+  /** In the order of the spec's state buffers. */
+  readonly buffers: readonly StateStorage[];
+}
+
+/** The record that an optimizer keeps of one parameter. */
 export interface Slot {
   readonly index: number;
   readonly param: Tensor;
   readonly group: number;
   readonly region: Region;
-  /** Where its moments start in the region's, in vectors. */
+  /** Offset of its state in the region's buffers, in vectors. */
   readonly vector: number;
   /** Steps taken by this parameter: those in which it had a gradient. */
   steps: number;
 }
 
-/** What the tables of the kernels have bits for. */
-const MAX_PARAMETERS = 2 ** 17;
-
-/** What the kernel is specialised by for a group. Groups of one kind share their dispatches. */
-export function kindOf<O extends BaseOptions>(rule: OptimizerSpec<O>, group: O): string {
-  return JSON.stringify(rule.overrides(group));
+/** Returns what the kernel is specialized by for a group, as a key. Groups of one variant share their dispatches. */
+export function variantOf<O extends BaseOptions>(spec: KernelSpec<O>, group: O): string {
+  return JSON.stringify(spec.overrides(group));
 }
 
-/** Makes the memory for flat parameters, as at step 0. */
-export function makeSlots<O extends BaseOptions>(rule: OptimizerSpec<O>, groups: readonly ParamGroup<O>[]): Slot[] {
-  const members = groups.flatMap((group, i) => group.params.map((param) => ({ param, group: i })));
-  check(members.length <= MAX_PARAMETERS, ArgumentError, () =>
-    expected(rule.name, "params", `at most ${MAX_PARAMETERS} parameters`, members.length),
+/** Makes the state of flat parameters, as at step 0. */
+export function makeSlots<O extends BaseOptions>(spec: KernelSpec<O>, groups: readonly ParamGroup<O>[]): Slot[] {
+  const members = groups.flatMap((options, group) =>
+    options.params.map((param) => ({ param, group, options, key: regionKey(spec, options, param) })),
   );
-  const keys = members.map(({ param, group }) => {
-    const kind = kindOf(rule, groups[group] as O);
-    return `${valuePlace(param).whole.buffer.id}:${gradPlace(param).whole.buffer.id}:${kind}`;
+  check(members.length <= MAX_PARAMETERS, ArgumentError, () =>
+    expected(spec.name, "params", `at most ${MAX_PARAMETERS} parameters`, members.length),
+  );
+  const vectors = new Map<string, number>();
+  const offsets = members.map(({ param, key }) => {
+    const offset = vectors.get(key) ?? 0;
+    vectors.set(key, offset + paddedBytes(param) / VECTOR_BYTES);
+    return offset;
   });
   const regions = new Map<string, Region>();
-  const vectors = new Map<string, number>();
-  members.forEach(({ param }, i) => {
-    vectors.set(keys[i] as string, (vectors.get(keys[i] as string) ?? 0) + placeBytes(param) / 16);
-  });
-  const next = new Map<string, number>();
-  return members.map(({ param, group }, index) => {
-    const key = keys[index] as string;
-    const region =
-      regions.get(key) ?? makeRegion(rule, groups[group] as O, param, regions.size, vectors.get(key) as number);
+  return members.map(({ param, group, options, key }, index) => {
+    const region = regions.get(key) ?? makeRegion(spec, options, param, regions.size, vectors.get(key) ?? 0);
     regions.set(key, region);
-    const vector = next.get(key) ?? 0;
-    next.set(key, vector + placeBytes(param) / 16);
-    const slot: Slot = { index, param, group, region, vector, steps: 0 };
-    rule.stateBuffers.forEach(({ initial, used }, k) => {
-      const start = initial?.(groups[group] as O) ?? 0;
-      if (start !== 0 && (used?.(groups[group] as O) ?? true)) fillMoment(slot, k, start);
+    const slot: Slot = { index, param, group, region, vector: offsets[index] ?? 0, steps: 0 };
+    eachUsedBuffer(spec, options, (name, initial) => {
+      if (initial !== 0) fillState(slot, name, initial);
     });
     return slot;
   });
 }
 
+const regionKey = <O extends BaseOptions>(spec: KernelSpec<O>, options: O, param: Tensor): string =>
+  `${flatBufferIds(param)}:${variantOf(spec, options)}`;
+
+/** Visits the state buffers that a group with these options has, with what they start from. */
+export function eachUsedBuffer<O extends BaseOptions>(
+  { stateBuffers }: KernelSpec<O>,
+  options: O,
+  visit: (name: string, initial: number) => void,
+): void {
+  for (const { name, used, initial } of stateBuffers) {
+    if (used?.(options) ?? true) visit(name, initial?.(options) ?? 0);
+  }
+}
+
 function makeRegion<O extends BaseOptions>(
-  rule: OptimizerSpec<O>,
+  spec: KernelSpec<O>,
   group: O,
   like: Tensor,
   id: number,
   vectors: number,
 ): Region {
-  const moments = rule.stateBuffers.map(({ used }) => {
-    const moment = internal(empty(like.device, [(used?.(group) ?? true) ? 4 * vectors : 4]));
-    fill(moment, 0);
-    return moment;
+  const buffers = spec.stateBuffers.map(({ name, binding, used }) => {
+    const tensor = internal(empty(like.device, [(used?.(group) ?? true) ? 4 * vectors : 4]));
+    fill(tensor, 0);
+    return { name, binding, tensor };
   });
-  return { id, moments };
+  return { id, buffers };
 }
 
-/** A parameter's moment, as a tensor of the parameter's shape. The caller disposes it. */
-export function momentOf(slot: Slot, k: number): Tensor {
-  const { shape } = slot.param;
-  return new Tensor((slot.region.moments[k] as Tensor).storage, shape, stridesOf(shape), 4 * slot.vector, "f32");
+/** A parameter's state of that name, as a tensor of the parameter's shape. The caller disposes it. */
+export function stateView({ param, region, vector }: Slot, name: string): Tensor {
+  const buffer = region.buffers.find((one) => one.name === name);
+  check(buffer, ArgumentError, () =>
+    expected("optimizer", "state buffer", region.buffers.map((one) => one.name).join(", "), name),
+  );
+  return new Tensor(buffer.tensor.storage, param.shape, stridesOf(param.shape), 4 * vector, "f32");
 }
 
-export function fillMoment(slot: Slot, k: number, value: number): void {
-  const moment = momentOf(slot, k);
-  fill(moment, value);
-  moment.dispose();
+/** Sets every element of a parameter's state. */
+export function fillState(slot: Slot, name: string, value: number): void {
+  const state = stateView(slot, name);
+  fill(state, value);
+  state.dispose();
 }

@@ -8,15 +8,15 @@ import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { checkGroup } from "./groups.ts";
-import type { BaseOptions, OptimizerSpec, ParamGroup } from "./optimizer-spec.ts";
+import type { BaseOptions, KernelSpec, ParamGroup } from "./optimizer-spec.ts";
 import type { SkippedSteps } from "./skipped-steps.ts";
-import { fillMoment, momentOf, type Slot } from "./state-buffers.ts";
+import { eachUsedBuffer, fillState, type Slot, stateView } from "./state-buffers.ts";
 
 export interface OptimizerState {
-  /** Steps of the optimizer: what its schedules go by. */
+  /** Steps of the optimizer: the argument of its schedules. */
   readonly stepCount: number;
   /**
-   * Per parameter that has taken a step: `step` and the moments, under PyTorch's names. With a gradient scaler `step` is a
+   * Per parameter that has taken a step: `step` and the state buffers, under PyTorch's names. With a gradient scaler `step` is a
    * tensor, which leaves out the skipped ones, and `calls` counts all.
    */
   readonly state: Readonly<Record<string, Readonly<Record<string, Tensor | number>>>>;
@@ -25,7 +25,7 @@ export interface OptimizerState {
 }
 
 export interface Parts<O extends BaseOptions> {
-  readonly rule: OptimizerSpec<O>;
+  readonly spec: KernelSpec<O>;
   readonly groups: readonly ParamGroup<O>[];
   readonly slots: readonly Slot[];
   readonly skips: SkippedSteps;
@@ -36,22 +36,22 @@ export function readState<O extends BaseOptions>(
   stepCount: number,
   rates: readonly number[],
 ): OptimizerState {
-  const { rule, groups, slots, skips } = parts;
+  const { spec, groups, slots, skips } = parts;
   const keys = keysOf(slots);
   const state: Record<string, Record<string, Tensor | number>> = {};
   for (const slot of slots.filter(({ steps }) => steps > 0)) {
     const entry: Record<string, Tensor | number> = stepsOf(slot, skips);
-    eachMoment(parts, slot, (name, k) => {
+    eachUsedBuffer(spec, optionsOf(groups, slot), (name) => {
       const { device, shape } = slot.param;
-      const moment = momentOf(slot, k);
+      const view = stateView(slot, name);
       entry[name] = empty(device, shape);
-      copyInto(entry[name], moment);
-      moment.dispose();
+      copyInto(entry[name], view);
+      view.dispose();
     });
     state[keys[slot.index] as string] = entry;
   }
   const paramGroups = groups.map((group, i) => {
-    const options = Object.fromEntries(Object.keys(rule.defaults).map((key) => [key, group[key as keyof O]]));
+    const options = Object.fromEntries(Object.keys(spec.defaults).map((key) => [key, group[key as keyof O]]));
     const params = slots.filter((slot) => slot.group === i).map(({ index }) => keys[index] as string);
     return { ...structuredClone({ ...options, lr: rates[i] }), params };
   });
@@ -66,39 +66,42 @@ function stepsOf({ steps, index }: Slot, skips: SkippedSteps): Record<string, Te
   return taken ? { step: taken, calls: steps } : { step: steps };
 }
 
-/** Puts a state dict in place and returns the optimizer's step count. `checkKind` throws for options that need other kernels. */
+/** Restores a state dict and returns the optimizer's step count. `checkVariant` throws for options that need other kernels. */
 export function applyState<O extends BaseOptions>(
   parts: Parts<O>,
   dict: object,
-  checkKind: (group: O, i: number) => void,
+  checkVariant: (group: O, i: number) => void,
 ): number {
-  const { rule, groups, slots, skips } = parts;
-  const op = `${rule.name}.loadStateDict`;
+  const { spec, groups, slots, skips } = parts;
+  const op = `${spec.name}.loadStateDict`;
   const { state, loaded, stepCount } = readDict(op, dict, groups.length);
-  const options = groups.map((group, i) => optionsFrom(op, rule, group, loaded[i] as Loose));
+  const options = groups.map((group, i) => optionsFrom(op, spec, group, loaded[i] as Loose));
   options.forEach((one, i) => {
-    checkGroup(rule, one);
-    checkKind(one, i);
+    checkGroup(spec, one);
+    checkVariant(one, i);
   });
   const entries = matchEntries(op, parts, state, loaded);
-  const moments = slots.map((slot) => momentsFrom(op, parts, slot, entries[slot.index]));
+  const loadedState = slots.map((slot) => stateFrom(op, parts, slot, entries[slot.index]));
   groups.forEach((group, i) => {
     Object.assign(group, options[i]);
   });
   skips.clear();
-  for (const { region } of slots) for (const moment of region.moments) moment.storage.restore();
+  for (const { region } of slots) for (const { tensor } of region.buffers) tensor.storage.restore();
   slots.forEach((slot, i) => {
-    slot.steps = moments[i]?.steps ?? 0;
-    const taken = moments[i]?.taken;
+    slot.steps = loadedState[i]?.steps ?? 0;
+    const taken = loadedState[i]?.taken;
     if (taken) scope(() => skips.set(slot.index, sub(slot.steps, taken)));
-    eachMoment(parts, slot, (name, k, initial) => {
-      const source = moments[i]?.tensors[name];
-      if (source) writeMoment(slot, k, source);
-      else fillMoment(slot, k, initial);
+    eachUsedBuffer(spec, optionsOf(groups, slot), (name, initial) => {
+      const source = loadedState[i]?.tensors[name];
+      if (source) writeState(slot, name, source);
+      else fillState(slot, name, initial);
     });
   });
   return stepCount ?? Math.max(0, ...slots.map(({ steps }) => steps));
 }
+
+const isCount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 
 type Loose = Readonly<Record<string, unknown>>;
 
@@ -116,31 +119,28 @@ function readDict(
   check(loaded.length === groupCount, ArgumentError, () =>
     expected(op, "paramGroups", `${groupCount} groups`, loaded.length),
   );
-  const counted = stepCount === undefined || (Number.isSafeInteger(stepCount) && (stepCount as number) >= 0);
-  check(counted, ArgumentError, () => expected(op, "stepCount", "a whole number >= 0", stepCount));
-  return { state: state as Loose, loaded: loaded as Loose[], stepCount: stepCount as number | undefined };
+  check(stepCount === undefined || isCount(stepCount), ArgumentError, () =>
+    expected(op, "stepCount", "a whole number >= 0", stepCount),
+  );
+  return { state: state as Loose, loaded, stepCount };
 }
 
 /** A group's options with those of a loaded group in their place. */
-function optionsFrom<O extends BaseOptions>(
-  op: string,
-  rule: OptimizerSpec<O>,
-  group: ParamGroup<O>,
-  loaded: Loose,
-): O {
+function optionsFrom<O extends BaseOptions>(op: string, spec: KernelSpec<O>, group: ParamGroup<O>, loaded: Loose): O {
   check(loaded.maximize !== true, ArgumentError, () =>
     expected(op, "maximize", "false: negate the loss instead", true),
   );
   const options: Record<string, unknown> = {};
-  for (const key of Object.keys(rule.defaults)) {
+  for (const key of Object.keys(spec.defaults)) {
     const value = loaded[key] ?? loaded[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)];
     const keepsSchedule = key === "lr" && typeof group.lr === "function";
     options[key] = value === undefined || keepsSchedule ? group[key as keyof O] : structuredClone(value);
   }
-  return options as unknown as O;
+  // Every key of O has a default, so that each was visited.
+  return options as O;
 }
 
-/** The loaded entry of each parameter: by name, or by place where the dict goes by numbers as PyTorch's does. */
+/** The loaded entry of each parameter: by name, or by index where the dict uses numbers, as PyTorch's does. */
 function matchEntries<O extends BaseOptions>(
   op: string,
   { slots, groups }: Parts<O>,
@@ -173,7 +173,7 @@ interface Loaded {
   readonly tensors: Record<string, Tensor>;
 }
 
-function momentsFrom<O extends BaseOptions>(
+function stateFrom<O extends BaseOptions>(
   op: string,
   parts: Parts<O>,
   slot: Slot,
@@ -182,7 +182,7 @@ function momentsFrom<O extends BaseOptions>(
   if (!entry) return undefined;
   const key = keysOf(parts.slots)[slot.index];
   const tensors: Record<string, Tensor> = {};
-  eachMoment(parts, slot, (name) => {
+  eachUsedBuffer(parts.spec, optionsOf(parts.groups, slot), (name) => {
     const value = entry[name];
     // PyTorch writes None for a momentum that has not begun.
     if (value !== undefined && value !== null)
@@ -192,10 +192,10 @@ function momentsFrom<O extends BaseOptions>(
   const step = entry.step ?? (Object.keys(tensors).length > 0 ? 1 : 0);
   const taken = step instanceof Tensor && step.dtype === "u32" && step.size === 1 ? step : undefined;
   const steps = taken ? entry.calls : step;
-  check(Number.isSafeInteger(steps) && (steps as number) >= 0, ArgumentError, () =>
+  check(isCount(steps), ArgumentError, () =>
     expected(`${op}: ${key}`, taken ? "calls" : "step", "a whole number >= 0 (of a tensor: await item())", steps),
   );
-  return { steps: steps as number, taken, tensors };
+  return { steps, taken, tensors };
 }
 
 function asTensor(op: string, name: string, value: Tensor | TensorData, param: Tensor): Tensor {
@@ -208,22 +208,13 @@ function asTensor(op: string, name: string, value: Tensor | TensorData, param: T
   return value;
 }
 
-function writeMoment(slot: Slot, k: number, source: Tensor): void {
-  const moment = momentOf(slot, k);
-  copyInto(moment, source);
-  moment.dispose();
+function writeState(slot: Slot, name: string, source: Tensor): void {
+  const state = stateView(slot, name);
+  copyInto(state, source);
+  state.dispose();
 }
 
-function eachMoment<O extends BaseOptions>(
-  { rule, groups }: Parts<O>,
-  slot: Slot,
-  visit: (name: string, k: number, initial: number) => void,
-): void {
-  const group = groups[slot.group] as O;
-  rule.stateBuffers.forEach(({ name, used, initial }, k) => {
-    if (used?.(group) ?? true) visit(name, k, initial?.(group) ?? 0);
-  });
-}
+const optionsOf = <O extends BaseOptions>(groups: readonly ParamGroup<O>[], slot: Slot): O => groups[slot.group] as O;
 
 /** Labels where they tell the parameters apart, else indices. */
 function keysOf(slots: readonly Slot[]): string[] {

@@ -1,13 +1,13 @@
-/** What arguments of operations on tensors may be. */
+/** Rules for the arguments of operations on tensors. */
 import { anything, either, flag, integerIn, must, options, type Parameters } from "../arguments.ts";
-import { DtypeError } from "../errors.ts";
+import { check, DtypeError, expected } from "../errors.ts";
 import { Device } from "../gpu/device.ts";
 import { isPlainObject } from "../plain-object.ts";
-import { DTYPES, type Dtype } from "./storage.ts";
+import { DTYPES, type Dtype, isFloat } from "./storage.ts";
 import { Tensor } from "./tensor.ts";
 
 export const tensorArgument = /* @__PURE__ */ must("a tensor", (value) => value instanceof Tensor, DtypeError);
-/** What elementwise operations take. */
+/** An operand of elementwise operations. */
 export const operand = /* @__PURE__ */ must(
   "a tensor or a number",
   (value) => typeof value === "number" || value instanceof Tensor,
@@ -31,7 +31,7 @@ export const sizes = /* @__PURE__ */ must(
   (value) => Array.isArray(value) && value.every(Number.isSafeInteger),
 );
 export const size = /* @__PURE__ */ integerIn(0);
-/** What stands for a value in any dtype. */
+/** A value in any dtype. */
 export const scalar = /* @__PURE__ */ must(
   "a number or a boolean",
   (value) => typeof value === "number" || typeof value === "boolean",
@@ -45,7 +45,10 @@ export const pair = /* @__PURE__ */ must(
 /** Zeros around an image. */
 export const windowPadding = /* @__PURE__ */ either(
   pair,
-  must("an integer >= 0, a pair of them, 'same' or 'valid'", (value) => value === "same" || value === "valid"),
+  /* @__PURE__ */ must(
+    "an integer >= 0, a pair of them, 'same' or 'valid'",
+    (value) => value === "same" || value === "valid",
+  ),
 );
 /** A device that `init()` gave. */
 export const device = /* @__PURE__ */ must("a device that init() gave", (value) => value instanceof Device);
@@ -53,9 +56,14 @@ export const device = /* @__PURE__ */ must("a device that init() gave", (value) 
 /** The options of what makes tensors. */
 export const createOptions: Parameters = { dtype, requiresGrad: flag, device };
 
-/** What stands for the gradient of an output: a tensor, which the output says more of, or options in its place. */
+/** The gradient argument of an output: a tensor, which the output says more of, or options in its place. */
 const graph = /* @__PURE__ */ options({ retainGraph: flag, createGraph: flag });
 export const backwardArguments: Parameters = {
   gradient: (op, argument, value) => (isPlainObject(value) ? graph : anything)(op, argument, value),
   options: graph,
 };
+
+/** Throws a DtypeError unless x is a float tensor or undefined. */
+export function checkFloat(op: string, argument: string, x: Tensor | undefined): void {
+  check(!x || isFloat(x.dtype), DtypeError, () => expected(op, argument, "a float tensor", `dtype ${x?.dtype}`));
+}

@@ -5,7 +5,7 @@ import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gp
 import { toHalf } from "./half.ts";
 import { type InnerStrides, isDense, rowsAndInner, sameShape } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
-import { empty, type Tensor } from "./tensor.ts";
+import { assertReadable, bindingOf, empty, ownsPadding, storageOf, type Tensor, wholeBindingOf } from "./tensor.ts";
 
 const vectorsOf = (tensor: Tensor): number => Math.ceil((tensor.size * bytesOf(tensor.dtype)) / 16);
 
@@ -19,7 +19,8 @@ export function bitsOf(value: number, dtype: Dtype): number {
 
 /** Notes that a tensor's elements are about to be replaced. */
 export function noteWritten(tensor: Tensor): void {
-  const { storage, size, dtype } = tensor;
+  const { size, dtype } = tensor;
+  const storage = storageOf(tensor);
   storage.version++;
   if (size * bytesOf(dtype) === storage.bytes) storage.restore();
 }
@@ -30,9 +31,9 @@ export function fill(tensor: Tensor, value: number): void {
   noteWritten(tensor);
   const bits = bitsOf(value, tensor.dtype);
   if (fillWithoutKernel(tensor, bits)) return;
-  if (tensor.isContiguous && tensor.ownsPadding) {
+  if (tensor.isContiguous && ownsPadding(tensor)) {
     const vectors = vectorsOf(tensor);
-    tensor.device.run(fillShader, { y: tensor.binding, vectors, bits }, strideGroups(tensor.device, vectors));
+    tensor.device.run(fillShader, { y: bindingOf(tensor), vectors, bits }, strideGroups(tensor.device, vectors));
     return;
   }
   const scalar = empty(tensor.device, [], tensor.dtype);
@@ -49,7 +50,7 @@ function fillWithoutKernel(tensor: Tensor, bits: number): boolean {
   const { recorder } = tensor.device;
   const bytes = wholeWords(tensor);
   if (recorder.tape || bytes === undefined) return false;
-  const { binding } = tensor;
+  const binding = bindingOf(tensor);
   if (bits === 0) recorder.clear(binding, bytes);
   else if (bytes <= SMALL_BYTES && binding.buffer.lastUse < recorder.submitIndex)
     recorder.upload(binding, new Uint32Array(bytes / 4).fill(bits));
@@ -86,24 +87,24 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   check(sameShape(dst.shape, src.shape), ShapeError, () => expected(op, "src", `shape [${dst.shape}]`, src));
   check(dst.dtype === src.dtype, DtypeError, () => expected(op, "src", `dtype ${dst.dtype}`, src.dtype));
   if (dst.size === 0) return;
-  src.assertReadable(op);
-  if (add) dst.assertReadable(op);
-  if (add) dst.storage.version++;
+  assertReadable(src, op);
+  if (add) assertReadable(dst, op);
+  if (add) storageOf(dst).version++;
   else noteWritten(dst);
-  if (dst.storage.buffer === src.storage.buffer) {
+  if (storageOf(dst).buffer === storageOf(src).buffer) {
     throughCopy(op, dst, src, add);
     return;
   }
   const { recorder } = dst.device;
   const bytes = wholeWords(dst);
   if (!add && !recorder.tape && bytes !== undefined && bytes === wholeWords(src)) {
-    recorder.copy(src.binding, dst.binding, bytes);
+    recorder.copy(bindingOf(src), bindingOf(dst), bytes);
     return;
   }
   const inVectors = !add || dst.dtype === "f32";
-  if (inVectors && dst.isContiguous && src.isContiguous && dst.ownsPadding) {
+  if (inVectors && dst.isContiguous && src.isContiguous && ownsPadding(dst)) {
     const vectors = vectorsOf(dst);
-    dst.device.run(copy, { src: src.binding, dst: dst.binding, vectors }, strideGroups(dst.device, vectors), {
+    dst.device.run(copy, { src: bindingOf(src), dst: bindingOf(dst), vectors }, strideGroups(dst.device, vectors), {
       ADD: add,
     });
     return;
@@ -124,7 +125,7 @@ function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, ad
   const [source, target] = strides as [InnerStrides, InnerStrides];
   const pieces = shape.rows * shape.piecesPerRow;
   const args = {
-    ...{ src: src.wholeBinding, dst: dst.wholeBinding, srcOffset: src.offset, dstOffset: dst.offset },
+    ...{ src: wholeBindingOf(src), dst: wholeBindingOf(dst), srcOffset: src.offset, dstOffset: dst.offset },
     ...{ pieces, piecesPerRow: shape.piecesPerRow, inner: shape.inner, rank: shape.rank, shape: shape.dims },
     ...{ srcInner: source.inner, dstInner: target.inner, srcStrides: source.outer, dstStrides: target.outer },
   };
@@ -138,12 +139,12 @@ export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): voi
   const { device } = tensor;
   noteWritten(tensor);
   if (!device.recorder.tape) {
-    device.recorder.upload(tensor.binding, bytes);
+    device.recorder.upload(bindingOf(tensor), bytes);
     return;
   }
   // A replay does not upload again: it copies from a constant that lies outside the capture's reused memory.
   const constant = device.outsideCapture(() => empty(device, tensor.shape, tensor.dtype));
-  device.recorder.upload(constant.binding, bytes);
+  device.recorder.upload(bindingOf(constant), bytes);
   copyInto(tensor, constant);
   constant.dispose();
 }

@@ -11,7 +11,7 @@ import { checkValue, dtypeOf, encode, flatten, type NestedNumbers, nestedShape, 
 import { fillRandom } from "./random.ts";
 import { checkShape, type Shape, sizeOf } from "./shape.ts";
 import { DTYPES, type Dtype, isFloat } from "./storage.ts";
-import { empty, type Tensor } from "./tensor.ts";
+import { asLeaf, empty, type Tensor } from "./tensor.ts";
 
 export interface CreateOptions {
   /** Default `"f32"`. */
@@ -29,10 +29,10 @@ export interface TensorOptions extends CreateOptions {
 const parameters = { options: /* @__PURE__ */ optionsOf(createOptions) };
 /** The options of what takes numbers, or another tensor, before them. */
 const signatures = {
-  arange: /* @__PURE__ */ signature("arange", parameters),
-  eye: /* @__PURE__ */ signature("eye", parameters),
-  zerosLike: /* @__PURE__ */ signature("zerosLike", parameters),
-  onesLike: /* @__PURE__ */ signature("onesLike", parameters),
+  arange: /* @__PURE__ */ signature("arange", () => parameters),
+  eye: /* @__PURE__ */ signature("eye", () => parameters),
+  zerosLike: /* @__PURE__ */ signature("zerosLike", () => parameters),
+  onesLike: /* @__PURE__ */ signature("onesLike", () => parameters),
 };
 type Variadic = keyof typeof signatures;
 const HOST_DATA =
@@ -53,7 +53,7 @@ export function make(op: string, shape: Shape, { dtype = "f32", requiresGrad, de
 }
 
 function finish(tensor: Tensor, options: CreateOptions): Tensor {
-  return options.requiresGrad ? tensor.asLeaf() : tensor;
+  return options.requiresGrad ? asLeaf(tensor) : tensor;
 }
 
 /** A tensor of host numbers: a number, nested arrays, or a typed array with a `shape`. Booleans make dtype bool. */

@@ -58,12 +58,13 @@ export function dtypeOf(data: TensorData): Dtype {
   return isBoolean(data) ? "bool" : "f32";
 }
 
-/** Whether a boolean comes first and nothing but booleans after it. */
+/** Returns true if a boolean comes first and nothing but booleans after it. */
 function isBoolean(data: unknown): boolean {
   if (!Array.isArray(data)) return typeof data === "boolean";
   return data.length > 0 && data.every(isBoolean);
 }
 
+/** Returns the numbers of nested arrays in order; for data that has passed `nestedShape`, which bounds the depth. */
 export function flatten(data: NestedNumbers, found: number[] = []): number[] {
   if (Array.isArray(data)) for (const one of data) flatten(one, found);
   else found.push(Number(data));

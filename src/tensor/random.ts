@@ -5,7 +5,7 @@ import type { Device } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { random_fill } from "../gpu/shaders.generated.ts";
 import { noteWritten } from "./copy.ts";
-import type { Tensor } from "./tensor.ts";
+import { bindingOf, type Tensor } from "./tensor.ts";
 
 /** Restarts the random numbers of the default device from seed `n`: the same seed gives the same bits. */
 export function manualSeed(n: number): void {
@@ -18,7 +18,7 @@ export function manualSeed(n: number): void {
 /** The two words of a seed that the kernels take. */
 export const seedWords = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
 
-/** What a kernel needs to draw: its own call number, taken anew at every replay of a capture. */
+/** The numbers that a kernel needs to draw: its own call number, taken anew at every replay of a capture. */
 export interface RandomCall {
   readonly seedLow: number;
   readonly seedHigh: number;
@@ -54,7 +54,8 @@ export function fillRandom(
   [low, high]: readonly [number, number] = [0, 0],
 ): void {
   if (tensor.size === 0) return;
-  const { device, size, binding } = tensor;
+  const { device, size } = tensor;
+  const binding = bindingOf(tensor);
   noteWritten(tensor);
   const call = nextRandomCall(device);
   const [cdfLow, cdfHigh] = kind === "truncNormal" ? [cdf(low, a, b), cdf(high, a, b)] : [0, 0];

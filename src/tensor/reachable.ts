@@ -4,10 +4,14 @@ import { Device } from "../gpu/device.ts";
 /** A tensor as scopes know it: tensor.ts imports their file. */
 export interface Owned {
   readonly disposed: boolean;
-  freedBy: string | (() => string) | undefined;
-  dispose(): void;
   assertLive(op: string): void;
 }
+
+/** A text for errors, or a function that makes it when it is needed. */
+export type Reason = string | (() => string);
+
+/** Disposes a tensor and notes why. */
+export type Free = (tensor: Owned, why: Reason) => void;
 
 const isTensor = (value: object): value is Owned => "assertLive" in value;
 
@@ -37,7 +41,7 @@ export function tensorsIn(value: unknown): Owned[] {
 
 const isPlain = (value: object): boolean => Object.getPrototypeOf(value) === Object.prototype;
 
-/** What an object or a primitive in an array counts for in the effort of a search. */
+/** The cost of an object or of a primitive in an array, in the effort of a search. */
 const COST = { object: 1, primitive: 1 / 32 };
 
 /**
@@ -45,9 +49,9 @@ const COST = { object: 1, primitive: 1 / 32 };
  * calls `found` with each. False if that took more than `effort`: then some may not have been found.
  */
 export function takeReachable(
-  owned: Set<Owned>,
+  owned: Map<Owned, Free>,
   root: unknown,
-  found: (tensor: Owned) => void,
+  found: (tensor: Owned, free: Free) => void,
   effort = Infinity,
 ): boolean {
   const seen = new Set<object>();
@@ -57,7 +61,10 @@ export function takeReachable(
     if (typeof value !== "object" || value === null) {
       spent += COST.primitive;
     } else if (isTensor(value)) {
-      if (owned.delete(value)) found(value);
+      const free = owned.get(value);
+      if (!free) return;
+      owned.delete(value);
+      found(value, free);
     } else if (!seen.has(value) && !isOpaque(value)) {
       spent += COST.object;
       seen.add(value);

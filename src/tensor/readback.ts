@@ -2,8 +2,9 @@
 import { ArgumentError, check } from "../errors.ts";
 import { contiguous } from "./copy.ts";
 import { unpackHalf } from "./half.ts";
+import type { Shape } from "./shape.ts";
 import type { Dtype } from "./storage.ts";
-import type { Tensor } from "./tensor.ts";
+import { assertReadable, bindingOf, type Tensor } from "./tensor.ts";
 
 export type TypedArray =
   | Float32Array<ArrayBuffer>
@@ -37,11 +38,11 @@ function reader<T>(read: (x: Tensor) => Promise<T>): (x: Tensor) => Promise<T> {
 
 /** All values in row-major order: Float32Array (f32, f16), Int32Array, Uint32Array, or Uint8Array of 0 and 1 (bool). */
 export const readData = reader(async (x): Promise<TypedArray> => {
-  x.assertReadable("data");
+  assertReadable(x, "data");
   if (x.size === 0) return decode(new ArrayBuffer(0), x.dtype);
   const dense = contiguous(x);
   const bytes = x.size * (x.dtype === "f16" ? 2 : 4);
-  const read = x.device.read({ ...dense.binding, size: bytes });
+  const read = x.device.read({ ...bindingOf(dense), size: bytes });
   if (dense !== x) dense.dispose();
   return decode(await read, x.dtype);
 });
@@ -55,13 +56,22 @@ export const readItem = reader(async (x): Promise<number> => {
 /** Nested arrays of numbers (booleans for dtype bool). */
 export const readList = reader(async (x): Promise<Nested<number | boolean>> => {
   const flat = await readData(x);
-  let at = 0;
-  const build = (dim: number): Nested<number | boolean> => {
-    if (dim === x.ndim) {
-      const value = flat[at++] as number;
-      return x.dtype === "bool" ? value === 1 : value;
-    }
-    return Array.from({ length: x.shape[dim] as number }, () => build(dim + 1));
-  };
-  return build(0);
+  let level: Nested<number | boolean>[] = Array.from(flat, (value) => (x.dtype === "bool" ? value === 1 : value));
+  // From the innermost dim outwards, by a loop: a tensor may have thousands of dims.
+  const counts = outerCounts(x.shape);
+  for (let dim = x.ndim - 1; dim >= 0; dim--) {
+    const [length = 0, inner] = [x.shape[dim], level];
+    level = Array.from({ length: counts[dim] ?? 0 }, (_, i) => inner.slice(i * length, (i + 1) * length));
+  }
+  return level[0] ?? [];
 });
+
+/** Returns for each dim the product of the dims before it. */
+function outerCounts(shape: Shape): number[] {
+  let product = 1;
+  return shape.map((length) => {
+    const count = product;
+    product *= length;
+    return count;
+  });
+}

@@ -1,17 +1,20 @@
 /** Scopes: what is made inside and not returned is freed at the end. */
-import { type Owned, takeReachable, tensorsIn } from "./reachable.ts";
+import { type Free, type Owned, type Reason, takeReachable, tensorsIn } from "./reachable.ts";
 
-export { type Owned, tensorsIn };
+export { type Free, type Owned, type Reason, tensorsIn };
+
+/** The tensors of a scope, each with the function that frees it. */
+type OwnedTensors = Map<Owned, Free>;
 
 /** Those that are running, innermost last. */
-const stack: Set<Owned>[] = [];
+const stack: OwnedTensors[] = [];
 /** Those of async functions, which other tasks run beside: they own nothing new, but what they own can be kept. */
-const pending = new Set<Set<Owned>>();
+const pending = new Set<OwnedTensors>();
 const watchers = new Set<(tensor: Owned) => void>();
 
 /** Every new tensor passes here; the innermost scope owns it. */
-export function trackInScope(tensor: Owned): void {
-  stack[stack.length - 1]?.add(tensor);
+export function trackInScope(tensor: Owned, free: Free): void {
+  stack[stack.length - 1]?.set(tensor, free);
   if (watchers.size > 0) for (const watcher of watchers) watcher(tensor);
 }
 
@@ -44,12 +47,12 @@ export function scope<T>(fn: () => T): T {
 
 const nothing = (): unknown => undefined;
 
-/** How far `alsoKept` is searched for tensors, in objects; what a larger structure may hold is not freed. */
+/** The limit of the search of `alsoKept` for tensors, in objects; what a larger structure may hold is not freed. */
 const SEARCH_EFFORT = 4096;
 
 /** Like `scope`, and also keeps what `alsoKept()` leads to at the end. `why` stands in the errors about what it freed. */
-export function scopeKeeping<T>(fn: () => T, alsoKept: () => unknown, why: string | (() => string) = SCOPE_ENDED): T {
-  const owned = new Set<Owned>();
+export function scopeKeeping<T>(fn: () => T, alsoKept: () => unknown, why: Reason = SCOPE_ENDED): T {
+  const owned: OwnedTensors = new Map();
   stack.push(owned);
   let result: T | undefined;
   try {
@@ -74,20 +77,17 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
 
 /** Hands what is kept to the scope around it, and frees the rest. */
 function end(
-  owned: Set<Owned>,
+  owned: OwnedTensors,
   result: unknown,
   alsoKept: () => unknown,
-  why: string | (() => string),
-  outer: Set<Owned> | undefined,
+  why: Reason,
+  outer: OwnedTensors | undefined,
 ): void {
-  const hand = (tensor: Owned) => void outer?.add(tensor);
+  const hand = (tensor: Owned, free: Free) => void outer?.set(tensor, free);
   takeReachable(owned, result, hand);
   const isSearched = owned.size === 0 || takeReachable(owned, alsoKept(), hand, SEARCH_EFFORT);
-  for (const tensor of owned) {
-    if (!isSearched) hand(tensor);
-    else if (!tensor.disposed) {
-      tensor.freedBy = why;
-      tensor.dispose();
-    }
+  for (const [tensor, free] of owned) {
+    if (!isSearched) hand(tensor, free);
+    else if (!tensor.disposed) free(tensor, why);
   }
 }

@@ -5,6 +5,13 @@ export type Shape = readonly number[];
 
 export const sizeOf = (shape: Shape): number => shape.reduce((size, dim) => size * dim, 1);
 
+/** Returns the size of one dim, which must exist; a negative `dim` counts from the end. */
+export function sizeAt(shape: Shape, dim: number): number {
+  const size = shape.at(dim);
+  if (size === undefined) throw new ShapeError(`shape [${shape}] has no dim ${dim}`);
+  return size;
+}
+
 /** Row-major strides, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);

@@ -16,13 +16,13 @@ export class Storage {
   readonly bytes: number;
   /** The larger storage that this one is a range of: an optimizer's, or one of captured outputs. */
   flat: Storage | undefined;
-  /** Whether a captured function gave it: there is no graph behind it. */
+  /** True if a captured function gave it: there is no graph behind it. */
   isCaptured = false;
   /** Why nobody may use it any more, though its memory lives on: it was handed on. */
   revoked: string | undefined;
-  /** How many of the device's losses came before it was last written as a whole. */
+  /** The number of the device's losses that came before it was last written as a whole. */
   #restored = 0;
-  /** What a window shows. */
+  /** The storage that a window shows. */
   #source: Storage | undefined;
   #writes = 0;
   #buffer: GpuBuffer;
@@ -51,7 +51,7 @@ export class Storage {
     return window;
   }
 
-  /** How often it was filled, copied into or uploaded to: a layer sees by it whether its first values are still there. */
+  /** The number of fills, copies and uploads into it: a layer sees by it whether its first values are still there. */
   get version(): number {
     return this.#source ? this.#source.version : this.#writes;
   }
@@ -69,7 +69,7 @@ export class Storage {
     return this.#offset;
   }
 
-  /** Whether its values were lost when memory ran out. */
+  /** True if its values were lost when memory ran out. */
   get isLost(): boolean {
     return this.device.losses.met(this.#buffer, this.#restored);
   }
@@ -93,7 +93,7 @@ export class Storage {
     else this.#buffer.pool.release(this.#buffer);
   }
 
-  /** Whether one handle alone refers to this memory. */
+  /** True if one handle alone refers to this memory. */
   get exclusive(): boolean {
     return this.#refs === 1 && !this.flat;
   }

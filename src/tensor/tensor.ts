@@ -1,49 +1,36 @@
-/** Tensor: a strided view on storage, with what autograd hangs on it. Its methods are attached in ops/methods.ts. */
+/** Tensor: a strided view on storage, with what autograd hangs on it. Its methods are attached in core-methods.ts and tensor-methods.ts. */
 import { ArgumentError, check, DisposedError, DtypeError, expected, ShapeError } from "../errors.ts";
 import { ALIGNMENT, type BufferSlice } from "../gpu/buffer-pool.ts";
+import type { Tape } from "../gpu/command-recorder.ts";
 import type { Device } from "../gpu/device.ts";
 import { printAsString } from "../gpu/inspect.ts";
 import { adapterClass } from "../gpu/launch-policy.ts";
 import { lostError } from "../gpu/lost-memory.ts";
+import { type BindableMemory, memoryKey } from "../gpu/user-kernel.ts";
 import { standInFor } from "./external-memory.ts";
-import { keep, trackInScope } from "./scope.ts";
+import { GradientRecorders } from "./gradient-recorders.ts";
+import { type GraphLink, Handle } from "./handle.ts";
+import { type Free, keep, type Reason, trackInScope } from "./scope.ts";
 import { isDense, type Shape, sameShape, sizeOf, stridesOf } from "./shape.ts";
 import { bytesOf, type Dtype, Storage } from "./storage.ts";
 
-/** The graph node that made a tensor; autograd implements it. */
-export interface GraphLink {
-  retain(): void;
-  release(): void;
-}
-
-/** What must be freed with a tensor. Apart from it, so that a finalizer can hold this and not the tensor. */
-interface Body {
-  storage: Storage;
-  link: GraphLink | undefined;
-  live: boolean;
-  /** Whether device.tensorCount counts it. */
-  counted: boolean;
-  /** Whether backward() has used it up. */
-  spent: boolean;
-}
-
-/** What a gradient that the library made is to those who look at it through `grad`. */
+/** The record of a gradient that the library made, for those who look at it through `grad`. */
 interface GradientMemory {
-  /** Whether a later backward or replay overwrites it (an optimizer's slot, a capture's memory). */
+  /** True if a later backward or replay overwrites it (an optimizer's slot, a capture's memory). */
   shared: boolean;
-  /** What `grad` gave out: the gradient itself, or of shared memory a window on it, until that is overwritten. */
+  /** The tensor that `grad` gave out: the gradient itself, or of shared memory a window on it, until that is overwritten. */
   shown: Tensor | undefined;
+  /** The view that `grad` gave out while this tape recorded: one per recording, as eager reads give one tensor. */
+  recorded: { readonly tape: Tape; readonly view: Tensor } | undefined;
 }
-
-const finalizers = new FinalizationRegistry<Body>((body) => {
-  releaseBody(body);
-  body.storage.device.collected();
-});
 
 /** Rises whenever `requiresGrad` of a tensor changed after it was made: captures check it. */
 export const requiresGradEpoch = { epoch: 0 };
 
-/** The gradient itself, where `leaf.grad` gives what a user may keep: for those who read it at once. */
+/** The captures that record gradients. */
+export const gradientRecorders: GradientRecorders<Tensor> = /* @__PURE__ */ new GradientRecorders();
+
+/** Returns the gradient itself, where `leaf.grad` gives what a user may keep: for those who read it at once. */
 export let gradOf: (leaf: Tensor) => Tensor | null;
 
 /** Sets the gradient unchecked. One that the library made for this leaf alone, and that nobody saw, is freed. */
@@ -52,11 +39,44 @@ export let putGrad: (leaf: Tensor, gradient: Tensor | null) => void;
 /** Notes that the library made a gradient; `shared`, if others will write it anew. */
 export let ownGrad: (gradient: Tensor, shared: boolean) => Tensor;
 
-/** Whether the library made this gradient for one leaf, and nothing but `zeroGrad` ends it. */
+/** Returns true for what `leaf.grad` gives, without making a handle where none was given out. */
+export let isGradOf: (tensor: Tensor, leaf: Tensor) => boolean;
+
+/** Returns true if the library made this gradient for one leaf, and nothing but `zeroGrad` ends it. */
 export let isOwnGrad: (gradient: Tensor) => boolean;
 
 /** Ends what users hold of a gradient that was overwritten. */
 export let cutOffGrad: (gradient: Tensor) => void;
+
+/** Returns the memory where `backward()` writes this leaf's gradient: an optimizer's flat storage. */
+export let gradSlotOf: (leaf: Tensor) => Tensor | undefined;
+
+export let setGradSlot: (leaf: Tensor, slot: Tensor | undefined) => void;
+
+/** Returns a tensor's hold on its memory and graph. */
+export let handleOf: (tensor: Tensor) => Handle;
+
+/** Returns the memory of a live tensor. */
+export let storageOf: (tensor: Tensor) => Storage;
+
+/** Makes a tensor an output of a node. */
+export let setNode: (tensor: Tensor, node: GraphLink) => void;
+
+/** Returns true if `requiresGrad` was ever set: a parameter that was frozen later is still one. */
+export let isParameter: (tensor: Tensor) => boolean;
+
+/** Makes a tensor that nothing has seen yet a leaf that wants a gradient: no capture can depend on it. */
+export let asLeaf: (tensor: Tensor) => Tensor;
+
+/** Disposes a tensor on behalf of the library: who reads it later is told why. */
+export let disposeBecause: (tensor: Tensor, why: Reason) => void;
+
+/** Throws unless a tensor is live and its values were not lost when memory ran out. */
+export let assertReadable: (tensor: Tensor, op: string) => void;
+
+const freeOwned: Free = (owned, why) => {
+  if (owned instanceof Tensor) disposeBecause(owned, why);
+};
 
 // Symbol.dispose is missing in some browsers that have WebGPU.
 const disposeSymbol: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
@@ -74,19 +94,19 @@ export class Tensor {
   readonly device: Device;
   /** A name for messages: a parameter's path in its model, or whatever the user sets. */
   label: string | undefined;
-  /** @internal Where `backward()` should write this leaf's gradient: an optimizer's flat storage. */
-  gradSlot: Tensor | undefined;
-  /** @internal Whether `requiresGrad` was ever set: a parameter that was frozen later is still one. */
-  isParameter = false;
-  /** @internal Why the tensor is no longer readable, once it was freed by something other than its owner. */
-  freedBy: string | (() => string) | undefined;
-  readonly #body: Body;
+  readonly #handle: Handle;
+  /** The memory where `backward()` writes this leaf's gradient: an optimizer's flat storage. */
+  #gradSlot: Tensor | undefined;
+  /** True once `requiresGrad` was set: a parameter that was frozen later is still one. */
+  #isParameter = false;
+  /** The reason why it is no longer readable, once it was freed by something other than its owner. */
+  #freedBy: Reason | undefined;
   /** Its bytes, as far as the garbage collector knows. */
   #standIn: ArrayBuffer | undefined;
   #requiresGrad = false;
   #grad: Tensor | null = null;
   #memory: GradientMemory | undefined;
-  /** Of a window that `grad` gave out: the gradient behind it. */
+  /** The gradient behind it, for a window that `grad` gave out. */
   #shows: Tensor | undefined;
 
   constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: Dtype, standIn?: ArrayBuffer) {
@@ -97,16 +117,13 @@ export class Tensor {
     this.size = sizeOf(shape);
     this.device = storage.device;
     this.#standIn = standIn;
-    this.#body = { storage, link: undefined, live: true, counted: true, spent: false };
-    storage.retain();
-    storage.device.tensorCount++;
-    finalizers.register(this, this.#body);
-    trackInScope(this);
+    this.#handle = new Handle(this, storage);
+    trackInScope(this, freeOwned);
   }
 
   /** Only what this class made is a tensor: no proxy of one and no object that has its prototype. */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === "object" && value !== null && #body in value;
+    return typeof value === "object" && value !== null && #handle in value;
   }
 
   get ndim(): number {
@@ -115,25 +132,11 @@ export class Tensor {
 
   /** @internal */
   get storage(): Storage {
-    const { storage } = this.#body;
-    if (!this.#body.live || storage.revoked !== undefined) this.assertLive("tensor");
-    return storage;
+    return storageOf(this);
   }
 
   get disposed(): boolean {
-    return !this.#body.live || this.#body.storage.revoked !== undefined;
-  }
-
-  /** @internal The node that computed this tensor; undefined for leaves. */
-  get node(): GraphLink | undefined {
-    return this.#body.link;
-  }
-
-  /** @internal */
-  setNode(node: GraphLink): void {
-    this.#body.link = node;
-    node.retain();
-    this.#requiresGrad = true;
+    return !this.#handle.live || this.#handle.storage.revoked !== undefined;
   }
 
   /**
@@ -146,7 +149,8 @@ export class Tensor {
     const memory = gradient.#memory;
     if (!memory) return gradient;
     // A recording's scope owns what the captured function looks at.
-    if (this.device.recorder.tape) return view(gradient, gradient.shape, gradient.strides, gradient.offset);
+    const { tape } = this.device.recorder;
+    if (tape) return gradient.#recordedView(memory, tape);
     memory.shown ??= memory.shared ? gradient.#window() : gradient;
     return memory.shown;
   }
@@ -162,13 +166,17 @@ export class Tensor {
 
   set requiresGrad(value: boolean) {
     if (value === this.#requiresGrad) return;
-    check(!this.#body.link, ArgumentError, () => "requiresGrad: only a leaf can be changed; use detach()");
+    this.#setRequiresGrad(value);
+    requiresGradEpoch.epoch++;
+  }
+
+  #setRequiresGrad(value: boolean): void {
+    check(!this.#handle.link, ArgumentError, () => "requiresGrad: only a leaf can be changed; use detach()");
     check(!value || this.dtype === "f32" || this.dtype === "f16", ArgumentError, () =>
       expected("requiresGrad", "dtype", "a float tensor", this.dtype),
     );
     this.#requiresGrad = value;
-    this.isParameter = true;
-    requiresGradEpoch.epoch++;
+    this.#isParameter = true;
   }
 
   #checkGrad(gradient: Tensor): void {
@@ -181,11 +189,19 @@ export class Tensor {
     check(gradient.device === this.device, ArgumentError, () => expected(op, "value", like, "one of another device"));
   }
 
+  #recordedView(memory: GradientMemory, tape: Tape): Tensor {
+    const known = memory.recorded;
+    if (known?.tape === tape && !known.view.disposed) return known.view;
+    const made = view(this, this.shape, this.strides, this.offset);
+    memory.recorded = { tape, view: made };
+    return made;
+  }
+
   /** The same values under a handle that `overwritesGrad` cuts off, with all views of it. */
   #window(): Tensor {
     const { shape, strides, offset, dtype } = this;
-    const shown = keep(new Tensor(this.storage.window(), shape, strides, offset, dtype));
-    shown.uncount();
+    const shown = keep(new Tensor(storageOf(this).window(), shape, strides, offset, dtype));
+    shown.#handle.uncount();
     shown.#shows = this;
     return shown;
   }
@@ -193,73 +209,96 @@ export class Tensor {
   static {
     gradOf = (leaf) => leaf.#grad;
     putGrad = (leaf, gradient) => {
-      leaf.device.recorder.tape?.recordGrad(leaf);
+      gradientRecorders.of(leaf.device)?.recordGrad(leaf);
       const before = leaf.#grad;
       leaf.#grad = gradient;
       // The next backward writes the slot as a whole.
-      if (gradient === null && leaf.gradSlot?.disposed === false) leaf.gradSlot.storage.restore();
+      if (gradient === null && leaf.#gradSlot?.disposed === false) storageOf(leaf.#gradSlot).restore();
       if (!before || before === gradient) return;
       const memory = before.#memory;
       if (memory && !memory.shared && !memory.shown) before.dispose();
     };
     ownGrad = (gradient, shared) => {
-      if (!gradient.#memory) gradient.#memory = { shared, shown: undefined };
+      if (!gradient.#memory) gradient.#memory = { shared, shown: undefined, recorded: undefined };
       else if (shared) gradient.#memory.shared = true;
       return gradient;
     };
+    isGradOf = (tensor, leaf) => {
+      const gradient = leaf.#grad;
+      const memory = gradient === null ? undefined : gradient.#memory;
+      return gradient === tensor || (memory && (memory.shown === tensor || memory.recorded?.view === tensor)) === true;
+    };
     isOwnGrad = (gradient) => gradient.#memory?.shared === false;
     cutOffGrad = (gradient) => {
-      const shown = gradient.#memory?.shown;
-      if (!shown || shown === gradient) return;
-      shown.#body.storage.revoked = OVERWRITTEN;
+      const memory = gradient.#memory;
+      const shown = memory?.shown;
+      if (!memory || !shown || shown === gradient) return;
+      shown.#handle.storage.revoked = OVERWRITTEN;
       shown.#shows = undefined;
       shown.dispose();
-      (gradient.#memory as GradientMemory).shown = undefined;
+      memory.shown = undefined;
+    };
+    gradSlotOf = (leaf) => leaf.#gradSlot;
+    setGradSlot = (leaf, slot) => {
+      leaf.#gradSlot = slot;
+    };
+    handleOf = (tensor) => tensor.#handle;
+    storageOf = (tensor) => {
+      const { live, storage } = tensor.#handle;
+      if (!live || storage.revoked !== undefined) tensor.assertLive("tensor");
+      return storage;
+    };
+    setNode = (tensor, node) => {
+      tensor.#handle.link = node;
+      node.retain();
+      tensor.#requiresGrad = true;
+    };
+    isParameter = (tensor) => tensor.#isParameter;
+    asLeaf = (tensor) => {
+      if (!tensor.#requiresGrad) tensor.#setRequiresGrad(true);
+      return tensor;
+    };
+    disposeBecause = (tensor, why) => {
+      tensor.#freedBy = why;
+      tensor.dispose();
+    };
+    assertReadable = (tensor, op) => {
+      tensor.assertLive(op);
+      if (tensor.device.losses.count > 0 && tensor.#handle.storage.isLost)
+        throw lostError(`${op}: ${tensor.#described()}`);
     };
   }
 
-  /** @internal Makes a tensor that nothing has seen yet a leaf that wants a gradient: no capture can depend on it. */
-  asLeaf(): this {
-    const before = requiresGradEpoch.epoch;
-    this.requiresGrad = true;
-    requiresGradEpoch.epoch = before;
-    return this;
-  }
-
-  /** Whether elements lie one after the other in row-major order, where a kernel can bind them. */
+  /** True if the elements lie one after the other in row-major order, where a kernel can bind them. */
   get isContiguous(): boolean {
     return isDense(this.shape, this.strides) && (this.offset * bytesOf(this.dtype)) % ALIGNMENT === 0;
   }
 
-  /** @internal Whether the words after the last element, up to the next 16 bytes, belong to this tensor alone. */
-  get ownsPadding(): boolean {
-    const bytes = this.size * bytesOf(this.dtype);
-    return (bytes > 0 && bytes % 16 === 0) || bytes === this.storage.bytes;
+  /** @internal */
+  get [memoryKey](): BindableMemory {
+    return {
+      binding: () => bindingOf(this),
+      ownsPadding: () => ownsPadding(this),
+      assertReadable: (op) => assertReadable(this, op),
+    };
   }
 
-  /** @internal The bytes of a contiguous tensor, for a kernel. */
+  /** @internal */
   get binding(): BufferSlice {
-    const bytes = bytesOf(this.dtype);
-    return this.storage.slice(this.offset * bytes, this.size * bytes);
+    return bindingOf(this);
   }
 
-  /** @internal The whole storage, for kernels that index by offset and strides. */
+  /** @internal */
   get wholeBinding(): BufferSlice {
-    return this.storage.slice(0, this.storage.bytes);
+    return wholeBindingOf(this);
   }
 
   assertLive(op: string): void {
-    const { revoked } = this.#body.storage;
-    if (this.#body.live && revoked === undefined) return;
-    const { freedBy = revoked ?? "it was disposed" } = this;
+    const { revoked } = this.#handle.storage;
+    if (this.#handle.live && revoked === undefined) return;
+    const freedBy = this.#freedBy ?? revoked ?? "it was disposed";
     const why = typeof freedBy === "string" ? freedBy : freedBy();
     throw new DisposedError(`${op}: ${this.#described()} is gone: ${why}`);
-  }
-
-  /** @internal Live, and its values were not lost when memory ran out. */
-  assertReadable(op: string): void {
-    this.assertLive(op);
-    if (this.device.losses.count > 0 && this.#body.storage.isLost) throw lostError(`${op}: ${this.#described()}`);
   }
 
   #described(): string {
@@ -268,9 +307,9 @@ export class Tensor {
 
   /** Frees this view; the memory goes with its last view. Safe to call twice. */
   dispose(): void {
-    releaseBody(this.#body);
+    this.#handle.release();
     if (!this.#standIn) return;
-    const { buffer } = this.#body.storage;
+    const { buffer } = this.#handle.storage;
     if (buffer.free) buffer.standIn = this.#standIn;
     this.#standIn = undefined;
   }
@@ -279,27 +318,7 @@ export class Tensor {
     this.dispose();
   }
 
-  /** @internal Leaves the count of live tensors: the library keeps it readable for a while, but nobody owns it any more. */
-  uncount(): void {
-    if (!this.#body.live || !this.#body.counted) return;
-    this.#body.counted = false;
-    this.device.tensorCount--;
-  }
-
-  /** @internal Whether it counts as live: neither freed nor uncounted. */
-  get counted(): boolean {
-    return this.#body.live && this.#body.counted;
-  }
-
-  /** @internal Used up by backward(): neither it nor, with its last handle, its memory counts as live. */
-  spend(): void {
-    if (!this.#body.live || this.#body.spent) return;
-    this.uncount();
-    this.#body.spent = true;
-    this.#body.storage.spend();
-  }
-
-  /** What it is, on one line; its values are on the GPU. */
+  /** Describes it on one line; its values are on the GPU. */
   toString(): string {
     const { label, dtype, device, requiresGrad, disposed } = this;
     const parts = [`shape=[${this.shape}]`, `dtype=${dtype}`, `device=${adapterClass(device)}`];
@@ -326,24 +345,20 @@ export class Tensor {
 }
 printAsString(Tensor);
 
+/** Tells a capture being recorded that the present gradient of `leaf` decides what is recorded. */
+export function guardGrad(leaf: Tensor): void {
+  gradientRecorders.of(leaf.device)?.guardGrad(leaf);
+}
+
 /** Says that a gradient's memory is about to be written with other values, now and at each replay. */
 export function overwritesGrad(gradient: Tensor): Tensor {
-  gradient.device.recorder.tape?.overwritesGrad(gradient);
+  gradientRecorders.of(gradient.device)?.overwritesGrad(gradient);
   cutOffGrad(gradient);
   return gradient;
 }
 
 const OVERWRITTEN =
   "it was a gradient, which a later backward() or captured step computed anew; keep a copy with grad.clone()";
-
-function releaseBody(body: Body): void {
-  if (!body.live) return;
-  body.live = false;
-  if (body.counted) body.storage.device.tensorCount--;
-  body.link?.release();
-  body.link = undefined;
-  body.storage.release(body.spent);
-}
 
 /** A dense tensor with undefined content. */
 export function empty(device: Device, shape: Shape, dtype: Dtype = "f32"): Tensor {
@@ -352,7 +367,25 @@ export function empty(device: Device, shape: Shape, dtype: Dtype = "f32"): Tenso
   return new Tensor(storage, shape, stridesOf(shape), 0, dtype, standInFor(storage.buffer));
 }
 
+/** Returns the bytes of a contiguous tensor, for a kernel. */
+export function bindingOf(tensor: Tensor): BufferSlice {
+  const bytes = bytesOf(tensor.dtype);
+  return storageOf(tensor).slice(tensor.offset * bytes, tensor.size * bytes);
+}
+
+/** Returns the whole storage, for kernels that index by offset and strides. */
+export function wholeBindingOf(tensor: Tensor): BufferSlice {
+  const storage = storageOf(tensor);
+  return storage.slice(0, storage.bytes);
+}
+
+/** True if the words after the last element, up to the next 16 bytes, belong to this tensor alone. */
+export function ownsPadding(tensor: Tensor): boolean {
+  const bytes = tensor.size * bytesOf(tensor.dtype);
+  return (bytes > 0 && bytes % 16 === 0) || bytes === storageOf(tensor).bytes;
+}
+
 /** Another view of the same storage. */
 export function view(source: Tensor, shape: Shape, strides: Shape, offset: number): Tensor {
-  return new Tensor(source.storage, shape, strides, offset, source.dtype);
+  return new Tensor(storageOf(source), shape, strides, offset, source.dtype);
 }

@@ -6,24 +6,32 @@ import * as gradients from "./gradcheck.ts";
 import { assertNoLeak as noLeak } from "./leak.ts";
 import { runShader as run } from "./run-shader.ts";
 
-const shader = must("a shader's text", (value) => typeof value === "string");
-const tolerance = { eps: numberIn(Number.MIN_VALUE), atol: numberIn(0), rtol: numberIn(0) };
-const differentiable = { fn: callable, inputs: tensorList, options: options(tolerance) };
+const shader = /* @__PURE__ */ must("a shader's text", (value) => typeof value === "string");
+const tolerance = {
+  eps: /* @__PURE__ */ numberIn(Number.MIN_VALUE),
+  atol: /* @__PURE__ */ numberIn(0),
+  rtol: /* @__PURE__ */ numberIn(0),
+};
+const differentiable = { fn: callable, inputs: tensorList, options: /* @__PURE__ */ options(tolerance) };
 
 export const assertClose = /* @__PURE__ */ checked(
   "assertClose",
-  {
+  () => ({
     ...{ actual: anything, expected: anything },
     options: options({ rtol: numberIn(0), atol: numberIn(0), equalNan: flag }),
-  },
+  }),
   close,
 );
-export const assertNoLeak = /* @__PURE__ */ checkedAsync("assertNoLeak", { fn: callable }, noLeak);
-export const gradcheck = /* @__PURE__ */ checkedAsync("gradcheck", differentiable, gradients.gradcheck);
-export const gradgradcheck = /* @__PURE__ */ checkedAsync("gradgradcheck", differentiable, gradients.gradgradcheck);
+export const assertNoLeak = /* @__PURE__ */ checkedAsync("assertNoLeak", () => ({ fn: callable }), noLeak);
+export const gradcheck = /* @__PURE__ */ checkedAsync("gradcheck", () => differentiable, gradients.gradcheck);
+export const gradgradcheck = /* @__PURE__ */ checkedAsync(
+  "gradgradcheck",
+  () => differentiable,
+  gradients.gradgradcheck,
+);
 export const runShader = /* @__PURE__ */ checkedAsync(
   "runShader",
-  {
+  () => ({
     options: options({
       wgsl: shader,
       bindings: object,
@@ -32,6 +40,6 @@ export const runShader = /* @__PURE__ */ checkedAsync(
       workgroups: anything,
       device,
     }),
-  },
+  }),
   run,
 );

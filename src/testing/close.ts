@@ -1,4 +1,4 @@
-/** assertClose: are two results the same up to rounding, and if not, where? */
+/** assertClose: compares two results up to rounding and names the element that is furthest off. */
 import { checkKeys, checkNumber } from "../errors.ts";
 import { readData } from "../tensor/readback.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -11,7 +11,7 @@ export interface CloseOptions {
   atol?: number;
   /** Allowed difference per size of the expected value. Default 1.3e-6. */
   rtol?: number;
-  /** Whether NaN equals NaN. Default false. */
+  /** NaN equals NaN. Default false. */
   equalNan?: boolean;
 }
 

@@ -1,4 +1,4 @@
 import { GradwellError } from "../errors.ts";
 
-/** What an assertion of `gradwell/testing` throws. */
+/** Thrown by the assertions of `gradwell/testing`. */
 export class AssertionError extends GradwellError {}

@@ -1,4 +1,4 @@
-/** gradcheck and gradgradcheck: does backward agree with the slope that forward has? */
+/** gradcheck and gradgradcheck: compare backward with finite differences of forward. */
 import { grad } from "../autograd/backward.ts";
 import { withGrad } from "../autograd/modes.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";

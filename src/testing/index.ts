@@ -1,4 +1,4 @@
-/** `gradwell/testing`: what a test of one's own kernels and operations needs, under any test runner. */
+/** `gradwell/testing`: helpers for tests of user-defined kernels and operations, under any test runner. */
 export { assertClose, assertNoLeak, gradcheck, gradgradcheck, runShader } from "./checked.ts";
 export type { CloseOptions } from "./close.ts";
 export { AssertionError } from "./failure.ts";

@@ -1,9 +1,9 @@
-/** assertNoLeak: does a function leave tensors behind? */
+/** assertNoLeak: finds tensors that a function leaves behind. */
 import { ArgumentError, check, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import type { Device } from "../gpu/device.ts";
 import { watch } from "../tensor/scope.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { handleOf, Tensor } from "../tensor/tensor.ts";
 import { AssertionError } from "./failure.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function assertNoLeak(fn: () => unknown): Promise<void> {
   }
 }
 
-/** Bytes that a run of `fn` left in use. Throws where it left tensors. */
+/** Bytes that a run of `fn` left in use. Throws if it left tensors. */
 async function growth(device: Device, fn: () => unknown): Promise<number> {
   const made: Tensor[] = [];
   const before = device.memory().liveBytes;
@@ -34,7 +34,7 @@ async function growth(device: Device, fn: () => unknown): Promise<number> {
     unwatch();
   }
   const grown = device.memory().liveBytes - before;
-  const left = made.filter((tensor) => tensor.counted);
+  const left = made.filter((tensor) => handleOf(tensor).counted);
   if (left.length === 0) return grown;
   throw new AssertionError(
     `assertNoLeak: ${left.length} ${left.length === 1 ? "tensor" : "tensors"} and ${grown} bytes more than before: ${list(left)}`,

@@ -26,7 +26,7 @@ export interface ZeroBuffer {
 export interface RunShaderOptions {
   /** The compute shader: its buffers in group 0, its params, if any, one struct in `var<uniform>`. */
   wgsl: string;
-  /** By name in the shader: the values that each buffer has before the run. Plain numbers take the shader's type. */
+  /** The values that each buffer has before the run, by its name in the shader. Plain numbers take the shader's type. */
   bindings: Readonly<Record<string, ArrayBufferView | readonly number[] | ZeroBuffer>>;
   /** Values for the shader's `override` constants. */
   overrides?: OverrideValues;
@@ -94,7 +94,7 @@ async function outputsOf(
   return Object.fromEntries(await Promise.all(outputs));
 }
 
-/** The type of the numbers in a buffer, as far as its declaration shows it. */
+/** The type of a buffer's elements, if its declaration shows it. */
 const typeIn = ({ type }: Binding): keyof typeof ARRAYS => {
   const [scalar = "f"] = /[fiu](?=32|>|$)/.exec(type.replace(/array|vec\d|atomic/g, "")) ?? [];
   return `${scalar as "f" | "i" | "u"}32`;
@@ -111,7 +111,7 @@ function valuesOf(binding: Binding, given: RunShaderOptions["bindings"][string] 
   checkKeys(`runShader, bindings.${name}`, zeros, ["length", "size", "type"]);
   const { length = zeros.size, type = typeIn(binding) } = zeros;
   check(Number.isSafeInteger(length) && (length as number) >= 0, ArgumentError, () =>
-    expected("runShader", `bindings.${name}.length`, "a whole number >= 0", length),
+    expected("runShader", `bindings.${name}.length`, "an integer >= 0", length),
   );
   check(type in ARRAYS, ArgumentError, () => expected("runShader", `bindings.${name}.type`, "f32, i32 or u32", type));
   return new ARRAYS[type](length as number);

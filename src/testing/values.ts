@@ -8,7 +8,7 @@ export type HostValues = NestedValues | ArrayBufferView;
 
 export interface FlatValues {
   readonly data: ArrayLike<number>;
-  /** Undefined for typed arrays, which compare with any shape of as many elements. */
+  /** Undefined for typed arrays, which compare with any shape of the same size. */
   readonly shape: Shape | undefined;
 }
 
@@ -37,7 +37,7 @@ function shapeOf(values: NestedValues): number[] {
   return [values.length, ...(values.length > 0 ? shapeOf(values[0]) : [])];
 }
 
-/** The place of element `i` as an index: `[2, 0]`. */
+/** The index of element `i` by dims: `[2, 0]`. */
 export function indexOf(i: number, shape: Shape | undefined, size: number): string {
   const index: number[] = [];
   let rest = i;

@@ -25,7 +25,7 @@ import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
 
-it("names the first op forward, its shapes and its parameter", async () => {
+it("detectAnomaly names the first op of the forward, its shapes and its parameter", async () => {
   const weight = tensor([[1, 2, 3]], { requiresGrad: true });
   weight.label = "encoder.weight";
   const run = detectAnomaly(() => {
@@ -37,7 +37,7 @@ it("names the first op forward, its shapes and its parameter", async () => {
   await expect(detectAnomaly(() => div(weight, 0))).rejects.toThrow(/'div'.*'encoder\.weight' \[1,3\]/);
 });
 
-it("names the op backward and the parameter that the gradient is of", async () => {
+it("detectAnomaly names the op of the backward and the parameter that the gradient belongs to", async () => {
   const x = tensor([0, 4], { requiresGrad: true });
   x.label = "scale";
   await expect(detectAnomaly(() => sum(sqrt(x)).backward())).rejects.toThrow(
@@ -48,7 +48,7 @@ it("names the op backward and the parameter that the gradient is of", async () =
   await expect(detectAnomaly(() => grad(sum(sqrt(x)), [x], { createGraph: true }))).rejects.toThrow(/not finite/);
 });
 
-it("sees infinity as well as NaN, and through transposed results", async () => {
+it("detectAnomaly sees infinity as well as NaN, also in transposed results", async () => {
   await expect(detectAnomaly(() => mul(tensor([1e38]), 1e38))).rejects.toThrow(/'mul'/);
   const x = tensor([
     [1, 2, 3],
@@ -57,7 +57,7 @@ it("sees infinity as well as NaN, and through transposed results", async () => {
   await expect(detectAnomaly(() => log(transpose(sub(x, 4), 0, 1)))).rejects.toThrow(/'log'.*\[3,2\]/);
 });
 
-it("gives the result of what is in order, sync or async, and holds no memory", async () => {
+it("detectAnomaly returns the result of a sound function, sync or async, and holds no memory", async () => {
   const model = new nn.Sequential(new nn.Linear(4, 8), new nn.LayerNorm(8), new nn.GELU(), new nn.Linear(8, 2));
   const x = ones([3, 4]);
   const loss = await detectAnomaly(() => {
@@ -74,7 +74,7 @@ it("gives the result of what is in order, sync or async, and holds no memory", a
   expect(await log(tensor([-1])).item()).toBeNaN();
 });
 
-it("more operations than fit one page of flags", async () => {
+it("detectAnomaly handles more operations than fit one page of flags", async () => {
   const run = detectAnomaly(() => {
     let x = tensor([1]);
     for (let i = 0; i < 1500; i++) x = mul(x, 1.5);
@@ -83,7 +83,7 @@ it("more operations than fit one page of flags", async () => {
   await expect(run).rejects.toThrow(/'mul'/);
 });
 
-it("hands on what fn throws, and refuses to watch a capture being recorded", async () => {
+it("detectAnomaly rethrows what fn throws, and refuses to watch a capture being recorded", async () => {
   await expect(
     detectAnomaly(() => {
       throw new RangeError("inside");

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import * as g from "../../src/index.ts";
 import { ArgumentError, autocast, capture, grad, manualSeed, nn, randn, type Tensor, tensor } from "../../src/index.ts";
-import { layerNorm } from "../../src/ops/layer-norm.ts";
+import { layerNorm } from "../../src/ops/norm.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { describeHalf } from "../support/half.ts";
@@ -15,7 +15,7 @@ const single = (shape: readonly number[]) => randn(shape);
 const half = (shape: readonly number[]) => randn(shape).to("f16");
 const target = () => tensor(labels(4, 3, 1));
 
-/** What an operation gives within autocast, of f32 and of f16: PyTorch's lists, but that norms and means are f32 too. */
+/** The dtype of each operation's result under autocast, for f32 and f16 inputs: PyTorch's lists, except that norms and means are f32 too. */
 const dtypes: [string, (make: typeof single) => Tensor | Tensor[], "f16" | "f32" | "same"][] = [
   ["matmul", (x) => x([3, 4]).matmul(x([4, 2])), "f16"],
   ["batched matmul", (x) => x([2, 3, 4]).matmul(x([4, 2])), "f16"],
@@ -49,11 +49,11 @@ const dtypes: [string, (make: typeof single) => Tensor | Tensor[], "f16" | "f32"
   ["transpose", (x) => x([3, 4]).t(), "same"],
 ];
 
-it("off, it needs no f16", () => {
+it("autocast that is not enabled needs no f16", () => {
   expect(autocast(() => 1, { enabled: false })).toBe(1);
 });
 
-it("refuses what it does not know", () => {
+it("autocast refuses unknown options", () => {
   expect(() => autocast(3 as never)).toThrow("autocast: argument 'fn' expected a function");
   expect(() => autocast(() => 1, { dtype: "bf16" as never })).toThrow("'f16'");
   expect(() => autocast(() => 1, { enable: true } as object)).toThrow("did you mean 'enabled'");
@@ -61,7 +61,7 @@ it("refuses what it does not know", () => {
 });
 
 describeHalf(device, "autocast", () => {
-  it.each(dtypes)("%s", (_, run, wanted) => {
+  it.each(dtypes)("%s computes in its dtype", (_, run, wanted) => {
     for (const [own, make] of Object.entries({ f32: single, f16: half })) {
       const results = [autocast(() => run(make))].flat();
       expect(results.map(({ dtype }) => dtype)).toEqual(results.map(() => (wanted === "same" ? own : wanted)));
@@ -69,7 +69,7 @@ describeHalf(device, "autocast", () => {
     }
   });
 
-  it("nests, and ends with its function, also when that throws", () => {
+  it("the mode nests, and ends with its function, also when that throws", () => {
     const dtype = () => single([2, 2]).matmul(single([2, 2])).dtype;
     const seen = autocast(() => [dtype(), autocast(dtype, { enabled: false }), dtype(), autocast(dtype), dtype()]);
     expect(seen).toEqual(["f16", "f32", "f16", "f16", "f16"]);
@@ -82,7 +82,7 @@ describeHalf(device, "autocast", () => {
   });
 
   it.each([true, false])(
-    "gradients of parameters are f32, and those of rounded products; backward inside: %s",
+    "gradients of parameters are f32 and those of rounded matmuls (backward inside: %s)",
     async (inside) => {
       manualSeed(1);
       const [x, weight, bias] = [
@@ -113,7 +113,7 @@ describeHalf(device, "autocast", () => {
     },
   );
 
-  it("what is inside an operation's forward or backward is left alone", () => {
+  it("the inside of an operation's forward or backward is left alone", () => {
     const seen: string[] = [];
     const op = g.defineOp({
       name: "product",
@@ -135,7 +135,7 @@ describeHalf(device, "autocast", () => {
     expect(seen).toEqual(["f32", "f32"]);
   });
 
-  it("second derivatives", async () => {
+  it("second derivatives agree with those in f32", async () => {
     manualSeed(3);
     const [x, w] = [randn([4, 4]), randn([4, 4], { requiresGrad: true })];
     const curve = () => {
@@ -166,7 +166,7 @@ describeHalf(device, "autocast", () => {
     expect(half).toBeLessThan(0.65 * single);
   });
 
-  it("is part of what a recording is valid for", async () => {
+  it("the mode is part of what a recording is valid for", async () => {
     const step = capture((x: Tensor) => x.matmul(x));
     const x = tensor([
       [1 + 2 ** -12, 0],

@@ -1,4 +1,4 @@
-/** What backward() and grad() do with a graph: accumulate, free, retain, and say what went wrong. */
+/** backward() and grad() on a graph: accumulate, free, retain, and say what went wrong. */
 import { describe, expect, it } from "vitest";
 import {
   add,
@@ -82,7 +82,7 @@ describe("backward", () => {
     expect(x.grad?.isContiguous).toBe(true);
   });
 
-  it("throws a second time, and says what keeps the graph", () => {
+  it("throws when called a second time, and says what keeps the graph", () => {
     const x = leaf([1, 2]);
     const loss = sum(square(x));
     loss.backward();
@@ -90,7 +90,7 @@ describe("backward", () => {
     expect(() => loss.backward()).toThrow(/retainGraph: true/);
   });
 
-  it("throws where a part of the graph was used up", () => {
+  it("throws where a part of the graph was freed", () => {
     const x = leaf([1, 2]);
     const shared = square(x);
     sum(shared).backward();
@@ -106,14 +106,14 @@ describe("backward", () => {
     expect(await list(x.grad)).toEqual(once.map((one) => 2 * one));
   });
 
-  it("refuses a tensor that nothing can be differentiated by", () => {
+  it("refuses a tensor that depends on no differentiable input", () => {
     expect(() => sum(tensor([1])).backward()).toThrow(/requiresGrad/);
     const x = leaf([1]);
     expect(() => noGrad(() => square(x)).backward()).toThrow(/requiresGrad/);
     expect(() => detach(square(x)).backward()).toThrow(/requiresGrad/);
   });
 
-  it("goes through views of one tensor, and through parts of which only some are used", async () => {
+  it("goes through views of one tensor, and through a split of which only some parts are used", async () => {
     const x = leaf([
       [1, 2, 3],
       [4, 5, 6],
@@ -179,7 +179,7 @@ it("noGrad ends with its function, also when that throws", () => {
   expect(isGradEnabled()).toBe(true);
 });
 
-it("an op of one's own gives undefined for inputs without gradient, and may have several outputs", async () => {
+it("a user-defined op gives undefined for inputs without gradient, and may have several outputs", async () => {
   const twice = defineOp({
     name: "twice",
     forward: (_, [x]: [Tensor]) => [mul(detach(x), 2), mul(detach(x), 3)],

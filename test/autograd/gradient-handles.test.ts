@@ -128,7 +128,7 @@ it("a gradient lasts after zeroGrad until the next one is computed", async () =>
   expect(await w.grad?.tolist()).toEqual([7, 7]);
 });
 
-it("a gradient of the user's own stays the user's", async () => {
+it("a gradient that the user set stays the user's", async () => {
   const model = Object.assign(new nn.Module(), { w: leaf() });
   const mine = ones([2]);
   model.w.grad = mine;

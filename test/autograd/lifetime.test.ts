@@ -47,7 +47,7 @@ it("2,000 eager training steps without a dispose leave memory as it was after th
   }
 }, 240_000);
 
-it("a custom module's intermediates are freed at the end of its forward, its own fields are not", async () => {
+it("the intermediates of a user-defined module are freed at the end of its forward, its fields are not", async () => {
   class Residual extends nn.Module {
     inner = new nn.Linear(8, 8);
     last: Tensor | undefined;
@@ -100,7 +100,7 @@ describe("backward", () => {
     expect(memory()).toEqual(before);
   });
 
-  it("of a graph that was freed is refused, and named", () => {
+  it("is refused on a freed graph, which the error names", () => {
     const w = tensor([1, 2], { requiresGrad: true });
     const loss = w.exp().sum();
     loss.backward();
@@ -156,7 +156,7 @@ it("using frees at the end of the block, and use after that is an error that say
   expect(() => escaped?.add(1)).toThrow(DisposedError);
 });
 
-it("freed buffers, poisoned, reach no result", async () => {
+it("freed buffers that are poisoned reach no result", async () => {
   const poison = new Float32Array(64).fill(Number.NaN);
   device.pool.onFree = (buffer) => {
     if (buffer.bytes >= 256) device.recorder.upload({ buffer, offset: 0, size: 256 }, poison);

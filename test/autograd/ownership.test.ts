@@ -73,7 +73,7 @@ it("gradients of freed tensors are refused by name", () => {
   expect(() => grad(loss, mid)).toThrow(/grad: tensor of shape \[2\] is gone/);
 });
 
-it("what grad() gives belongs to the caller alone", async () => {
+it("the gradients that grad() returns belong to the caller alone", async () => {
   const [x, y] = [tensor(3, { requiresGrad: true }), tensor(4, { requiresGrad: true })];
   const seed = tensor(1);
   const [a, b] = grad(x.add(y), [x, y], { gradOutputs: seed }) as [Tensor, Tensor];

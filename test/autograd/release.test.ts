@@ -1,4 +1,4 @@
-/** What backward has used up: small results last, and no training frees what another one reads. */
+/** Release of graphs after backward: small results stay readable, and no training frees what another one reads. */
 import { expect, it } from "vitest";
 import {
   capture,
@@ -93,7 +93,7 @@ it("every handle of a thousand steps, eager and captured, is right or throws", a
   expect(right).toBeGreaterThan(1300);
 }, 120_000);
 
-it("two trainings that take turns at every await read their own tensors", async () => {
+it("two trainings that alternate at every await read their own tensors", async () => {
   const train = async (factor: number) => {
     const w = leaf();
     const optimizer = new optim.SGD([w], { lr: 0 });

@@ -32,7 +32,7 @@ function gradients(op: TableOp, inputs: Tensor[], createGraph: boolean): Tensor[
 
 const values = (tensors: Tensor[]) => Promise.all(tensors.map(async (one) => [...(await one.data())]));
 
-it.each(opTable)("$name", async (op) => {
+it.each(opTable)("second derivatives of $name match finite differences", async (op) => {
   const directions = op.shapes.map((shape, i) => uniform(sizeOf(shape), -1, 1, 21 + i));
   const inputs = inputsAlong(op, directions, 0);
   const first = await values(gradients(op, inputs, false));

@@ -1,4 +1,4 @@
-/** What is set while a function of the program runs (modes, observers, recordings) and what other tasks see of it. */
+/** State that is set while a user's function runs (modes, observers, recordings), and what other tasks see of it. */
 import { describe, expect, it } from "vitest";
 import { isAutocast } from "../../src/autograd/modes.ts";
 import { isObserved } from "../../src/autograd/op-observer.ts";
@@ -45,7 +45,7 @@ const asAny = (fn: unknown) => fn as () => never;
 const modes = { noGrad, autocast } as const;
 const names = (["noGrad", "autocast"] as const).filter((name) => name === "noGrad" || device.features.f16);
 
-describe.each(names)("%s", (name) => {
+describe.each(names)("the mode %s", (name) => {
   const withMode = modes[name];
 
   it.each([
@@ -73,7 +73,7 @@ describe.each(names)("%s", (name) => {
     ["a thenable", () => ({ then: () => undefined })],
     ["a generator", () => (function* () {})()],
     ["an async generator", () => (async function* () {})()],
-  ])("refuses a function that returns %s, with its mode put back and no rejection left over", async (_, fn) => {
+  ])("refuses a function that returns %s, restores its mode and leaves no rejection behind", async (_, fn) => {
     const unhandled: unknown[] = [];
     const listener = (error: unknown) => unhandled.push(error);
     const node = globalThis.process?.versions?.node ? process : undefined;
@@ -85,12 +85,12 @@ describe.each(names)("%s", (name) => {
     expect(unhandled).toEqual([]);
   });
 
-  it.each([null, undefined, 5, "fn", {}, [], Symbol("s")])("refuses %s in place of a function", (value) => {
+  it.each([null, undefined, 5, "fn", {}, [], Symbol("s")])("refuses %s instead of a function", (value) => {
     expect(() => withMode(value as never)).toThrow(`${name}: argument 'fn' expected a function`);
     expectNothingSet();
   });
 
-  it("gives what its function gives, tensors and functions too, and lets errors pass", () => {
+  it("returns what its function returns, tensors and functions too, and lets errors pass", () => {
     const x = ones([2]);
     expect(withMode(() => x)).toBe(x);
     expect(withMode(() => [x])).toEqual([x]);
@@ -226,7 +226,7 @@ describe("a training beside another task", () => {
     return result;
   };
 
-  it.each(Object.keys(others))("%s: both come to what they come to alone, in every order of turns", async (name) => {
+  it.each(Object.keys(others))("%s: both get the results that each gets alone, in every interleaving", async (name) => {
     const other = others[name] as Task<unknown>;
     const expected = [await alone(training), await alone(other)];
     for (const order of orders(TURNS, TURNS)) {
@@ -236,7 +236,7 @@ describe("a training beside another task", () => {
   });
 
   it.each(Object.keys(others).filter((name) => name !== "profile" && name !== "tune"))(
-    "%s runs beside itself, in every order of turns",
+    "%s runs beside itself, in every interleaving",
     async (name) => {
       const task = others[name] as Task<unknown>;
       const expected = await alone(task);
@@ -261,7 +261,7 @@ function gate(): [Promise<void>, () => void] {
 it.each([
   ["profile", profile, /profile: another profile of this device is running/],
   ["tune", tune, /tune: another tune\(\) of this device is running/],
-] as const)("%s refuses to run beside itself, and the first comes to its end", async (_, run, message) => {
+] as const)("%s refuses to run beside itself, and the first one completes", async (_, run, message) => {
   const [held, release] = gate();
   const [isRunning, started] = gate();
   const first = run(async () => {

@@ -3,7 +3,7 @@ import { requestAdapter } from "#adapter";
 import { NoAdapterError } from "../../src/errors.ts";
 import { init, randn } from "../../src/index.ts";
 
-it("takes the browser's adapter, and its device computes", async () => {
+it("requestAdapter takes the browser's adapter, and its device computes", async () => {
   const { adapter, kind, name } = await requestAdapter({ adapter: "auto" });
   expect(["gpu", "swiftshader", "software"]).toContain(kind);
   expect(name).not.toBe("");
@@ -15,7 +15,7 @@ it("takes the browser's adapter, and its device computes", async () => {
   device.destroy();
 });
 
-it("never passes software off as a GPU", async () => {
+it("requestAdapter never reports a software adapter as a GPU", async () => {
   const choice = await requestAdapter({ adapter: "gpu" }).catch((error: unknown) => error);
   if (choice instanceof Error) {
     expect(choice).toBeInstanceOf(NoAdapterError);
@@ -23,7 +23,7 @@ it("never passes software off as a GPU", async () => {
   } else expect(choice).toMatchObject({ kind: "gpu" });
 });
 
-it("tells the console what runs, when asked to", async () => {
+it("init({ debug }) logs to the console", async () => {
   const told = vi.spyOn(console, "log").mockImplementation(() => undefined);
   const device = await init({ debug: 2 });
   await randn([4]).exp().data();

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { init } from "../../src/gpu/init.ts";
 
-it("remembers what tune() chose from one visit to the next", async () => {
+it("the choices of tune() persist from one visit to the next", async () => {
   const first = await init({ tuning: false });
   first.tuning.choices.set("matmul 3x4x5 nn", { variant: "register" });
   expect(await first.tuning.save()).toBe(true);

@@ -16,8 +16,8 @@ async function expectSame(f: (...args: Any[]) => Tensor, calls: readonly (readon
 
 const [a, b, c] = [tensor([1, 2, 3]), tensor([10, 20, 30]), tensor([100, 200, 300])];
 
-describe("tensors", () => {
-  it("are told apart by which of them are the same", async () => {
+describe("tensors in arguments", () => {
+  it("are distinguished by which of them are the same", async () => {
     const f = (x: Tensor, y: Tensor) => x.sub(y);
     await expectSame(f, [
       [a, a],
@@ -47,7 +47,7 @@ describe("tensors", () => {
     await expectSame(f, [[nested(a, a)], [nested(a, b)], [nested(b, a)], [nested(c, c)]]);
   });
 
-  it("and views of them have the values of the call", async () => {
+  it("have the values of the call in their views too", async () => {
     const base = randn([4, 4]);
     const f = (x: Tensor, y: Tensor) => x.sub(y).sum(0);
     await expectSame(f, [
@@ -60,7 +60,7 @@ describe("tensors", () => {
     ]);
   });
 
-  it("that are transposed keep eager's bits in sums and products", async () => {
+  it("keep eager's bits in sums and matmuls when transposed", async () => {
     const [x, w] = [randn([33, 65]), randn([33, 65])];
     await expectSame(
       (p: Tensor, q: Tensor) => p.matmul(q),
@@ -73,7 +73,7 @@ describe("tensors", () => {
   });
 });
 
-describe("plain data is told apart by its values", () => {
+describe("plain data is distinguished by its values", () => {
   const values: unknown[] = [
     ...[0, -0, 1, 1n, "1", Number.NaN, Number.POSITIVE_INFINITY, true, false, null, undefined, "", "null", "undefined"],
     ...["a,b", "a;b", "s1:a", "NaN", "d1;", "u", "n"],
@@ -88,7 +88,7 @@ describe("plain data is told apart by its values", () => {
     JSON.parse('{"__proto__": 2}'),
   ];
 
-  it("each of these has a recording of its own, which equal values find again", () => {
+  it("each of these has a separate recording, which equal values find again", () => {
     const f = capture<[Tensor, unknown], Tensor>((x) => x.mul(1), { maxRecordings: 2 * values.length });
     for (const [i, value] of values.entries()) {
       f(a, value);
@@ -98,7 +98,7 @@ describe("plain data is told apart by its values", () => {
     expect(f.recordings).toBe(values.length);
   });
 
-  it("in pairs too: no separator can be imitated", () => {
+  it("pairs are distinguished too: no separator can be imitated", () => {
     const f = capture<[Tensor, ...unknown[]], Tensor>((x) => x.mul(1), { maxRecordings: 100 });
     const lists = [
       ["a", "b"],
@@ -139,7 +139,7 @@ describe("plain data is told apart by its values", () => {
   });
 });
 
-describe("functions and the library's objects are told apart by identity", () => {
+describe("functions and the library's objects are distinguished by identity", () => {
   it("two closures of one source are two functions", async () => {
     const times = (n: number) => (x: Tensor) => x.mul(n);
     const [times2, times3] = [times(2), times(3)];
@@ -152,7 +152,7 @@ describe("functions and the library's objects are told apart by identity", () =>
     );
   });
 
-  it("two models and optimizers given to one step are trained each by itself", async () => {
+  it("two models and optimizers passed to one step are trained separately", async () => {
     const make = () => {
       const model = new nn.Linear(3, 1);
       model.weight.fill_(1);
@@ -251,7 +251,7 @@ describe("what a function does to its arguments and a replay could not is refuse
     expect(more).toEqual({ list: [], map: new Map() });
   });
 
-  it("and so are arguments on memory that the function writes by another way, now or later", async () => {
+  it("arguments on memory that the function writes by another way are refused, now or later", async () => {
     const state = zeros([3]);
     const f = capture((x: Tensor) => {
       state.fill_(5);
@@ -279,7 +279,7 @@ it("the recording that was not used for longest is freed first", () => {
   expect(made).toBe(3);
 });
 
-it("a loop that records in each call is told so once, with the argument", () => {
+it("a loop that records in each call gets one warning, which names the argument", () => {
   const warnings: string[] = [];
   const warn = console.warn;
   console.warn = (text: string) => void warnings.push(text);

@@ -17,6 +17,7 @@ import {
   zeros,
 } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
+import { classifierStep } from "../support/training-step.ts";
 
 const device = await testDevice();
 
@@ -25,7 +26,7 @@ const labels = (count: number, seed: number) =>
 
 interface Subject {
   readonly make: () => nn.Module;
-  /** Of one row of the input. */
+  /** Shape of one row of the input. */
   readonly shape: readonly number[];
 }
 
@@ -53,7 +54,7 @@ const models: Record<string, Subject> = {
 };
 
 const rate = optim.schedule.cosine({ peak: 0.01, warmup: 20, total: 200 });
-type MakeOptimizer = (model: nn.Module) => { step(lossFn?: () => Tensor): void; zeroGrad(): void };
+type MakeOptimizer = (model: nn.Module) => { step(): void; zeroGrad(): void } | optim.DiagonalNewton;
 const optimizers: Record<string, MakeOptimizer> = {
   SGD: (model) => new optim.SGD(model.parameters(), { lr: rate, momentum: 0.9, nesterov: true }),
   AdamW: (model) => new optim.AdamW(optim.decayGroups(model, 0.1), { lr: rate }),
@@ -78,7 +79,8 @@ function trainer({ make }: Subject, makeOptimizer: MakeOptimizer) {
     loss.backward();
     optim.clipGradNorm(model.parameters(), 1);
     // DiagonalNewton alone asks for more of the loss than its gradient.
-    optimizer.step(lossOf);
+    if (optimizer instanceof optim.DiagonalNewton) optimizer.step(lossOf);
+    else optimizer.step();
     return loss;
   };
   return { model, step };
@@ -113,8 +115,8 @@ describe("200 steps with a schedule, eager and captured, have the same bits", ()
   });
 });
 
-describe("what is recorded", () => {
-  it("again when shapes change, and each kept", async () => {
+describe("a captured function is recorded", () => {
+  it("again when shapes change, and keeps each recording", async () => {
     const double = capture((x: Tensor) => x.mul(2));
     for (const n of [3, 5, 3, 5])
       expect(await double(tensor(new Float32Array(n).fill(n))).data()).toEqual(new Float32Array(n).fill(2 * n));
@@ -129,7 +131,7 @@ describe("what is recorded", () => {
     expect(double.recordings).toBe(2);
   });
 
-  it("again when an argument that is no tensor changes, and by place of tensors in lists and objects", async () => {
+  it("again when an argument that is no tensor changes, and by the position of tensors in lists and objects", async () => {
     const f = capture((x: Tensor, options: { by: number; more: Tensor[] }) =>
       options.more.reduce((sum, one) => sum.add(one), x.mul(options.by)),
     );
@@ -162,7 +164,7 @@ describe("what is recorded", () => {
     expect(await step(tensor([3]), "p").item()).toBe(9);
   });
 
-  it("in memory that does not grow with the number of shapes, and that dispose() gives back", async () => {
+  it("in memory that does not grow with the number of shapes, and that dispose() returns", async () => {
     const f = capture((x: Tensor) => x.mul(2).add(1).sum(), { maxRecordings: 2 });
     const x = (n: number) => zeros([1000 + 1000 * n]);
     for (let n = 0; n < 4; n++) scope(() => void f(x(n)));
@@ -181,7 +183,7 @@ describe("what is recorded", () => {
     expect(device.memory().liveBytes).toBeLessThan(before.liveBytes);
   });
 
-  it("with large results that are not readable once their recording was freed", async () => {
+  it("with large results, which are not readable once their recording was freed", async () => {
     const f = capture((x: Tensor) => x.expand([20_000, 2]).mul(2), { maxRecordings: 1 });
     const first = f(tensor([1, 2]));
     f(tensor([1]));
@@ -218,7 +220,7 @@ describe("what is recorded", () => {
     expect(await q.grad?.tolist()).toEqual([1, 2]);
   });
 
-  it("with the accumulation of gradients as it was", async () => {
+  it("with the accumulation of gradients as it is in eager mode", async () => {
     const p = tensor([1, 2], { requiresGrad: true });
     const add = capture((x: Tensor) => p.mul(x).sum().backward());
     const x = tensor([1, 10]);
@@ -262,7 +264,7 @@ describe("what is recorded", () => {
   });
 });
 
-describe("what cannot be captured", () => {
+describe("capture refuses", () => {
   it("a read inside, whose promise nobody may be waiting for", () => {
     for (const read of ["data", "item", "tolist"] as const) {
       const step = capture((x: Tensor) => {
@@ -273,7 +275,7 @@ describe("what cannot be captured", () => {
     }
   });
 
-  it("a wait, or numbers that the host draws, and eager work goes on", async () => {
+  it("a wait, or random numbers of the host, and eager work goes on", async () => {
     let waited: Promise<unknown> | undefined;
     const waiting = capture((x: Tensor) => {
       waited = device.sync();
@@ -314,7 +316,7 @@ describe("what cannot be captured", () => {
   });
 });
 
-it("check: a step that depends on something the tape does not know is found", async () => {
+it("check finds a step that depends on something that the recording does not know", async () => {
   let factor = 1;
   const step = capture((x: Tensor) => x.mul(factor++), { check: true });
   await step(tensor([1, 1])).data();
@@ -330,13 +332,7 @@ it("10 dispatches and one submit make a training step of a three-layer MLP", () 
     new nn.Linear(128, 10),
   );
   const optimizer = new optim.Adam(model.parameters());
-  const step = capture((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
+  const step = capture(classifierStep(model, optimizer));
   const [x, y] = [randn([128, 784]), labels(128, 0)];
   step(x, y);
   device.recorder.flush();
@@ -346,7 +342,7 @@ it("10 dispatches and one submit make a training step of a three-layer MLP", () 
   expect(device.recorder.submitCount - submits).toBe(1);
 });
 
-it("joins chains of elementwise operations, to the same bits", async () => {
+it("chains of elementwise operations are fused, to the same bits", async () => {
   const f = (x: Tensor) => noGrad(() => x.mul(3).add(1).tanh().square().sub(x).sigmoid());
   const captured = capture(f);
   const x = randn([1000]);
@@ -357,7 +353,7 @@ it("joins chains of elementwise operations, to the same bits", async () => {
   expect(device.recorder.dispatchCount - before).toBe(1);
 });
 
-it("joins chains on a single element", async () => {
+it("chains on a single element are fused", async () => {
   const step = capture((x: Tensor) => x.mul(x.square().sum().sqrt().maximum(1e-7).abs()));
   for (const scale of [1, 2, 3]) {
     const length = scale * Math.sqrt(5);

@@ -36,7 +36,7 @@ async function found(call: () => Tensor): Promise<string> {
   return "nothing";
 }
 
-describe("a step that changes with the host is found, with what differs and what made it", () => {
+describe("check finds and names", () => {
   it("a rate that is changed inside", async () => {
     const step = trainer(({ paramGroups }) => {
       (paramGroups[0] as { lr: number }).lr *= 0.5;
@@ -56,14 +56,14 @@ describe("a step that changes with the host is found, with what differs and what
     expect(await found(() => step(x).loss)).toMatch(/parameter '\d\.(weight|bias)'/);
   });
 
-  it("a factor, by the path of the output", async () => {
+  it("a factor that changes, by the path of the output", async () => {
     let factor = 1;
     const f = capture((x: Tensor) => ({ a: [x.add(1)], b: { c: x.mul(factor++) } }), { check: true });
     const message = await found(() => f(tensor([1, 2])).b.c);
     expect(message).toMatch(/differs from an eager run in result\.b\.c, made by 'mul', first seen at word \d/);
   });
 
-  it("a tensor outside that is written to", async () => {
+  it("a tensor outside that is written", async () => {
     const [state, other] = [tensor([0, 0]), tensor([1, 1])];
     let n = 0;
     const f = capture(
@@ -78,7 +78,7 @@ describe("a step that changes with the host is found, with what differs and what
     );
   });
 
-  it("a number in the result", () => {
+  it("a number in the result that changes", () => {
     let n = 0;
     const f = capture((x: Tensor) => ({ y: x.mul(2), count: n++ }), { check: true });
     f(tensor([1]));

@@ -14,7 +14,7 @@ function prepare() {
   return { calls: [() => x.add(w), () => f(x), () => f(zeros([3])), () => g()], f, g };
 }
 
-it("after its loss", async () => {
+it("captured and eager calls throw DeviceLostError after the device was lost", async () => {
   const { calls, f } = prepare();
   await device.sync();
   device.gpu.destroy();
@@ -23,7 +23,7 @@ it("after its loss", async () => {
   f.dispose();
 });
 
-it("and after close()", async () => {
+it("captured and eager calls throw DisposedError after close()", async () => {
   const second = await init({ tuning: false });
   const { calls, f, g } = prepare();
   await second.close();

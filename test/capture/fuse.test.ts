@@ -1,4 +1,4 @@
-/** Elementwise operations joined by a capture have the bits of eager ones, whatever comes after what. */
+/** Elementwise operations fused by a capture have the bits of eager ones, whatever comes after what. */
 import { describe, expect, it } from "vitest";
 import * as gradwell from "../../src/index.ts";
 import { capture, type Tensor, tensor } from "../../src/index.ts";
@@ -85,7 +85,7 @@ function operands(): { x: Tensor; others: Others } {
   };
 }
 
-/** What is compared: bits, but every NaN like every other, since WGSL leaves open which one a driver makes. */
+/** The bits to compare, with one bit pattern for all NaN, since WGSL leaves open which one a driver produces. */
 const bitsOf = async (t: Tensor): Promise<readonly number[]> => {
   const values = await t.data();
   if (!(values instanceof Float32Array)) return Array.from(values as ArrayLike<number>);
@@ -116,10 +116,10 @@ async function compare(run: Run, x: Tensor, { dense, row, column }: Others) {
   return { differing, eager: eager.count, replayed: replayed.count };
 }
 
-/** Of the long lists all in `npm run test:all`, else some. */
+/** True in `npm run test:all`, where the long lists run completely. */
 const EVERYTHING = globalThis.process?.env.GRADWELL_TEST_ALL === "1";
 
-describe("every operation after every other gives the bits of both apart", () => {
+describe("every operation fused with every other gives the bits of both apart", () => {
   const names = Object.keys(steps);
   const withTensors = / (the input|a tensor|itself)$|^(ne|lt|le|ge|where)/;
   const few = EVERYTHING ? names : names.filter((name) => !withTensors.test(name));
@@ -132,7 +132,7 @@ describe("every operation after every other gives the bits of both apart", () =>
       const rest = { dense, row, column };
       let t = input;
       return seconds.map((second, i) => {
-        // Anew for every few, so that they fit into the kernel that it is joined to.
+        // Anew for every few, so that they fit into the kernel that it is fused with.
         if (i % 4 === 0) t = first(input, input, rest);
         return (steps[second] as Step)(t, input, rest);
       });
@@ -148,7 +148,7 @@ interface Program {
   readonly lines: readonly ((registers: Tensor[], x: Tensor, others: Others, states: readonly Tensor[]) => void)[];
 }
 
-/** Whole numbers below a bound, the same for the same seed. */
+/** Integers below a bound, the same for the same seed. */
 function picker(seed: number): (below: number) => number {
   let state = (seed * 2654435761 + 1) >>> 0;
   return (below) => {
@@ -201,7 +201,7 @@ async function play({ lines }: Program, captured: boolean): Promise<unknown> {
   return found;
 }
 
-describe("random programs have the same bits captured and eager", () => {
+describe("a random program has the same bits captured and eager", () => {
   const programs = (count: number, length: (seed: number) => number, base: number) =>
     Array.from({ length: count }, (_, i) => [base + i, length(base + i)] as const);
   const all = EVERYTHING ? 400 : 24;
@@ -214,7 +214,7 @@ describe("random programs have the same bits captured and eager", () => {
   );
 });
 
-describe("joined kernels", () => {
+describe("fused kernels", () => {
   const examples: Record<string, (x: Tensor) => Tensor> = {
     "the square of a root": (x) => x.sqrt().square(),
     "the log of a root": (x) => x.sqrt().log(),
@@ -227,14 +227,14 @@ describe("joined kernels", () => {
     },
     "a multiplication and an addition": (x) => x.mul(1.1).add(0.7),
   };
-  it.each(Object.entries(examples))("%s: one dispatch, the bits of two", async (_, fn) => {
+  it.each(Object.entries(examples))("give %s in one dispatch with the bits of two", async (_, fn) => {
     const { x, others } = operands();
     const { differing, replayed } = await compare((input) => [fn(input)], x, others);
     expect(differing).toEqual([]);
     expect(replayed).toBe(1);
   });
 
-  it("a value that is also read as a row is not lost", async () => {
+  it("keep a value that is also read as a row", async () => {
     const { x, others } = operands();
     const run: Run = (input) => {
       const t = g.mul(input, 3);
@@ -245,7 +245,7 @@ describe("joined kernels", () => {
     expect((await compare(run, x, others)).differing).toEqual([]);
   });
 
-  it("operands that are results of one kernel come from it, stored or not", async () => {
+  it("read operands that are results of one kernel from it, stored or not", async () => {
     const { x, others } = operands();
     const run: Run = (input) => {
       const t = g.sin(input);
@@ -256,7 +256,7 @@ describe("joined kernels", () => {
     expect(replayed).toBe(1);
   });
 
-  it("a chain of 2,000 operations is cut into kernels whose names stay short", async () => {
+  it("split a chain of 2,000 operations into kernels whose names stay short", async () => {
     const chain = (x: Tensor): Tensor => {
       let y = x;
       for (let i = 0; i < 1000; i++) y = y.mul(1 + i * 1e-6).add(1e-3);

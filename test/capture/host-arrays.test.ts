@@ -42,7 +42,7 @@ describe("a typed array", () => {
     expect(f.recordings).toBe(1);
   });
 
-  it("has the shape that was last given with one of its class and length in its place", async () => {
+  it("has the shape that was last given for its class and length at its position", async () => {
     const f = capture((x: Tensor) => x.sum(0));
     expect(await f({ data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] }).tolist()).toEqual([4, 6]);
     expect(await f(Float32Array.of(5, 6, 7, 8)).tolist()).toEqual([12, 14]);
@@ -59,7 +59,7 @@ describe("a typed array", () => {
     expect(() => f(Float32Array.of(1, 2, 3), Float32Array.of(1))).toThrow(ShapeError);
   });
 
-  it("nested in lists, objects and Maps is a tensor there, the same array the same tensor", async () => {
+  it("is a tensor in lists, objects and Maps too, the same array being the same tensor", async () => {
     const array = Float32Array.of(1, 2);
     const f = capture<[{ list: unknown[]; map: Map<string, unknown> }], Tensor>(({ list, map }) => {
       expect(list[0]).toBeInstanceOf(Tensor);
@@ -73,7 +73,7 @@ describe("a typed array", () => {
     expect(f.recordings).toBe(1);
   });
 
-  it("is read at the call: what is written into it afterwards is another call's", async () => {
+  it("is read at the call: later writes to it belong to later calls", async () => {
     const array = new Float32Array(1000);
     const f = capture((x: Tensor) => x.sum());
     const sums: Tensor[] = [];
@@ -81,7 +81,7 @@ describe("a typed array", () => {
     expect(await Promise.all(sums.map((sum) => sum.item()))).toEqual(Array.from({ length: 20 }, (_, i) => 1000 * i));
   });
 
-  it("beside tensors, in either place, and alone or as an output of its own", async () => {
+  it("works beside tensors in either order, alone, and as an output", async () => {
     const f = capture((x: Tensor, y: Tensor) => [x, x.sub(y)] as const);
     const [a, b] = [Float32Array.of(1, 2), Float32Array.of(5, 7)];
     const kept = [f(a, b)[0], f(b, tensor(a))[0], f(tensor(a), tensor(b))[0]];
@@ -95,8 +95,8 @@ describe("a typed array", () => {
   });
 });
 
-describe("{ data, shape, dtype }", () => {
-  it("takes the dtypes of tensor(), f16 and bool too", async () => {
+describe("an argument { data, shape, dtype }", () => {
+  it("takes the dtypes of tensor(), f16 and bool included", async () => {
     const f = capture((x: Tensor) => x.mul(1));
     for (const dtype of ["f32", "i32", "u32"] as const) {
       const result = f({ data: Float32Array.of(1, 2), shape: [2, 1], dtype });
@@ -139,14 +139,14 @@ describe("{ data, shape, dtype }", () => {
     ["a negative u32", { data: [-1], shape: [1], dtype: "u32" }, ArgumentError, /-1 at index 0/],
     ["a wide bigint", wide, ArgumentError, /1099511627776 at index 0/],
     ["rows of unequal length", { data: [[1], [1, 2]], shape: [3] }, ShapeError, /rows of equal shape/],
-  ])("refuses %s", async (_, value, Class, message) => {
+  ])("is refused with %s", async (_, value, Class, message) => {
     expect(() => f(value)).toThrow(Class);
     expect(() => f(value)).toThrow(message);
     expect(await f(four).tolist()).toEqual([0, 0, 0, 0]);
   });
 });
 
-it("tensor(hostData) inside a captured function is refused, with the way out", () => {
+it("tensor(hostData) inside a captured function is refused with an error that says what to do", () => {
   for (const data of [[1, 2], 3, Float32Array.of(1), [[true]]])
     expect(() => capture((x: Tensor) => x.add(tensor(data).sum()))(zeros([1]))).toThrow(CaptureError);
   expect(() => capture((x: Tensor) => x.add(tensor([1])))(zeros([1]))).toThrow(

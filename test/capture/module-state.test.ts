@@ -224,7 +224,7 @@ function batch(i: number): [Tensor, Tensor] {
   ];
 }
 
-function twins() {
+function eagerAndCaptured() {
   const [eager, captured] = [training(), training()];
   const replay = capture(captured.step);
   const compare = async (i: number, mutation: string) => {
@@ -247,12 +247,12 @@ function twins() {
 
 describe("a captured step follows its model", () => {
   it.each(Object.keys(mutations))("when this changes: %s", async (mutation) => {
-    const { compare } = twins();
+    const { compare } = eagerAndCaptured();
     for (const [i, one] of ["nothing", "nothing", mutation, "nothing", mutation].entries()) await compare(i + 1, one);
   });
 
   it.each(Array.from({ length: ALL ? 20 : 2 }, (_, i) => i + 1))("through random changes, seed %i", async (seed) => {
-    const { compare } = twins();
+    const { compare } = eagerAndCaptured();
     let state = seed;
     for (let i = 1; i <= 30; i++) {
       state = (state * 48271) % 2147483647;
@@ -260,8 +260,8 @@ describe("a captured step follows its model", () => {
     }
   });
 
-  it("and records once where nothing changes, twice where forward replaces a tensor that it only leaves for others", async () => {
-    const { compare, replay } = twins();
+  it("with one recording where nothing changes, and two where forward replaces a tensor that it only leaves for others", async () => {
+    const { compare, replay } = eagerAndCaptured();
     for (let i = 1; i < 6; i++) await compare(i, "nothing");
     expect(replay.recordings).toBe(2);
     const plain = new nn.Sequential(new nn.Linear(2, 2), new nn.Dropout());
@@ -308,7 +308,7 @@ it("a forward that is a field of its class is followed, and its layers are check
   expect(() => model.forward(x)).toThrow(/Field: its forward ran Linear, which is not registered/);
 });
 
-it("a list of parameters that was read while recording is read again when it is another", async () => {
+it("a list of parameters that was read while recording is read again when it was replaced", async () => {
   const model = new nn.Sequential(new nn.Linear(2, 2), new nn.Linear(2, 2));
   const total = capture(() =>
     model

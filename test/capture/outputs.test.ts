@@ -1,4 +1,4 @@
-/** What captured functions return is right or throws, however long it is kept: as the same program eager. */
+/** Outputs of captured functions are right or throw, however long they are kept: as in the same program eager. */
 import { describe, expect, it } from "vitest";
 import {
   ArgumentError,
@@ -35,7 +35,7 @@ const trainer = () => {
   };
 };
 
-describe("small outputs are tensors of their own at each call", () => {
+describe("small outputs are new tensors at each call", () => {
   it("losses pushed in a loop and read at its end are those of their steps", async () => {
     const x = randn([4, 3]);
     const read = async (step: (x: Tensor) => Tensor) => {
@@ -61,7 +61,7 @@ describe("small outputs are tensors of their own at each call", () => {
     expect(await view.tolist()).toEqual([4]);
   });
 
-  it("up to 64 KiB, in any dtype and layout", async () => {
+  it("they may have up to 64 KiB, in any dtype and layout", async () => {
     const f = capture((x: Tensor) => ({
       whole: x.mul(2),
       turned: x
@@ -81,7 +81,7 @@ describe("small outputs are tensors of their own at each call", () => {
     }
   });
 
-  it("also where they are a small part of something large", async () => {
+  it("they may be a small part of something large", async () => {
     const f = capture((x: Tensor) => {
       const y = x.mul(2).reshape([LARGE, 1]).expand([LARGE, 8]).add(0);
       return [y.narrow(1, 3, 1).narrow(0, 0, 4), y.narrow(0, LARGE - 1, 1), y] as const;
@@ -114,7 +114,7 @@ describe("large outputs are overwritten by the next call, and then older handles
   const WHY = /overwritten by the next call of the captured function; clone\(\) it before/;
   const f = capture((x: Tensor) => x.expand([LARGE]).mul(2));
 
-  it("with all that was made of them without a copy", async () => {
+  it("all views of them throw too", async () => {
     const first = f(tensor([1]));
     const [view, copy] = [first.narrow(0, 0, 2).detach(), first.clone()];
     const reading = first.narrow(0, 0, 1).data();
@@ -127,7 +127,7 @@ describe("large outputs are overwritten by the next call, and then older handles
     expect((await second.data())[LARGE - 1]).toBe(4);
   });
 
-  it("also in a graph that is walked later", () => {
+  it("they throw in a graph that is walked later", () => {
     const w = tensor([1], { requiresGrad: true });
     const loss = f(tensor([1]))
       .mul(w)
@@ -136,7 +136,7 @@ describe("large outputs are overwritten by the next call, and then older handles
     expect(() => loss.backward()).toThrow(WHY);
   });
 
-  it("and given back as the next argument they are read in time", async () => {
+  it("passed as the next argument they are read in time", async () => {
     const next = capture((h: Tensor) => h.add(1));
     let h = zeros([LARGE]);
     for (let i = 0; i < 5; i++) h = next(h);
@@ -151,7 +151,7 @@ describe("large outputs are overwritten by the next call, and then older handles
   });
 });
 
-describe("outputs are to each other and to the arguments what they are eager", () => {
+describe("outputs relate to each other and to the arguments as in eager mode", () => {
   const both = async (f: (x: Tensor) => unknown, look: (result: never, x: Tensor) => unknown) => {
     const captured = capture(f as (x: Tensor) => Tensor);
     for (let i = 1; i <= 3; i++) {
@@ -212,7 +212,7 @@ describe("outputs are to each other and to the arguments what they are eager", (
     );
   });
 
-  it("a gradient is the leaf's", async () => {
+  it("a gradient is the one of the leaf", async () => {
     const w = tensor([1, 2], { requiresGrad: true });
     const f = capture((x: Tensor) => {
       w.grad = null;
@@ -226,7 +226,7 @@ describe("outputs are to each other and to the arguments what they are eager", (
     }
   });
 
-  it("in cyclic results and Sets too, each call with containers of its own", async () => {
+  it("cyclic results and Sets work too, with new containers in each call", async () => {
     const f = capture((x: Tensor) => {
       const result = { set: new Set([x.mul(2)]), at: new Date(5), self: undefined as unknown };
       result.self = result;
@@ -240,7 +240,7 @@ describe("outputs are to each other and to the arguments what they are eager", (
   });
 });
 
-describe("what no replay could give is refused", () => {
+describe("capture refuses what no replay could return", () => {
   it("a tensor in an instance of a class", () => {
     class Result {
       readonly loss: Tensor;
@@ -254,7 +254,7 @@ describe("what no replay could give is refused", () => {
     expect(() => capture((x: Tensor) => new Result(x.mul(2)))(zeros([1]))).toThrow(CaptureError);
   });
 
-  it("a read of a tensor that was made inside and not returned", async () => {
+  it("a read of a tensor that was created inside and not returned", async () => {
     const made: Tensor[] = [];
     const f = capture((x: Tensor) => {
       made.push(x.mul(2));

@@ -2,7 +2,8 @@
 import { expect, it } from "vitest";
 import { capture, data, manualSeed, nn, optim, randint, randn, scope, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
-import { countReadbacks, madeBy } from "../support/gpu-call-counter.ts";
+import { countReadbacks, gpuCallsDuring } from "../support/gpu-call-counter.ts";
+import { classifierStep } from "../support/training-step.ts";
 
 const device = await testDevice();
 
@@ -37,16 +38,10 @@ it("gradients accumulated over unequal parts are those of the whole batch", asyn
   }
 });
 
-it("a training loop never waits: nothing is mapped until somebody reads", async () => {
+it("a training loop never waits: nothing is mapped until a read", async () => {
   const model = mlp();
   const optimizer = new optim.Adam(model.parameters());
-  const step = capture((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
+  const step = capture(classifierStep(model, optimizer));
   const loader = new data.DataLoader([randn([64, 6]), randint(0, 3, [64])], { batchSize: 16, shuffle: true, seed: 2 });
   let loss: Tensor | undefined;
   const train = () => {
@@ -65,30 +60,24 @@ it("a training loop never waits: nothing is mapped until somebody reads", async 
 function smallStep() {
   const model = mlp();
   const optimizer = new optim.AdamW(model.parameters());
-  const step = (x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  };
+  const step = classifierStep(model, optimizer);
   return { optimizer, step, x: randn([4, 6]), y: tensor(Int32Array.from([0, 1, 2, 0])) };
 }
 
-it("captured steps make no buffers, no bind groups and no pipelines", () => {
+it("captured steps create no buffers, no bind groups and no pipelines", () => {
   const { step, x, y } = smallStep();
   const captured = capture(step);
   for (let i = 0; i < 3; i++) captured(x, y);
   const before = device.memory();
   expect(
-    madeBy(device, () => {
+    gpuCallsDuring(device, () => {
       for (let i = 0; i < 50; i++) captured(x, y);
     }),
   ).toEqual([]);
   expect(device.memory()).toEqual(before);
 });
 
-it("neither do eager steps and operations, once they have run, but for the buffers of the losses that live on", () => {
+it("eager steps that have run before create nothing but the buffers of the losses that live on", () => {
   const { step, x, y } = smallStep();
   const rows = randn([16, 6]);
   const round = () => {
@@ -102,7 +91,7 @@ it("neither do eager steps and operations, once they have run, but for the buffe
   // Small used-up tensors live on for some time: only then do the same buffers come round again.
   for (let i = 0; i < 250; i++) round();
   const before = device.memory();
-  const made = madeBy(device, () => {
+  const made = gpuCallsDuring(device, () => {
     for (let i = 0; i < 150; i++) round();
   });
   // A loss and the model's output of each step, 64 to a buffer.
@@ -114,13 +103,7 @@ it("neither do eager steps and operations, once they have run, but for the buffe
 it("10,000 captured steps use no more memory than the second did", async () => {
   const model = new nn.Sequential(new nn.Linear(6, 4), new nn.ReLU(), new nn.Linear(4, 3));
   const optimizer = new optim.SGD(model.parameters(), { lr: 1e-3, momentum: 0.9 });
-  const step = capture((x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  });
+  const step = capture(classifierStep(model, optimizer));
   const [x, y] = [randn([4, 6]), tensor(Int32Array.from([0, 1, 2, 0]))];
   step(x, y);
   step(x, y);

@@ -55,7 +55,7 @@ it("exact Newton needs one step on least squares", async () => {
   expect(steps[0]!.stepSize).toBe(1);
 });
 
-it("contracts by about d / m per step, as theory says", async () => {
+it("a Newton sketch contracts by about d / m per step, as theory says", async () => {
   const { x, y } = await problem("linear");
   const rate = async (sketchSize: number) => {
     manualSeed(4);
@@ -71,7 +71,7 @@ it("contracts by about d / m per step, as theory says", async () => {
   expect(wide).toBeLessThan(5 / 32);
 });
 
-it.each(["gaussian", "srht", "sparse"] as const)("%s keeps lengths on average", async (kind) => {
+it.each(["gaussian", "srht", "sparse"] as const)("a sketch by %s keeps lengths on average", async (kind) => {
   manualSeed(8);
   const x = randn([100, 3]);
   const norms = async (matrix: Tensor) => Array.from(await matrix.square().sum(0).data(), Number);
@@ -89,7 +89,7 @@ it.each(["gaussian", "srht", "sparse"] as const)("%s keeps lengths on average", 
   expectClose(sums, exact, { rtol: (5 * 0.25) / Math.sqrt(draws), atol: 0 }, "squared lengths");
 });
 
-it("refuses singular systems and bad arguments", async () => {
+it("newtonSketch refuses singular systems and bad arguments", async () => {
   const { x, y } = await problem("linear");
   const twice = tensor(
     Float32Array.from({ length: 2 * n }, (_, i) => Math.sin(i >> 1)),

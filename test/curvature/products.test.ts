@@ -22,7 +22,7 @@ describe.each(cases)("$name", (one) => {
   });
 });
 
-it("is zero where the loss is linear, and does not share memory with v", async () => {
+it("gives zero where the loss is linear, and does not share memory with v", async () => {
   const w = tensor([1, 2], { requiresGrad: true });
   const v = tensor([3, 4]);
   const [product] = curvature.hessianVectorProduct(() => sum(w), [w], [v]);
@@ -46,7 +46,7 @@ it("leaves no tensor behind", () => {
   expect(device.memory().tensors).toBe(before);
 });
 
-describe("refuses", () => {
+describe("curvature products refuse", () => {
   const { w, loss } = quadratic([1, 2], [1, 1]);
   const v = tensor([1, 1]);
   const product = curvature.hessianVectorProduct;

@@ -6,7 +6,7 @@ import { testDevice } from "../support/device.ts";
 
 await testDevice();
 
-it("measures a quadratic along its gradient, and puts the parameters back", async () => {
+it("lossSmoothness measures a quadratic along its gradient, and restores the parameters", async () => {
   const start = [1.1, 2.3];
   const a = [1, 10];
   const { w, loss } = quadratic(a, start);
@@ -35,14 +35,14 @@ it("measures a quadratic along its gradient, and puts the parameters back", asyn
   expect(await w.tolist()).toEqual(before);
 });
 
-it("follows a given direction", async () => {
+it("lossSmoothness follows a given direction", async () => {
   const { w, loss } = quadratic([1, 10], [1, 1]);
   const found = await curvature.lossSmoothness(loss, [w], { stepSizes: [1], direction: [tensor([1, 0])] });
   expect(found.points[0]!.loss).toBeCloseTo(7, 5);
   expect(found.effectiveBeta).toBeCloseTo(1, 5);
 });
 
-it("measures how a layer's gradient shifts when those before it step", async () => {
+it("internalCovariateShift measures the change of a layer's gradient when those before it step", async () => {
   // u v x with loss (u v - 1)^2 / 2: d/dv = (u v - 1) u.
   const [u, v] = [tensor([2], { requiresGrad: true }), tensor([3], { requiresGrad: true })];
   const loss = () => mul(sum(mul(u, v).sub(1).square()), 0.5);
@@ -55,7 +55,7 @@ it("measures how a layer's gradient shifts when those before it step", async () 
   expect([await u.tolist(), await v.tolist()]).toEqual([[2], [3]]);
 });
 
-it("refuses bad arguments, and puts the parameters back when the loss throws", async () => {
+it("both refuse bad arguments, and restore the parameters when the loss throws", async () => {
   const { w, loss } = quadratic([1], [1]);
   await expect(curvature.lossSmoothness(loss, [w], { stepSizes: [] })).rejects.toThrow("stepSizes");
   await expect(curvature.lossSmoothness(loss, [w], {} as never)).rejects.toThrow("stepSizes");

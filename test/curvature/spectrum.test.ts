@@ -38,7 +38,7 @@ describe.each(cases)("$name", (one) => {
   });
 });
 
-it("estimates the diagonal within its standard error", async () => {
+it("hessianDiagonal estimates the diagonal within its standard error", async () => {
   manualSeed(3);
   const one = cases[0]!;
   const { params, names, loss } = open(one);
@@ -51,7 +51,7 @@ it("estimates the diagonal within its standard error", async () => {
   expectClose(values, exact, { rtol: 0, atol: (5 * largest) / Math.sqrt(samples) }, "diagonal");
 });
 
-it("estimates a diagonal Hessian exactly with one sample, and repeats itself by seed", async () => {
+it("hessianDiagonal is exact for a diagonal Hessian with one sample, and repeatable by seed", async () => {
   const { w, loss } = quadratic([1, 20, 300], [1, 1, 1]);
   const [diagonal] = hessianDiagonal(loss, [w], { samples: 1 });
   expect(await diagonal!.tolist()).toEqual([1, 20, 300]);
@@ -63,7 +63,7 @@ it("estimates a diagonal Hessian exactly with one sample, and repeats itself by 
   expect(await draw()).toEqual(await draw());
 });
 
-it("estimates the Gauss-Newton diagonal of cross entropy from labels it draws itself", async () => {
+it("the Gauss-Newton diagonal of cross entropy is estimated from sampled labels", async () => {
   manualSeed(2);
   // One row, logits = w: the diagonal is p (1 - p), and the squared gradient has that mean.
   const w = tensor([[0.5, -0.5, 0]], { requiresGrad: true });
@@ -86,7 +86,7 @@ it("estimates the Gauss-Newton diagonal of cross entropy from labels it draws it
   );
 });
 
-it("takes another map in the Hessian's place: the Gauss-Newton matrix has no negative eigenvalue", async () => {
+it("another map may replace the Hessian: the Gauss-Newton matrix has no negative eigenvalue", async () => {
   const { params, output, lossOf, loss } = open(cases[1]!);
   const operator = (v: Tensor[]) => curvature.gaussNewtonProduct(output, lossOf, params, v);
   const steps = params.reduce((total, { size }) => total + size, 0);
@@ -99,7 +99,7 @@ it("takes another map in the Hessian's place: the Gauss-Newton matrix has no neg
   expect(gaussNewton.max).toBeGreaterThan(0.5 * hessian.max);
 });
 
-it("finds the eigenvalues of tridiagonal matrices", () => {
+it("the eigenvalues of tridiagonal matrices are found", () => {
   // 2 on the diagonal, -1 beside it: 2 - 2 cos(k pi / (n + 1)).
   const n = 12;
   const { values, last } = tridiagonalEigen(new Array(n).fill(2), new Array(n - 1).fill(-1));
@@ -110,7 +110,7 @@ it("finds the eigenvalues of tridiagonal matrices", () => {
 });
 
 describe("condition numbers", () => {
-  it("of a quadratic, with and without the exact preconditioner and damping", async () => {
+  it("of a quadratic match theory, with and without the exact preconditioner and damping", async () => {
     const { w, loss } = quadratic([1, 10, 1000], [1, 2, 3]);
     expect(await conditionNumber(loss, [w])).toBeCloseTo(1000, 0);
     expect(await conditionNumber(loss, [w], { preconditioner: [tensor([1, 0.1, 0.001])] })).toBeCloseTo(1, 4);

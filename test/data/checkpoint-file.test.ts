@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "gradwell-checkpoint-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const KILLS = process.env.GRADWELL_TEST_ALL === "1" ? 40 : 8;
 
-it("writes what it reads, into folders that it makes, and leaves nothing beside the file", async () => {
+it("a checkpoint file round-trips, creates its folders, and leaves nothing beside the file", async () => {
   const path = join(folder, "runs/a/last.safetensors");
   const [model, other] = [new Linear(3, 2), new Linear(3, 2)];
   await writeCheckpoint(path, { model, step: 1 });
@@ -27,7 +27,7 @@ it("writes what it reads, into folders that it makes, and leaves nothing beside 
   expect(readdirSync(join(folder, "runs/a"))).toEqual(["last.safetensors"]);
 });
 
-it("names the file that cannot be read or written", async () => {
+it("an error names the file that cannot be read or written", async () => {
   const model = new Linear(3, 2);
   await expect(readCheckpoint(join(folder, "none"), { model })).rejects.toThrow(
     /readCheckpoint: '.*none' could not be read/,
@@ -39,7 +39,7 @@ it("names the file that cannot be read or written", async () => {
   expect(readFileSync(join(folder, "text"), "utf8")).toBe("not a checkpoint at all");
 });
 
-it("leaves the old checkpoint or the new one when the process is killed at any time", async () => {
+it("a process killed at any time leaves the old checkpoint or the new one", async () => {
   const path = join(folder, "killed.safetensors");
   const script = fileURLToPath(new URL("../support/checkpoint-writer.ts", import.meta.url));
   let last = -1;

@@ -8,7 +8,7 @@ import {
   saveSafetensors,
 } from "../../src/data/index.ts";
 import { ArgumentError, DataError, GradwellError } from "../../src/errors.ts";
-import "../../src/ops/methods.ts";
+import "../../src/tensor-methods.ts";
 import { add, mul } from "../../src/ops/binary.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
@@ -66,31 +66,34 @@ async function train(net: Net, optimizer: ReturnType<typeof optimizers.SGD>, ste
   return losses;
 }
 
-it.each(Object.keys(optimizers) as (keyof typeof optimizers)[])("continues bit for bit with %s", async (name) => {
-  const make = optimizers[name] as typeof optimizers.SGD;
-  manualSeed(3);
-  const net = new Net();
-  const optimizer = make(net);
-  await train(net, optimizer, 4);
-  const { tensors } = device.memory();
-  const bytes = await saveCheckpoint({ model: net, optimizer, step: 4 });
-  expect(device.memory().tensors).toBeLessThanOrEqual(tensors);
-  const wanted = await train(net, optimizer, 5);
+it.each(Object.keys(optimizers) as (keyof typeof optimizers)[])(
+  "training continues bit for bit with %s",
+  async (name) => {
+    const make = optimizers[name] as typeof optimizers.SGD;
+    manualSeed(3);
+    const net = new Net();
+    const optimizer = make(net);
+    await train(net, optimizer, 4);
+    const { tensors } = device.memory();
+    const bytes = await saveCheckpoint({ model: net, optimizer, step: 4 });
+    expect(device.memory().tensors).toBeLessThanOrEqual(tensors);
+    const wanted = await train(net, optimizer, 5);
 
-  manualSeed(99);
-  const other = new Net();
-  const resumed = make(other);
-  await train(other, resumed, 2);
-  const before = device.memory().tensors;
-  expect(loadCheckpoint(bytes, { model: other, optimizer: resumed })).toMatchObject({ step: 4, rng: { seed: 3 } });
-  expect(device.memory().tensors).toBeLessThanOrEqual(before);
-  expect(await train(other, resumed, 5)).toEqual(wanted);
-  for (const key of Object.keys(net.weights)) {
-    expect(await readData(other.weights[key]!)).toEqual(await readData(net.weights[key]!));
-  }
-});
+    manualSeed(99);
+    const other = new Net();
+    const resumed = make(other);
+    await train(other, resumed, 2);
+    const before = device.memory().tensors;
+    expect(loadCheckpoint(bytes, { model: other, optimizer: resumed })).toMatchObject({ step: 4, rng: { seed: 3 } });
+    expect(device.memory().tensors).toBeLessThanOrEqual(before);
+    expect(await train(other, resumed, 5)).toEqual(wanted);
+    for (const key of Object.keys(net.weights)) {
+      expect(await readData(other.weights[key]!)).toEqual(await readData(net.weights[key]!));
+    }
+  },
+);
 
-it("is a safetensors file with readable names, and may lack optimizer and random state", async () => {
+it("a checkpoint is a safetensors file with readable names, and may lack optimizer and random state", async () => {
   const net = new Net();
   const bytes = await saveCheckpoint({ model: net, rng: false });
   expect(Object.keys(loadSafetensors(bytes)).sort()).toEqual(["model.0.weight", "model.1.weight"]);
@@ -99,7 +102,7 @@ it("is a safetensors file with readable names, and may lack optimizer and random
   expect(device.random).toEqual(before);
 });
 
-it("takes a random state of the program's own, and leaves the device's alone when told", async () => {
+it("a checkpoint takes a given random state, and leaves that of the device alone when told to", async () => {
   const net = new Net();
   const bytes = await saveCheckpoint({ model: net, rng: { seed: 11, call: 22 } });
   const before = { ...device.random };
@@ -109,7 +112,7 @@ it("takes a random state of the program's own, and leaves the device's alone whe
   expect(device.random).toEqual({ seed: 11, call: 22 });
 });
 
-it("keeps what an optimizer of the user's own states: nested lists, strings, null", async () => {
+it("a checkpoint keeps the state of a user-defined optimizer: nested lists, strings, null", async () => {
   const net = new Net();
   const state = { a: [{ m: tensor([1, 2]), lr: 0.5, betas: [0.9, 0.99] }], kind: "own", none: null };
   let loaded: typeof state | undefined;
@@ -124,7 +127,7 @@ it("keeps what an optimizer of the user's own states: nested lists, strings, nul
   expect(loaded?.a[0]?.m.shape).toEqual([2]);
 });
 
-it("refuses other files, missing parts, and wrong arguments", async () => {
+it("loadCheckpoint refuses other files, missing parts, and wrong arguments", async () => {
   const net = new Net();
   const bytes = await saveCheckpoint({ model: net });
   const optimizer = optimizers.SGD(net);
@@ -141,7 +144,7 @@ it("refuses other files, missing parts, and wrong arguments", async () => {
   await expect(saveCheckpoint({ model: net, optimizer: broken })).rejects.toThrow(/'lr' expected a tensor.*got NaN/);
 });
 
-it("changes nothing when one part refuses its state", async () => {
+it("loadCheckpoint changes nothing when one part refuses its state", async () => {
   const net = new Net();
   const optimizer = optimizers.AdamW(net);
   await train(net, optimizer as never, 3);
@@ -180,7 +183,7 @@ it("changes nothing when one part refuses its state", async () => {
   expect(loadCheckpoint(bytes, { model: other, optimizer: made }).step).toBe(3);
 });
 
-it("keeps epoch, metadata, scaler and the loader's position", async () => {
+it("a checkpoint keeps epoch, metadata, scaler and the position of the loader", async () => {
   const net = new Net();
   const make = () => new DataLoader([arange(20)], { batchSize: 3, shuffle: true, seed: 4 });
   const loader = make();
@@ -211,7 +214,7 @@ it.each([
   ["seed: null", '{"seed":null,"call":0}'],
   ["a foreign key", '{"seed":1,"call":0,"next":"x"}'],
   ["a list", "[1,2]"],
-])("refuses a random state with %s", async (_, rng) => {
+])("loadCheckpoint refuses a random state with %s", async (_, rng) => {
   const { checksum, ...texts } = safetensorsMetadata(await saveCheckpoint({ model: new Net() }));
   const file = await saveSafetensors({}, { ...texts, version: "1", rng });
   const before = { ...device.random };
@@ -220,7 +223,7 @@ it.each([
   expect(checksum).toMatch(/^[0-9a-f]{8}$/);
 });
 
-it("refuses counts that are none", async () => {
+it("saveCheckpoint refuses invalid counts", async () => {
   const { checksum: _, ...texts } = safetensorsMetadata(await saveCheckpoint({ model: new Net() }));
   for (const step of ["-1", "1.5", "", "1e3", "99999999999999999999"]) {
     const file = await saveSafetensors({}, { ...texts, version: "1", step });

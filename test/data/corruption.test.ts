@@ -9,7 +9,7 @@ import {
   saveSafetensors,
 } from "../../src/data/index.ts";
 import { ArgumentError, DataError, GradwellError } from "../../src/errors.ts";
-import "../../src/ops/methods.ts";
+import "../../src/tensor-methods.ts";
 import { Linear, Sequential } from "../../src/nn/index.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { AdamW } from "../../src/optim/index.ts";
@@ -76,7 +76,7 @@ async function bitsOfModel(): Promise<number[]> {
   return values.flatMap((one) => [...one]);
 }
 
-it("refuses damaged files with typed errors alone, and what was refused has changed nothing", async () => {
+it("damaged files are refused with typed errors alone, and change nothing", async () => {
   const random = generator(11);
   const before = await bitsOfModel();
   let refused = 0;
@@ -107,7 +107,7 @@ it("refuses damaged files with typed errors alone, and what was refused has chan
   expect(await bitsOfModel()).toEqual(before);
 });
 
-it("notices every single flipped bit of a checkpoint", () => {
+it("every single flipped bit of a checkpoint is noticed", () => {
   const random = generator(5);
   for (let i = 0; i < FLIPS; i++) {
     const file = Uint8Array.from(checkpoint);
@@ -125,7 +125,7 @@ function headed(json: string, values = 0): Uint8Array<ArrayBuffer> {
   return file;
 }
 
-it("takes neither deep nesting nor long texts for more than they are", async () => {
+it("deep nesting is refused, and long texts are read", async () => {
   const deep = "[".repeat(100_000) + "]".repeat(100_000);
   const inside = { format: "gradwell-checkpoint", version: "1", step: "1", optimizer: deep };
   expect(() => loadSafetensors(headed(`{"a":${deep}}`))).toThrow(DataError);
@@ -146,6 +146,6 @@ it.each([
   [[0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59], /NumPy/],
   [[0x89, 0x48, 0x44, 0x46], /HDF5/],
   [[0x47, 0x47, 0x55, 0x46], /GGUF/],
-])("says what a file is that begins with %j, and what to do", (bytes, message) => {
+])("the error says what a file is that begins with %j, and what to do", (bytes, message) => {
   expect(() => loadSafetensors(Uint8Array.from([...bytes, ...new Array(64).fill(7)]))).toThrow(message);
 });

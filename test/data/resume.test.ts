@@ -1,6 +1,7 @@
-import { capture, data, nn, optim, type Tensor, tensor } from "gradwell";
+import { capture, data, nn, optim, tensor } from "gradwell";
 import { expect, it } from "vitest";
 import { testDevice } from "../support/device.ts";
+import { classifierStep } from "../support/training-step.ts";
 
 await testDevice();
 const samples = 60;
@@ -25,13 +26,7 @@ function start() {
   const lr = optim.schedule.cosine({ peak: 0.05, warmup: 5, total: 100 });
   const optimizer = new optim.AdamW(optim.decayGroups(model, 0.1), { lr });
   const loader = new data.DataLoader([pixels, labels], { batchSize: 16, shuffle: true, seed: 4 });
-  const step = (x: Tensor, y: Tensor) => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x), y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  };
+  const step = classifierStep(model, optimizer);
   return { model, optimizer, loader, step };
 }
 

@@ -45,7 +45,7 @@ describe("saveSafetensors", () => {
     expect(Buffer.from(bytes).toString("latin1")).toBe(written("own").toString("latin1"));
   });
 
-  it("writes views and halves, and loads what it wrote", async () => {
+  it("writes views and f16 tensors, which load back", async () => {
     const turned = transpose(tensor([[1, 2, 3], [4, 5, 6]]), 0, 1); // biome-ignore format: a matrix
     const tensors: Record<string, Tensor> = { turned, mask: tensor([[true], [false]]) };
     if (device.features.f16) tensors.half = tensor([1, -0.5, 65504], { dtype: "f16" });
@@ -57,7 +57,7 @@ describe("saveSafetensors", () => {
     }
   });
 
-  it("refuses what is no tensor, no string, disposed, or named as the format's own", async () => {
+  it("refuses what is no tensor, no string, disposed, or has a reserved name", async () => {
     const gone = ones([1]);
     gone.dispose();
     await expect(saveSafetensors({ a: 1 } as never)).rejects.toThrow(/'a' expected a tensor, got 1/);
@@ -118,11 +118,7 @@ describe("loadSafetensors", () => {
     ["no object", file({ a: 1 }), /at byte 9: 'a': expected an object with dtype, shape and data_offsets/],
     ["an unknown dtype", file(one({ dtype: "F8_E4M3" }), [1, 2]), /at byte 9: 'a': expected a dtype .*got "F8_E4M3"/],
     ["no dtype", file(one({ dtype: undefined }), [1, 2]), /'a': expected a dtype .*got undefined/],
-    [
-      "a wrong shape",
-      file(one({ shape: [2, -1] }), [1, 2]),
-      /'a': expected a shape of whole numbers >= 0, got \[2,-1\]/,
-    ],
+    ["a wrong shape", file(one({ shape: [2, -1] }), [1, 2]), /'a': expected a shape of integers >= 0, got \[2,-1\]/],
     ["no offsets", file(one({ data_offsets: [0] }), [1, 2]), /'a': expected data_offsets \[begin, end\], got \[0\]/],
     ["offsets reversed", file(one({ data_offsets: [2, 0] }), [1, 2]), /'a': expected 2 bytes for U8 .*, got -2/],
     ["too few bytes", file(one({ shape: [3] }), [1, 2]), /'a': expected 3 bytes for U8 of shape \[3\], got 2/],

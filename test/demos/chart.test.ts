@@ -122,7 +122,7 @@ test("a figure without anything to draw is refused", () => {
   expect(() => barChart({ title: "t", xTitle: "x", bars: [] })).toThrow("barChart");
 });
 
-test("windows average points and bands, and leave out what is not finite", () => {
+test("windows average points and bands, and leave out values that are not finite", () => {
   const series = {
     name: "a",
     x: [1, 2, 3, 4, 5],
@@ -137,6 +137,6 @@ test("windows average points and bands, and leave out what is not finite", () =>
   ]);
 });
 
-test("bins count every value once", () => {
+test("bins of a histogram count every value once", () => {
   expect(bin([0, 0.5, 1, 1.5, 2], 0, 2, 2)).toEqual({ edges: [0, 1, 2], counts: [2, 3] });
 });

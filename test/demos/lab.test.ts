@@ -34,7 +34,7 @@ describe("the command line", () => {
   });
 });
 
-it("numbers over seeds", () => {
+it("numbers over seeds are summarized and judged", () => {
   expect(std([1, 3])).toBeCloseTo(Math.SQRT2);
   expect(median([3, 1, 2])).toBe(2);
   expect(pm([0.5])).toBe("0.5");
@@ -58,7 +58,7 @@ describe("quadratics", () => {
     expect(await descend(problem, false, 1, 20)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("turned by 45 degrees gain nothing from their diagonal", () => {
+  it("gain nothing from their diagonal when rotated by 45 degrees", () => {
     const [low, high] = makeQuadratic(100, 45).preconditioned;
     expect(high / low).toBeCloseTo(100, 6);
   });

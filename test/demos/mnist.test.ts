@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readMnist } from "../../demos/support/mnist.ts";
 import { DataError } from "../../src/errors.ts";
 
-test("finds all of MNIST", () => {
+test("readMnist finds all of MNIST", () => {
   const files = readMnist();
   expect(files.trainImages.length).toBe(16 + 60_000 * 784);
   expect(files.trainLabels.length).toBe(8 + 60_000);
@@ -10,7 +10,7 @@ test("finds all of MNIST", () => {
   expect(files.testLabels.length).toBe(8 + 10_000);
 });
 
-test("says what to do when the package or a file is missing", () => {
+test("readMnist says what to do when the package or a file is missing", () => {
   const gone = () => {
     throw new Error("MODULE_NOT_FOUND");
   };

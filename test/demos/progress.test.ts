@@ -13,6 +13,6 @@ test("without a terminal the bar ends as a line with loss and speed", async () =
   expect(text).toMatch(/heNormal .*100\/100 steps {2}loss 0\.500 {2}\d+ steps\/s {2}ETA 0 s/);
 });
 
-test("seconds in words", () => {
+test("durations are given in words", () => {
   expect([0.4, 59.4, 59.6, 125].map(clock)).toEqual(["0 s", "59 s", "1 min 00 s", "2 min 05 s"]);
 });

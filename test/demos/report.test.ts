@@ -75,7 +75,7 @@ test("writeReport refuses figure names that are no plain file names, or twice th
   expect(() => writeReport(folder, bad)).toThrow("'one'");
 });
 
-test("tables in three forms", () => {
+test("a table is written in three forms", () => {
   const small = {
     columns: ["name", "loss"],
     rows: [

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULTS, helpText, INITS, parseOptions, UsageError } from "../../demos/start/options.ts";
+import { DEFAULTS, helpText, INITS, parseOptions } from "../../demos/start/options.ts";
 import { buildReport, resultTable, tableSteps } from "../../demos/start/report.ts";
 import { type Experiment, evaluationSteps, lossAt, type Run, spread, stepsTo } from "../../demos/start/results.ts";
 import { verdictOf, verdictTable } from "../../demos/start/verdict.ts";
+import { UsageError } from "../../demos/support/command.ts";
 import { htmlReport } from "../../demos/support/report.ts";
 
 describe("options", () => {
-  test("defaults, and every option", () => {
+  test("have defaults, and every one is read", () => {
     expect(parseOptions([])).toEqual(DEFAULTS);
     const words =
       "--epochs 3 --steps 50 --seeds 2 --inits heNormal,torchdefault --hidden 64,32 --batch=32 --lr 1e-3 --optimizer adamw";
@@ -32,13 +33,13 @@ describe("options", () => {
     ["12", "unexpected word '12'"],
     ["--epochs 2 3", "unexpected word '3'"],
     ["--epochs", "--epochs needs a value"],
-    ["--epochs 0", "--epochs: expected a whole number from 1 to 1000, got '0'"],
-    ["--epochs 1.5", "--epochs: expected a whole number"],
+    ["--epochs 0", "--epochs: expected an integer from 1 to 1000, got '0'"],
+    ["--epochs 1.5", "--epochs: expected an integer"],
     ["--lr --epochs", "--lr needs a value, got '--epochs'"],
     ["--lr -1", "--lr: expected a number above 0"],
     ["--lr NaN", "--lr: expected a number above 0"],
-    ["--batch 1", "--batch: expected a whole number from 2 to 60000, got '1'"],
-    ["--hidden 64,,32", "--hidden: expected a whole number from 1 to 65536, got ''"],
+    ["--batch 1", "--batch: expected an integer from 2 to 60000, got '1'"],
+    ["--hidden 64,,32", "--hidden: expected an integer from 1 to 65536, got ''"],
     ["--inits heNorml", "got 'heNorml'; did you mean 'heNormal'?"],
     ["--inits heNormal,heNormal", "--inits: 'heNormal' is there twice"],
     ["--optimizer adan", "did you mean 'adam'?"],
@@ -47,13 +48,13 @@ describe("options", () => {
     ["--out --steps 3", "--out needs a value, got '--steps'"],
   ];
   for (const [line, message] of refused) {
-    test(line, () => {
+    test(`are refused in '${line}'`, () => {
       expect(() => parseOptions(line.split(" "))).toThrow(UsageError);
       expect(() => parseOptions(line.split(" "))).toThrow(message);
     });
   }
 
-  test("help names every option", () => {
+  test("are all named by the help", () => {
     expect(parseOptions(["--help"])).toBe("help");
     expect(parseOptions(["-h"])).toBe("help");
     for (const name of Object.keys(DEFAULTS)) expect(helpText()).toContain(`--${name} `);
@@ -69,7 +70,7 @@ test("the test images are looked at four times in a short run, at every epoch's 
   expect(at(1, 500).at(-1)).toBe(500);
 });
 
-test("smoothed losses", () => {
+test("smoothed losses are means over a window", () => {
   const losses = [4, 2, 0, 0];
   expect(lossAt(losses, 2, 2)).toBe(3);
   expect(lossAt(losses, 1, 2)).toBe(4);
@@ -107,8 +108,8 @@ const asTheArticle = () => [
   run("heNormal", 88),
 ];
 
-describe("the verdict says what the run showed", () => {
-  test("as the article", () => {
+describe("the verdict", () => {
+  test("confirms the article where Xavier and He are ahead", () => {
     const { kind, summary, sentences } = verdictOf(experiment(asTheArticle()));
     expect(kind).toBe("yes");
     expect(summary).toContain("shows what the article found");
@@ -120,7 +121,7 @@ describe("the verdict says what the run showed", () => {
     expect(sentences[1]).toMatch(/^Xavier from a uniform and from a normal distribution did alike/);
   });
 
-  test("no lead", () => {
+  test("says so where nothing leads", () => {
     const runs = asTheArticle().map((r) => run(r.init, 150));
     const { kind, sentences } = verdictOf(experiment(runs));
     expect(kind).toBe("partly");
@@ -129,7 +130,7 @@ describe("the verdict says what the run showed", () => {
     expect(verdictOf(experiment(runs.slice(0, 2))).summary).toContain("did not show what the article found");
   });
 
-  test("uniform and normal apart", () => {
+  test("says so where uniform and normal differ", () => {
     const runs = asTheArticle();
     runs[2] = run("xavierNormal", 60);
     const { kind, sentences } = verdictOf(experiment(runs));
@@ -138,7 +139,7 @@ describe("the verdict says what the run showed", () => {
     expect(sentences[2]).toContain("did alike");
   });
 
-  test("a lead that one seed does not show is none", () => {
+  test("takes a lead that one seed does not show for none", () => {
     const second = asTheArticle().map((r) =>
       run(r.init, r.init === "heNormal" ? 150 : r.init === "torchDefault" ? 150 : 90, 2),
     );
@@ -146,7 +147,7 @@ describe("the verdict says what the run showed", () => {
     expect(sentences[0]).toContain("heNormal was not well ahead");
   });
 
-  test("diverged", () => {
+  test("names a run that diverged", () => {
     const runs = asTheArticle();
     runs[1] = { ...runs[1]!, losses: runs[1]!.losses.map(() => Number.NaN) };
     const { kind, sentences } = verdictOf(experiment(runs));
@@ -155,7 +156,7 @@ describe("the verdict says what the run showed", () => {
     expect(verdictTable(experiment(runs)).rows[1]!.slice(1)).toEqual(["not finite", "–", "–"]);
   });
 
-  test("too little to tell", () => {
+  test("says so where there is too little to tell", () => {
     const short = { ...experiment(asTheArticle().map((r) => run(r.init, 90, 1, 10))), stepsPerRun: 10 };
     expect(verdictOf(short)).toMatchObject({ kind: "no", sentences: [] });
     expect(verdictOf(short).summary).toContain("cannot tell");
@@ -164,8 +165,8 @@ describe("the verdict says what the run showed", () => {
   });
 });
 
-describe("report", () => {
-  test("figures, table and verdict of a whole experiment with seeds", async () => {
+describe("the report", () => {
+  test("holds figures, table and verdict of a whole experiment with seeds", async () => {
     const runs = [...asTheArticle(), ...asTheArticle().map((r) => ({ ...r, seed: 2 }))];
     const report = await buildReport(experiment(runs, { seeds: 2 }), { command: "npm start" });
     const names = report.sections.flatMap((section) => (section.figures ?? []).map((figure) => figure.name));
@@ -177,7 +178,7 @@ describe("report", () => {
     expect(html.length).toBeLessThan(200_000);
   });
 
-  test("what a stopped experiment has so far", async () => {
+  test("shows what a stopped experiment has so far", async () => {
     const stopped = experiment([run("torchDefault", 150), run("xavierUniform", 90, 1, 60)]);
     const html = htmlReport(await buildReport(stopped, {}));
     expect(html).toContain("stopped after 2 of 5 runs");
@@ -187,9 +188,9 @@ describe("report", () => {
     expect(htmlReport(await buildReport(experiment([first]), {}))).toContain("cannot tell");
   });
 
-  test("the table has a column for every epoch that ended", () => {
+  test("has a column for every epoch that ended in its table", () => {
     expect(resultTable(experiment(asTheArticle())).columns).toEqual([
-      ...["initialisation", "loss @20", "loss @50", "loss @100", "loss @200", "loss @468"],
+      ...["initialization", "loss @20", "loss @50", "loss @100", "loss @200", "loss @468"],
       ...["% right, epoch 1", "seconds", "steps/s"],
     ]);
   });

@@ -1,4 +1,4 @@
-/** Whether tags nest and close, attributes are quoted and no bare `&` is left: what an XML reader would refuse. */
+/** Returns true if tags nest and close, attributes are quoted and no bare `&` is left: else an XML reader would refuse it. */
 export function wellFormed(xml: string): boolean {
   const open: string[] = [];
   const tag = /<(\/?)([\w:-]+)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>/g;

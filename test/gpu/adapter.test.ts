@@ -11,7 +11,7 @@ const child = fileURLToPath(new URL("../support/adapter-child.ts", import.meta.u
 const scratch = mkdtempSync(join(tmpdir(), "gradwell-test-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** A process of its own: drivers are chosen once per process. */
+/** Runs a separate process: drivers are chosen once per process. */
 function inChild(env: Record<string, string>, ...args: string[]): Promise<Record<string, unknown>> {
   const command = ["--import", "tsx", "-C", "source", child, ...args];
   return new Promise((resolve, reject) => {
@@ -29,8 +29,8 @@ function inChild(env: Record<string, string>, ...args: string[]): Promise<Record
 
 const bundledRuns = process.platform === "linux" && process.arch === "x64";
 
-describe("adapter choice in Node", () => {
-  it.runIf(bundledRuns)("runs the SwiftShader that comes along, whatever is installed, and reuses it", async () => {
+describe("requestAdapter in Node", () => {
+  it.runIf(bundledRuns)("runs the SwiftShader of the package, whatever is installed, and reuses it", async () => {
     const got = await inChild({ GRADWELL_ADAPTER: "swiftshader" });
     expect(got).toMatchObject({ kind: "swiftshader", sum: 140, again: "swiftshader", envKept: true });
   });
@@ -102,7 +102,7 @@ describe("adapter choice in Node", () => {
   });
 });
 
-it("tells software adapters from GPUs", () => {
+it("software adapters are distinguished from GPUs", () => {
   const info = { vendor: "", architecture: "", device: "", description: "", isFallbackAdapter: false };
   const kind = (part: object) => adapterKind({ ...info, ...part } as unknown as GPUAdapterInfo);
   expect(kind({ description: "llvmpipe: Mesa 25.0.7", isFallbackAdapter: true })).toBe("lavapipe");

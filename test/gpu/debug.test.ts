@@ -1,4 +1,4 @@
-/** Debug levels: what each tells, where it is asked for, and that nothing is told without. */
+/** Debug levels: what each logs, where it is set, and that nothing is logged without. */
 import { afterEach, expect, it, vi } from "vitest";
 import { capture, init, nn, randn, type Tensor, tensor } from "../../src/index.ts";
 import { assertNoGpuErrors } from "../support/device.ts";
@@ -12,7 +12,7 @@ afterEach(() => {
 
 type Level = 0 | 1 | 2 | 3;
 
-/** Lines of a product, a captured product twice, and a read, on a device of its own. */
+/** Lines of a multiplication, a captured one twice, and a read, on a separate device. */
 async function linesAt(debug?: Level): Promise<string[]> {
   const device = await init(debug === undefined ? {} : { debug });
   const [x, weight] = [tensor([[1, 2, 3]]), tensor([[1, 1, 1]])];
@@ -25,12 +25,12 @@ async function linesAt(debug?: Level): Promise<string[]> {
   return [...lines];
 }
 
-it("0, the default, tells nothing", async () => {
+it("level 0, the default, logs nothing", async () => {
   expect(await linesAt()).toEqual([]);
   expect(await linesAt(0)).toEqual([]);
 });
 
-it("1 tells each submit, its dispatches and the host's time", async () => {
+it("level 1 logs each submit, its dispatches and the host's time", async () => {
   const told = await linesAt(1);
   expect(told.length).toBeGreaterThanOrEqual(2);
   for (const line of told) expect(line).toMatch(/^gradwell: submit \d+: \d+ dispatches, \d+ us on the host$/);
@@ -38,7 +38,7 @@ it("1 tells each submit, its dispatches and the host's time", async () => {
   expect(dispatches.reduce((sum, count) => sum + count, 0)).toBe(3);
 });
 
-it("2 tells each dispatch, eager and replayed, with operation and shapes", async () => {
+it("level 2 logs each dispatch, eager and replayed, with operation and shapes", async () => {
   const told = await linesAt(2);
   expect(told.find((line) => line.includes("matmul"))).toMatch(
     /on 1x1x1 workgroups in linear of \[1,3\], \[1,3\].*; bytes: /,
@@ -48,25 +48,25 @@ it("2 tells each dispatch, eager and replayed, with operation and shapes", async
   expect(told.join()).not.toContain("@compute");
 });
 
-it("3 tells the WGSL of each pipeline, once", async () => {
+it("level 3 logs the WGSL of each pipeline once", async () => {
   const told = await linesAt(3);
   expect(told.filter((line) => /^gradwell: pipeline mul .*\n.*@compute/s.test(line))).toHaveLength(1);
 });
 
-it("asks the environment where the program leaves it open", async () => {
+it("the level comes from the environment where the program does not set it", async () => {
   vi.stubEnv("GRADWELL_DEBUG", "1");
   expect((await linesAt()).length).toBeGreaterThan(0);
   lines.length = 0;
   expect(await linesAt(0)).toEqual([]);
 });
 
-it("refuses other levels, wherever they come from", async () => {
+it("other levels are refused, wherever they come from", async () => {
   await expect(init({ debug: 4 as Level })).rejects.toThrow("argument 'debug' expected 0, 1, 2 or 3, got 4");
   vi.stubEnv("GRADWELL_DEBUG", "all");
   await expect(init()).rejects.toThrow("argument 'GRADWELL_DEBUG' expected 0, 1, 2 or 3, got 'all'");
 });
 
-it("costs no dispatch and no bit", async () => {
+it("logging adds no dispatch and changes no bit", async () => {
   const values = [];
   for (const debug of [0, 2] as const) {
     const device = await init({ debug, seed: 4 });

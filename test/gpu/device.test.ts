@@ -28,8 +28,8 @@ it("every shader makes a pipeline on a device with WebGPU's default limits", asy
   gpu.destroy();
 });
 
-describe("memory", () => {
-  it("a tensor above the adapter's limit is refused with needed against allowed", () => {
+describe("a device's memory", () => {
+  it("is limited: a larger tensor is refused with the bytes needed and allowed", () => {
     const elements = device.limits.maxStorageBufferBindingSize / 4 + 1024;
     expect(() => zeros([elements])).toThrow(OutOfMemoryError);
     expect(() => zeros([elements])).toThrow(/needs \d+ bytes.*allows \d+/);
@@ -54,7 +54,7 @@ describe("errors", () => {
     };
     const y = zeros([4]);
     device.run(shader as never, { y: y.binding } as never, 1);
-    await expect(y.data()).rejects.toThrow(/broken.*unknown/s);
+    await expect(y.data()).rejects.toThrow(/kernel 'broken'.*broken\.wgsl:3:\d+ .*y\[0\] = unknown/s);
     device.takeErrors();
   });
 
@@ -64,7 +64,7 @@ describe("errors", () => {
   });
 });
 
-it("validation: what WebGPU finds wrong with a dispatch is told with operation and shapes", async () => {
+it("with `validation` an error of a dispatch names operation and shapes", async () => {
   const checked = await init({ validation: true });
   const x = zeros([4]);
   checked.operation = { name: "trial", shapes: () => "[4]" };

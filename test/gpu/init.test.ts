@@ -90,7 +90,7 @@ describe("the default device", () => {
     expect(currentDevice()).toBe(third);
   });
 
-  it("may be named when it is open already", async () => {
+  it("may be passed to init when it is open already", async () => {
     const first = await open();
     const gpu = await foreign();
     const other = await open({ device: gpu });
@@ -176,10 +176,10 @@ function fail(): never {
   throw new TypeError("looked at");
 }
 
-describe("what init refuses", () => {
+describe("init refuses", () => {
   const names = ["adapter", "device", "powerPreference", "default", "seed", "validation", "debug", "tuning"] as const;
   it.each(names.flatMap((name) => wrong.map(([what, value]) => [name, what, value] as const)))(
-    "%s: %s",
+    "%s given as %s",
     async (name, _, value) => {
       const attempt = init({ [name]: value } as never);
       await expect(attempt).rejects.toBeInstanceOf(ArgumentError);
@@ -188,7 +188,7 @@ describe("what init refuses", () => {
   );
 
   it.each([...wrong, ["a number", 5], ["a map", new Map()], ["true", true]] as const)(
-    "%s in place of the options",
+    "%s instead of the options",
     async (what, value) => {
       // Without an option in it, an object literal asks for nothing.
       if (what === "an object" || what === "a proxy") return;
@@ -196,7 +196,7 @@ describe("what init refuses", () => {
     },
   );
 
-  it("a GPUDevice or a gradwell device in place of the options", async () => {
+  it("a GPUDevice or a gradwell device instead of the options", async () => {
     const device = await open();
     await expect(init(device.gpu as never)).rejects.toThrow(/argument 'options'/);
     await expect(init(device as never)).rejects.toThrow(/argument 'options'/);
@@ -213,7 +213,7 @@ describe("what init refuses", () => {
     await expect(init({ adaptor: "gpu" } as never)).rejects.toThrow(/did you mean 'adapter'/);
   });
 
-  it("leaves no device behind", () => {
+  it("anything without leaving a device behind", () => {
     expect(() => currentDevice()).toThrow(/no device: call `await init\(\)` first/);
   });
 });

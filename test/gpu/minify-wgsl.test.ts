@@ -17,8 +17,8 @@ fn twice(value: f32) -> Pair { let first = value - -value; return Pair(first, 10
   y[0] = twice(f32(params.count)).first;
 }`;
 
-it("shortens names that nobody asks for, and keeps the others", () => {
-  expect(minify([example], "").shaders[0]?.join("\n")).toBe(
+it("minifyWgsl shortens names that the host does not use, and keeps the others", () => {
+  expect(minify([example], []).shaders[0]?.join("\n")).toBe(
     `
 struct B{count:u32,scale:f32}
 struct A{a:f32,x:f32}
@@ -32,7 +32,7 @@ fn D(a:f32)->A{let b=a- -a;return A(b,10.*x[0].x);}
   );
 });
 
-it.each(packedShaders)("$name binds the same, minified", ({ code, packed }) => {
+it.each(packedShaders)("$name has the same bindings when minified", ({ code, packed }) => {
   const known = (wgsl: string) => {
     const { bindings, ...rest } = reflect(wgsl);
     return { ...rest, bindings: bindings.map(({ type: _, ...binding }) => binding) };
@@ -41,7 +41,7 @@ it.each(packedShaders)("$name binds the same, minified", ({ code, packed }) => {
 });
 
 it.each(packedShaders)(
-  "$name is the same program, minified: in each declaration old and new names pair up",
+  "$name is the same program when minified: in each declaration old and new names pair up",
   ({ code, packed }) => {
     const before = tokensOf(code.replace(/,(?=\s*[)}])/g, ""));
     const after = tokensOf(packed);

@@ -13,6 +13,7 @@ import {
   zeros,
 } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
+import { classifierStep } from "../support/training-step.ts";
 
 const device = await testDevice();
 const create = device.gpu.createBuffer;
@@ -40,7 +41,7 @@ const freshShape = () => {
   return [unique];
 };
 
-it("a refused buffer is an OutOfMemoryError that tells the bytes wanted and held and what to do", async () => {
+it("a refused buffer is an OutOfMemoryError with the bytes wanted and held and what to do", async () => {
   refuse(1);
   const x = ones(freshShape());
   const y = x.mul(2);
@@ -90,7 +91,7 @@ it("a refused buffer is never handed out again", async () => {
   expect(await ones(shape).sum().item()).toBe(shape[0]);
 });
 
-it("memory that is kept for reuse goes back to the driver when it refuses", async () => {
+it("memory that is kept for reuse is freed when the driver refuses a buffer", async () => {
   for (let i = 0; i < 8; i++) ones(freshShape()).dispose();
   await device.sync();
   const before = device.memory().pooledBytes;
@@ -111,7 +112,7 @@ it("a refused buffer of a read is an OutOfMemoryError too", async () => {
   expect(await x.tolist()).toEqual([1, 2, 3]);
 });
 
-it("values that were lost come back by copy_, fill_ and loading", async () => {
+it("tensors whose values were lost are usable again after copy_, fill_ and loading", async () => {
   const x = tensor([1, 2]);
   const model = new nn.Linear(3, 2);
   const saved = Object.fromEntries(
@@ -143,13 +144,7 @@ async function train(
   const model = new nn.Sequential(new nn.Linear(5, hidden), new nn.Tanh(), new nn.Linear(hidden, 2));
   const optimizer = new optim.Adam(model.parameters(), { lr: 0.01 });
   const [x, y] = [randn([6, 5]), tensor(Int32Array.from([0, 1, 0, 1, 1, 0]))];
-  const body = (input: Tensor, target: Tensor): Tensor => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(input) as Tensor, target);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  };
+  const body = classifierStep(model, optimizer);
   let run = captured ? capture(body) : body;
   const step = () => run(x, y);
   const losses: number[] = [await step().item(), await step().item()];

@@ -1,4 +1,4 @@
-/** What is loaded into the process, or decides what it computes, comes from folders that only this user can have written. */
+/** Files that are loaded into the process, or decide what it computes, come from folders that only this user can write. */
 import {
   chmodSync,
   lstatSync,
@@ -46,8 +46,8 @@ function openFolder(folder: string, permissions: number): void {
 }
 const isUnix = process.getuid !== undefined;
 
-describe.runIf(isUnix)("a folder for a cache", () => {
-  it("is made for the user alone, under any umask, and taken again", () => {
+describe.runIf(isUnix)("a cache folder", () => {
+  it("is created for the user alone, under any umask, and reused", () => {
     const before = process.umask(0);
     try {
       expect(privateCaches()).toEqual([join(cache, "gradwell"), own()]);
@@ -66,14 +66,14 @@ describe.runIf(isUnix)("a folder for a cache", () => {
     ["a folder in one that everybody may change", () => chmodSync(shared, 0o777)],
     ["a folder below one that everybody may change", () => chmodSync(scratch, 0o777)],
     ["a folder that cannot be made", () => vi.stubEnv("TMPDIR", join(scratch, "file-not-folder"))],
-  ])("is not taken where it is %s", (what, plant) => {
+  ])("is refused where it is %s", (what, plant) => {
     writeFileSync(join(scratch, "file-not-folder"), "");
     plant();
     expect(privateCaches()).not.toContain(own());
     if (!what.includes("below")) expect(privateCaches()).toEqual([join(cache, "gradwell")]);
   });
 
-  it("is not taken from another user", () => {
+  it("is refused where another user owns it", () => {
     mkdirSync(own());
     const { getuid } = process;
     const spy = vi.spyOn(process as { getuid(): number }, "getuid").mockReturnValue((getuid?.() ?? 0) + 1);
@@ -82,17 +82,17 @@ describe.runIf(isUnix)("a folder for a cache", () => {
     expect(isPrivate(own(), "folder")).toBe(true);
   });
 
-  it("may lie behind a link of the user's own", () => {
+  it("may be behind a link that the user owns", () => {
     mkdirSync(join(scratch, "disk"));
     symlinkSync(join(scratch, "disk"), cache);
     expect(privateCaches()).toContain(join(cache, "gradwell"));
   });
 });
 
-describe.runIf(isUnix)("what was unpacked", () => {
+describe.runIf(isUnix)("an unpacked archive", () => {
   const fill = (draft: string) => writeFileSync(join(draft, "library"), "mine");
 
-  it("is taken again from a private folder, filled once", () => {
+  it("is reused from a private folder, unpacked once", () => {
     const first = unpackOnce("thing-1", fill);
     expect(first).toBe(join(cache, "gradwell", "thing-1"));
     expect(unpackOnce("thing-1", () => expect.fail("filled again"))).toBe(first);
@@ -102,7 +102,7 @@ describe.runIf(isUnix)("what was unpacked", () => {
   it.each<[string, (folder: string) => void]>([
     ["a link", (folder) => symlinkSync(mkdtempSync(join(scratch, "elsewhere-")), folder)],
     ["open to others", (folder) => openFolder(folder, 0o777)],
-  ])("is not taken where its folder is %s", (_, plant) => {
+  ])("is not reused where its folder is %s", (_, plant) => {
     for (const root of privateCaches()) plant(join(root, "thing-2"));
     const folder = unpackOnce("thing-2", fill);
     expect(dirname(folder)).toBe(freshFolder());
@@ -142,7 +142,7 @@ const CONTENTS = [
   "",
 ];
 
-describe("what was tuned", () => {
+describe("a file of tuned choices", () => {
   const NAME = "an adapter";
   const fileOf = () => {
     const folder = join(cache, "gradwell", "tuning");
@@ -173,7 +173,7 @@ describe("what was tuned", () => {
     expect(await load(NAME)).toBeUndefined();
   });
 
-  it("breaks no product, whatever its file holds", async () => {
+  it("breaks no matmul, whatever it holds", async () => {
     const device = await init({ tuning: "table" });
     const { vendor, architecture, description } = device.info;
     await new Tuning(`${vendor} ${architecture} ${description}`).save();

@@ -7,7 +7,7 @@ import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
 
-it("counts kernels, their time, and products' GFLOP/s against the measured limits", async () => {
+it("a profile counts kernels, their time, and the GFLOP/s of matmuls against the measured limits", async () => {
   const [a, b] = [randn([96, 64]), randn([64, 80])];
   const rows = await profile(async () => {
     for (let i = 0; i < 3; i++) a.matmul(b);
@@ -27,7 +27,7 @@ it("counts kernels, their time, and products' GFLOP/s against the measured limit
   expect(String(rows)).toMatch(device.features.timestamps ? /limits measured here/ : /no timestamps/);
 });
 
-it("sees into replays, and results stay what they are", async () => {
+it("a profile covers replays, and leaves results as they are", async () => {
   const f = capture((x: Tensor) => x.matmul(x).add(1).tanh());
   const x = randn([32, 32]);
   const before = await f(x).data();
@@ -36,7 +36,7 @@ it("sees into replays, and results stay what they are", async () => {
   expect(await f(x).data()).toEqual(before);
 });
 
-it("counts what a replay dispatches, and where the time went", async () => {
+it("a profile counts what a replay dispatches, and where the time went", async () => {
   const step = capture((x: Tensor) => x.matmul(x).softmax(1));
   const x = randn([64, 64]);
   step(x);
@@ -52,7 +52,7 @@ it("counts what a replay dispatches, and where the time went", async () => {
   for (const limit of [rows.limits.gflops, rows.limits.gbps]) expect(limit).toBeGreaterThan(0);
 });
 
-it("says so where there are no timestamps, and counts all the same", async () => {
+it("a profile without timestamps says so, and still counts", async () => {
   const { adapter, keepAlive } = await requestAdapter({ adapter: "auto" });
   const plain = await init({ device: await adapter.requestDevice(), default: true });
   try {

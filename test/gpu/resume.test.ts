@@ -38,7 +38,7 @@ function training(lose: (step: number, device: Device) => void) {
   };
 }
 
-it("goes on from the last checkpoint on a new device, bit for bit", async () => {
+it("resumeOnLoss continues from the last checkpoint on a new device, bit for bit", async () => {
   const expected = await resumeOnLoss(training(() => undefined));
   expect(expected).toHaveLength(STEPS);
   const told: string[] = [];
@@ -56,12 +56,12 @@ it("goes on from the last checkpoint on a new device, bit for bit", async () => 
   expect(told).toEqual(["DeviceLostError", "DeviceLostError"]);
 });
 
-it("ends with the loss when there were more than it may take", async () => {
+it("resumeOnLoss throws the loss when there were more than maxLosses", async () => {
   const always = training((_, device) => device.gpu.destroy());
   await expect(resumeOnLoss(always, { maxLosses: 1 })).rejects.toThrow(DeviceLostError);
 });
 
-it("lets errors pass that are no loss of its device", async () => {
+it("resumeOnLoss lets errors pass that are no loss of its device", async () => {
   let runs = 0;
   const failing = (error: Error) =>
     resumeOnLoss(async (device) => {
@@ -80,7 +80,7 @@ it("lets errors pass that are no loss of its device", async () => {
   await resumeOnLoss((device) => device.close());
 });
 
-it("refuses what it cannot run", async () => {
+it("resumeOnLoss refuses what it cannot run", async () => {
   await expect(resumeOnLoss(5 as never)).rejects.toThrow(ArgumentError);
   await expect(resumeOnLoss(() => 1, { maxLosses: -1 })).rejects.toThrow(/maxLosses/);
   await expect(resumeOnLoss(() => 1, { onLoss: 1 as never })).rejects.toThrow(/onLoss/);

@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { create } from "webgpu";
 import { reflect } from "../../src/gpu/reflect.ts";
-import { allShaders, packedLibrary, packedShaders } from "../support/shaders.ts";
+import { optimizerLibrary } from "../../src/gpu/shaders.generated.ts";
+import { formulaKernel } from "../../src/optim/update-formula.ts";
+import { allShaders, packedLibrary, packedOptimizerLibrary, packedShaders } from "../support/shaders.ts";
+
+const formula = formulaKernel({
+  name: "a user's optimizer",
+  defaults: { lr: 1, weightDecay: 0 },
+  stateBuffers: [{ name: "m" }],
+  biasCorrections: () => ({ c: 0.9 }),
+  update: "m += grad; value -= lr * m / c;",
+}).shader.code;
 
 // Dawn's null backend compiles and validates with no driver at all. Collected, its object would crash the process.
 const gpu = create(["backend=null"]);
@@ -29,17 +39,19 @@ it.each(allShaders)("$name compiles on a device with default limits", async ({ c
 it.each([
   ...packedShaders,
   { name: "the library", packed: `${packedLibrary}\n@compute @workgroup_size(1) fn main() {}` },
-])("$name compiles as the package has it", async ({ packed }) => {
+  { name: "a user-defined optimizer", packed: formula.replace(optimizerLibrary, packedOptimizerLibrary) },
+])("$name compiles as it is packaged", async ({ packed }) => {
   const { messages } = await device.createShaderModule({ code: packed }).getCompilationInfo();
   expect(messages.map(({ message }) => message)).toEqual([]);
 });
 
-it.each(allShaders)("$name keeps to the conventions", ({ name, code, bindings, overrides, ...rest }) => {
+it.each(allShaders)("$name follows the naming conventions", ({ name, code, cost, bindings, overrides, ...rest }) => {
   expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
   expect(rest.entry).toBe("main");
   expect(rest.paramsBinding ?? 0).toBe(0);
   expect(bindings.length).toBeLessThanOrEqual(8);
   for (const binding of bindings) expect(binding.name).toMatch(/^[a-z][A-Za-z0-9]*$/);
   for (const override of overrides) expect(override.name).toMatch(/^[A-Z][A-Z0-9_]*$/);
+  for (const declared of Object.values(cost ?? {})) expect(declared).toBeTypeOf("function");
   expect({ bindings, overrides, ...rest }).toEqual(reflect(code));
 });

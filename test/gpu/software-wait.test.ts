@@ -25,14 +25,14 @@ async function turnsDuring(wait: Promise<unknown>): Promise<number> {
   return turns;
 }
 
-it("sleeps between the turns of the event loop", async () => {
+it("a wait sleeps between the turns of the event loop", async () => {
   const spinning = await turnsDuring(later(1));
-  const calm = await turnsDuring(waitWithBackoff(later(1)));
-  expect(calm).toBeLessThan(WAIT_MS / 0.5 + 50);
-  expect(calm).toBeLessThan(spinning / 4);
+  const withBackoff = await turnsDuring(waitWithBackoff(later(1)));
+  expect(withBackoff).toBeLessThan(WAIT_MS / 0.5 + 50);
+  expect(withBackoff).toBeLessThan(spinning / 4);
 });
 
-it("sleeps once per turn for all waits together, again and again", async () => {
+it("all waits together sleep once per turn, repeatedly", async () => {
   for (let i = 0; i < 3; i++) {
     const values = await Promise.all(Array.from({ length: 20 }, (_, n) => waitWithBackoff(Promise.resolve(n))));
     expect(values).toEqual(Array.from({ length: 20 }, (_, n) => n));
@@ -43,27 +43,27 @@ it("sleeps once per turn for all waits together, again and again", async () => {
   expect((performance.now() - start) / turns).toBeLessThan(10);
 });
 
-it("does not sleep before the tiny dispatches under way could be done", async () => {
+it("a wait does not sleep before the tiny dispatches under way could be done", async () => {
   const long = await turnsDuring(waitWithBackoff(later(1), 1e6));
   expect(long).toBeGreaterThan(WAIT_MS / 0.5 + 50);
   const short = await turnsDuring(waitWithBackoff(later(1), 10));
   expect(short).toBeLessThan(long / 2);
 });
 
-it("rejects as the promise does, and lets go", async () => {
+it("a wait rejects as the promise does, and stops sleeping", async () => {
   await expect(waitWithBackoff(Promise.reject(new Error("lost")))).rejects.toThrow("lost");
   const after = await turnsDuring(later(1));
   expect(after).toBeGreaterThan(WAIT_MS / 0.5 + 50);
 });
 
-it("is how a device of a software adapter waits", async () => {
+it("the device of a software adapter waits with sleeps", async () => {
   await device.sync();
   const turns = await turnsDuring(device.wait(later(1)));
   if (device.info.isSoftware) expect(turns).toBeLessThan(WAIT_MS / 0.5 + 50);
   else expect(turns).toBeGreaterThan(WAIT_MS / 0.5 + 50);
 });
 
-it("is told how many tiny dispatches there were since the last wait, eager and replayed", async () => {
+it("a wait gets the number of tiny dispatches since the last one, eager and replayed", async () => {
   const told: (number | undefined)[] = [];
   const own = new Device(device.gpu, device.info, false, (promise, tiny) => {
     told.push(tiny);

@@ -30,7 +30,7 @@ async function withDevice<T>(options: InitOptions, fn: (device: Device) => T | P
   }
 }
 
-it("times every kernel that could do a product, and takes the fastest", async () => {
+it("tune() times every kernel that supports a matmul, and takes the fastest", async () => {
   await withDevice({ tuning: false }, async () => {
     const { shapes, remembered } = await tune(product);
     expect(remembered).toBe(true);
@@ -43,7 +43,7 @@ it("times every kernel that could do a product, and takes the fastest", async ()
   });
 });
 
-it("uses a measured choice, with the same result to rounding, and the table where no kernel has that name", async () => {
+it("a matmul uses the measured choice, with the same result to rounding, and the table where no kernel has that name", async () => {
   await withDevice({ tuning: false }, async (device) => {
     const [a, b] = [randn([24, 36]), randn([36, 20])];
     const usual = await matmul(a, b).data();
@@ -64,7 +64,7 @@ it("uses a measured choice, with the same result to rounding, and the table wher
   });
 });
 
-it("remembers choices for the same adapter, unless told not to", async () => {
+it("choices persist for the same adapter, unless told not to", async () => {
   await withDevice({ tuning: false }, async (device) => {
     device.tuning.choices.set(SHAPE, { variant: "register" });
     expect(await device.tuning.save()).toBe(true);
@@ -73,12 +73,12 @@ it("remembers choices for the same adapter, unless told not to", async () => {
   expect(await withDevice({ tuning: false }, ({ tuning }) => tuning.choices.size)).toBe(0);
 });
 
-it("takes a file that is cut off as none", async () => {
+it("a truncated file counts as none", async () => {
   const folder = join(cache, "gradwell", "tuning");
   for (const file of readdirSync(folder)) writeFileSync(join(folder, file), '{"matmul');
   expect(await withDevice({}, ({ tuning }) => tuning.choices.size)).toBe(0);
 });
 
-it("remembers under the version of the package", () => {
+it("choices persist per version of the package", () => {
   expect(VERSION).toBe(packageJson.version);
 });

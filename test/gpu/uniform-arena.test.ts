@@ -2,7 +2,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { type Tensor, tensor, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
-import { madeBy } from "../support/gpu-call-counter.ts";
+import { gpuCallsDuring } from "../support/gpu-call-counter.ts";
 
 const device = await testDevice();
 afterEach(() => {
@@ -19,14 +19,14 @@ struct Params { at: u32, value: f32 }
 });
 const put = (y: Tensor, at: number, value: number) => kernel.run({ y, at, value }, 1);
 
-it("differs between dispatches of one submit over the same buffers", async () => {
+it("a uniform may differ between dispatches of one submit over the same buffers", async () => {
   const y = zeros([200]);
   for (let i = 0; i < 200; i++) put(y, i, i / 2);
   expect([...(await y.data())]).toEqual(Array.from({ length: 200 }, (_, i) => i / 2));
   y.dispose();
 });
 
-it("is what was last given, also over a submit", async () => {
+it("a uniform has its last value, also across a submit", async () => {
   const y = zeros([2]);
   for (const value of [1, 2, 1, 3]) {
     put(y, 0, value);
@@ -36,7 +36,7 @@ it("is what was last given, also over a submit", async () => {
   y.dispose();
 });
 
-it("is uploaded once as long as it stays the same", async () => {
+it("a uniform is uploaded once as long as it stays the same", async () => {
   const y = zeros([4]);
   put(y, 1, 5);
   await device.sync();
@@ -52,7 +52,7 @@ it("is uploaded once as long as it stays the same", async () => {
   y.dispose();
 });
 
-it("that changes with every step needs no new bind group", async () => {
+it("a uniform that changes with every step needs no new bind group", async () => {
   const y = zeros([4]);
   const steps = (from: number, to: number) => {
     for (let i = from; i < to; i++) {
@@ -62,12 +62,12 @@ it("that changes with every step needs no new bind group", async () => {
     }
   };
   steps(0, 30);
-  expect(madeBy(device, () => steps(30, 300))).toEqual([]);
+  expect(gpuCallsDuring(device, () => steps(30, 300))).toEqual([]);
   expect([...(await y.data())]).toEqual([299, 598, 0, 0]);
   y.dispose();
 });
 
-it("outlives bind groups that are forgotten", async () => {
+it("a uniform outlives bind groups that are evicted", async () => {
   const buffers = Array.from({ length: 600 }, () => tensor([0]));
   for (let round = 1; round <= 3; round++) {
     for (const [i, y] of buffers.entries()) put(y, 0, round * 1000 + i);

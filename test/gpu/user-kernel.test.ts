@@ -21,7 +21,7 @@ override ADD: f32 = 0.0;
   if (i < arrayLength(&y)) { y[i] = params.factor * x[i % arrayLength(&x)] + ADD; }
 }`;
 
-it("runs on tensors, with params and overrides, past 65,535 workgroups", async () => {
+it("a user-defined kernel runs on tensors, with params and overrides, past 65,535 workgroups", async () => {
   const kernel = device.kernel({ wgsl, name: "scale", overrides: { ADD: 1 } });
   const [x, y] = [tensor([1, 2, 3]), zeros([70001])];
   kernel.run({ x, y, factor: 2 }, 70001);
@@ -31,7 +31,7 @@ it("runs on tensors, with params and overrides, past 65,535 workgroups", async (
   expect(kernel.shader.name).toBe("scale");
 });
 
-it("binds scalars at their exact length, and vectors with their padding", async () => {
+it("a user-defined kernel gets scalars at their exact length, and vectors with their padding", async () => {
   const lengths = device.kernel({
     wgsl: `@group(0) @binding(0) var<storage, read> a: array<f32>;
       @group(0) @binding(1) var<storage, read> b: array<vec4f>;
@@ -43,7 +43,7 @@ it("binds scalars at their exact length, and vectors with their padding", async 
   expect(await read(y)).toEqual([5, 2]);
 });
 
-it("is part of a capture", async () => {
+it("a user-defined kernel can be captured", async () => {
   const kernel = device.kernel({ wgsl });
   const step = capture((x: Tensor) => {
     const y = empty(device, [2]);
@@ -55,7 +55,7 @@ it("is part of a capture", async () => {
   } // biome-ignore format: pairs
 });
 
-it("tells at the next read where the WGSL is wrong", async () => {
+it("the next read throws with the line where the WGSL is wrong", async () => {
   const kernel = device.kernel({ name: "broken", wgsl: wgsl.replace("params.factor", "params.faktor") });
   const y = zeros([2]);
   kernel.run({ x: ones([2]), y, factor: 1 }, 2);
@@ -64,7 +64,7 @@ it("tells at the next read where the WGSL is wrong", async () => {
   await expect(failed).rejects.toThrow(/kernel 'broken'[\s\S]*broken\.wgsl:9:\d+ [\s\S]*faktor/);
 });
 
-it("refuses at once what does not fit", () => {
+it("a user-defined kernel refuses at once what does not fit", () => {
   const kernel = device.kernel({ wgsl, name: "scale" });
   const [x, y] = [ones([2, 3]), zeros([6])];
   const run = (args: object, groups: unknown = 1) => kernel.run({ x, y, factor: 1, ...args } as never, groups as never);
@@ -84,7 +84,7 @@ it("refuses at once what does not fit", () => {
   expect(() => run({})).toThrow(DisposedError);
 });
 
-it("checks workgroups against WebGPU's limit, and what is bound, before anything is recorded", () => {
+it("workgroups and bindings are checked before anything is recorded", () => {
   const wgsl = `@group(0) @binding(0) var<storage, read_write> y: array<f32>;
     @compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) { y[id.x] = 1.0; }`;
   const kernel = device.kernel({ wgsl });

@@ -18,15 +18,15 @@ await goldenSuite("layers_attention", {
   atol: 2e-6,
 });
 
-describe("ten AdamW steps of a transformer: every loss and every gradient", async () => {
+describe("ten AdamW steps of a transformer have PyTorch's losses and gradients", async () => {
   const nextToken = (model: nn.Module, { x, y }: Record<string, Tensor>) =>
     nn.crossEntropy(model.forward(x as Tensor).flatten(0, 1), (y as Tensor).flatten());
   const cases = await golden("trajectory_transformer");
   it.each(cases)("$name", (one) => checkTrajectory(one, nextToken, { rtol: 5e-5, atol: 1e-5 }, transformerOf));
-  it.each(cases)("$name, eager and captured", (one) => expectSameBits(one, nextToken, transformerOf));
+  it.each(cases)("$name has the same bits eager and captured", (one) => expectSameBits(one, nextToken, transformerOf));
 });
 
-describe("masks", () => {
+describe("attention masks", () => {
   const bool = (rows: number[][]) => tensor(rows, { dtype: "bool" });
 
   it("that leave a query without keys give 0 and no gradient", async () => {
@@ -45,7 +45,7 @@ describe("masks", () => {
     expect(gradient.flat().every(Number.isFinite)).toBe(true);
   });
 
-  it("join: causal and boolean, boolean and additive", async () => {
+  it("can be combined: causal and boolean, boolean and additive", async () => {
     const layer = new nn.MultiheadAttention(4, 2, { batchFirst: true });
     const x = randn([2, 3, 4]);
     const hidden = bool([
@@ -69,7 +69,7 @@ describe("masks", () => {
     expect(rows[1]?.[0]?.slice(1)).toEqual([0, 0]);
   });
 
-  it("by head: (N * numHeads, L, S)", async () => {
+  it("may differ by head: (N * numHeads, L, S)", async () => {
     const layer = new nn.MultiheadAttention(4, 2, { batchFirst: true });
     const x = randn([1, 2, 4]);
     const attnMask = tensor(
@@ -94,7 +94,7 @@ describe("masks", () => {
   });
 });
 
-it("second derivatives", async () => {
+it("attention has second derivatives", async () => {
   const f = (q: Tensor, k: Tensor, v: Tensor) => nn.scaledDotProductAttention(q, k, v, { isCausal: true });
   await gradgradcheck(f, [randn([2, 3]), randn([3, 3]), randn([3, 2])]);
 });
@@ -142,7 +142,7 @@ describe("MultiheadAttention", () => {
       /\[3,3\] or \[4,3,3\]/,
     ],
     [
-      "a mask of whole numbers",
+      "a mask of integers",
       () => layer().forward(x(), x(), x(), { attnMask: ones([3, 3], { dtype: "i32" }) }),
       /bool or float/,
     ],

@@ -27,7 +27,7 @@ const batches = [
 const batch = (values: readonly number[]) => tensor(values.map((x) => [x]));
 
 describe("running statistics", () => {
-  it("take the unbiased variance, normalising the biased one", async () => {
+  it("take the unbiased variance, while the biased one normalizes", async () => {
     const layer = new nn.BatchNorm1d(1, { momentum: 0.25, eps: 0 });
     const values = batches[0] as number[];
     const y = await numbers(layer.forward(batch(values)));
@@ -36,7 +36,7 @@ describe("running statistics", () => {
       y,
       values.map((x) => (x - mean) / Math.sqrt(biased)),
       { rtol: 1e-6 },
-      "normalised",
+      "normalized",
     );
     const [means, variances, count] = await running(layer);
     expectClose(means as number[], [0.25 * mean], { rtol: 1e-6 }, "running mean");
@@ -44,7 +44,7 @@ describe("running statistics", () => {
     expect(count).toEqual([1]);
   });
 
-  it("with momentum null are the average over all batches", async () => {
+  it("are the average over all batches with momentum null", async () => {
     const layer = new nn.BatchNorm1d(1, { momentum: null });
     for (const values of batches) layer.forward(batch(values));
     const of = batches.map((values) => moments(values, 1));
@@ -54,7 +54,7 @@ describe("running statistics", () => {
     expect(count).toEqual([3]);
   });
 
-  it("never move in evaluation, and are what it uses", async () => {
+  it("never move in evaluation, which uses them", async () => {
     const layer = new nn.BatchNorm1d(1, { eps: 0 });
     layer.loadStateDict({ running_mean: tensor([2]), running_var: tensor([4]) }, { strict: false });
     layer.eval();
@@ -78,7 +78,7 @@ describe("running statistics", () => {
     expect((await running(layer))[2]).toEqual([2]);
   });
 
-  it("that are not kept leave evaluation to the batch", async () => {
+  it("are optional: without them evaluation uses those of the batch", async () => {
     const layer = new nn.BatchNorm1d(1, { trackRunningStats: false }).eval();
     const x = batch(batches[0] as number[]);
     expect(await numbers(layer.forward(x))).toEqual(await numbers(layer.train().forward(x)));
@@ -96,7 +96,7 @@ describe("one value per channel", () => {
     expect(await running(layer)).toEqual(before);
   });
 
-  it("is enough in evaluation, and one sample of several places in training", () => {
+  it("is enough in evaluation, and so is one sample of several positions in training", () => {
     expect(new nn.BatchNorm1d(2).eval().forward(randn([1, 2])).shape).toEqual([1, 2]);
     expect(new nn.BatchNorm1d(2).forward(randn([1, 2, 3])).shape).toEqual([1, 2, 3]);
   });

@@ -11,13 +11,13 @@ await testDevice();
 const classify = (model: nn.Module, { x, y }: Record<string, Tensor>) =>
   nn.crossEntropy(model.forward(x as Tensor), y as Tensor);
 
-describe("ten AdamW steps: every loss and every gradient", async () => {
+describe("ten AdamW steps have PyTorch's losses and gradients", async () => {
   const cases = await golden("trajectory_convnet");
   it.each(cases)("$name", (one) => checkTrajectory(one, classify, { rtol: 5e-5, atol: 1e-5 }));
-  it.each(cases)("$name, eager and captured", (one) => expectSameBits(one, classify));
+  it.each(cases)("$name has the same bits eager and captured", (one) => expectSameBits(one, classify));
 });
 
-describe("arguments", () => {
+describe("constructors refuse", () => {
   const any = (value: unknown) => value as never;
   it.each<[string, () => unknown, RegExp]>([
     ["no channels", () => new nn.Conv2d(0, 3, 3), /inChannels/],
@@ -36,7 +36,7 @@ describe("arguments", () => {
   });
 });
 
-it("shapes: one number or a pair", () => {
+it("output shapes follow options of one number or a pair", () => {
   const x = zeros([2, 4, 9, 7]);
   const conv = new nn.Conv2d(4, 6, [3, 2], { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2 });
   expect(conv.weight.shape).toEqual([6, 2, 3, 2]);
@@ -46,7 +46,7 @@ it("shapes: one number or a pair", () => {
   expect(new nn.AvgPool2d([3, 2], { stride: 1, padding: [1, 1] }).forward(x).shape).toEqual([2, 4, 9, 8]);
 });
 
-it("default weights look past norms and pools to the activation", async () => {
+it("default weights depend on the activation, past norms and pools", async () => {
   const conv = () => new nn.Conv2d(16, 32, 3);
   const [he, xavier] = [conv(), conv()];
   new nn.Sequential(he, new nn.BatchNorm2d(32), new nn.MaxPool2d(2), new nn.ReLU(), xavier.eval());

@@ -19,7 +19,7 @@ const device = await testDevice();
 const mask = async (y: Tensor) => Array.from(await y.data(), (value) => value !== 0);
 
 describe("dropout", () => {
-  it.each([0.1, 0.5, 0.9])("p = %d drops that share and scales the rest", async (p) => {
+  it.each([0.1, 0.5, 0.9])("with p = %d drops that share and scales the rest", async (p) => {
     manualSeed(1);
     const size = 200_003;
     const data = (await nn.dropout(ones([size]), p).data()) as Float32Array;
@@ -27,7 +27,7 @@ describe("dropout", () => {
     expect(new Set(kept)).toEqual(new Set([Math.fround(1 / (1 - p))]));
     const error = Math.sqrt((p * (1 - p)) / size);
     expect(Math.abs(kept.length / size - (1 - p))).toBeLessThan(5 * error);
-    // Neighbours are independent: pairs are both kept (1 - p)^2 of the time.
+    // Neighbors are independent: pairs are both kept (1 - p)^2 of the time.
     let pairs = 0;
     for (let i = 0; i + 1 < size; i++) if (data[i] !== 0 && data[i + 1] !== 0) pairs++;
     expect(Math.abs(pairs / size - (1 - p) ** 2)).toBeLessThan(0.01);
@@ -44,7 +44,7 @@ describe("dropout", () => {
     for (const [i, value] of (await second.data()).entries()) expect(value).toBeCloseTo(kept[i] ? 2 * scale : 0, 4);
   });
 
-  it("draws the same through any strides", async () => {
+  it("draws the same mask through any strides", async () => {
     const x = randn([5, 6]);
     const draw = (input: Tensor) => {
       manualSeed(4);

@@ -19,7 +19,7 @@ const layers: [string, () => Layer, number][] = [
 
 const state = () => [device.memory().tensors, device.memory().liveBytes];
 
-it.each(layers)("%s", (_, make, count) => {
+it.each(layers)("results of %s that are ignored are freed", (_, make, count) => {
   const layer = make();
   for (const x of [randn([3, 2, 8]), randn([3, 8])]) {
     const inputs = new Array<Tensor>(count).fill(x);

@@ -69,7 +69,7 @@ function expectSpread(data: Float32Array, mean: number, std: number): void {
   expect(Math.abs(found.std - std)).toBeLessThan(5 * stdError);
 }
 
-describe("what initializers draw", () => {
+describe("values of initializers", () => {
   const uniformBound: Record<string, number> = {
     xavierUniform: Math.sqrt(6 / 700),
     heUniform: Math.sqrt(6 / 300),
@@ -91,14 +91,14 @@ describe("what initializers draw", () => {
     heNormal: Math.sqrt(2 / 400),
     lecunNormal: Math.sqrt(1 / 300),
   };
-  it.each(Object.entries(normalStd))("%s is normal", async (name, std) => {
+  it.each(Object.entries(normalStd))("%s draws from a normal distribution", async (name, std) => {
     manualSeed(7);
     const data = await drawn(drawing[name] as Initializer);
     expectSpread(data, 0, std);
     expect(statistics(data).kurtosis).toBeCloseTo(3, 1);
   });
 
-  it("uniform and normal go by their arguments", async () => {
+  it("uniform and normal follow their arguments", async () => {
     manualSeed(7);
     expectSpread(await drawn(drawing.uniform as Initializer), -1, 4 / Math.sqrt(12));
     expectSpread(await drawn(drawing.normal as Initializer), 5, 0.1);
@@ -154,24 +154,27 @@ describe("what initializers draw", () => {
     );
   });
 
-  it("constants are constant", async () => {
+  it("constants fill the tensor", async () => {
     expect(new Set(await drawn(init.constant(2.5), [3, 3]))).toEqual(new Set([2.5]));
     expect(new Set(await drawn(init.zeros(), [3]))).toEqual(new Set([0]));
     expect(new Set(await drawn(init.ones(), []))).toEqual(new Set([1]));
   });
 });
 
-describe("seeds", () => {
-  it.each(Object.entries(drawing))("%s: same seed same bits, another seed or call other bits", async (_, draw) => {
-    const shape = [5, 7];
-    manualSeed(11);
-    const [first, second] = [await drawn(draw, shape), await drawn(draw, shape)];
-    manualSeed(11);
-    expect(await drawn(draw, shape)).toEqual(first);
-    manualSeed(12);
-    expect(await drawn(draw, shape)).not.toEqual(first);
-    expect(second).not.toEqual(first);
-  });
+describe("initializers with seeds", () => {
+  it.each(Object.entries(drawing))(
+    "%s gives the same bits for the same seed, and others for another seed or call",
+    async (_, draw) => {
+      const shape = [5, 7];
+      manualSeed(11);
+      const [first, second] = [await drawn(draw, shape), await drawn(draw, shape)];
+      manualSeed(11);
+      expect(await drawn(draw, shape)).toEqual(first);
+      manualSeed(12);
+      expect(await drawn(draw, shape)).not.toEqual(first);
+      expect(second).not.toEqual(first);
+    },
+  );
 
   it("give a whole model the same bits", async () => {
     const build = async () => {
@@ -183,7 +186,7 @@ describe("seeds", () => {
   });
 });
 
-describe("PyTorch's distributions", async () => {
+describe("initializers have PyTorch's distributions", async () => {
   const cases = await golden("layers_init");
   const make = init as unknown as Record<string, (...args: unknown[]) => unknown>;
   const call = ({ op, args }: GoldenCase) =>
@@ -232,7 +235,7 @@ describe("default weights", () => {
     expect(leaky?.expectedStd).toBeCloseTo(Math.sqrt(2 / 1.25 / 4), 6);
   });
 
-  it("go by a Linear's own activation, which a Sequential does not overrule", async () => {
+  it("follow the activation of a Linear, which a Sequential does not override", async () => {
     expect(await rules(new nn.Linear(4, 4, { activation: "relu" }))).toEqual(["heNormal"]);
     expect(await rules(new nn.Linear(4, 4, { activation: "tanh" }))).toEqual(["xavierUniform"]);
     expect(await rules(new nn.Sequential(new nn.Linear(4, 4, { activation: "relu" }), new nn.Tanh()))).toEqual([
@@ -286,7 +289,7 @@ describe("describe", () => {
   });
 });
 
-describe("what an initializer writes through", () => {
+describe("a write of an initializer", () => {
   it("leaves the graph and the rest of a view's memory alone", async () => {
     const whole = zeros([4, 6], { requiresGrad: true });
     init.ones()(noGrad(() => whole.narrow(1, 2, 3)));
@@ -304,12 +307,12 @@ describe("what an initializer writes through", () => {
   });
 });
 
-describe("bad input", () => {
+describe("initializers refuse bad input", () => {
   const matrix = zeros([2, 2]);
   it.each<[string, () => unknown, new (message: string) => Error]>([
     ["a vector has no fans", () => init.heNormal()(zeros([3])), ShapeError],
     ["fans of a scalar", () => init.fans([]), ShapeError],
-    ["whole numbers", () => init.normal()(zeros([2], { dtype: "i32" })), DtypeError],
+    ["integers", () => init.normal()(zeros([2], { dtype: "i32" })), DtypeError],
     ["no tensor", () => init.zeros()([1] as unknown as Tensor), DtypeError],
     ["unknown option", () => init.xavierUniform({ gian: 2 } as object), ArgumentError],
     ["unknown mode", () => init.heNormal({ mode: "fan_in" as "fanIn" }), ArgumentError],

@@ -1,4 +1,4 @@
-/** What layers refuse, and how they are built. */
+/** Construction of layers, and the arguments that they refuse. */
 import { describe, expect, it } from "vitest";
 import {
   ArgumentError,
@@ -18,7 +18,7 @@ const device = await testDevice();
 
 type Kind = new (message: string) => GradwellError;
 
-describe("bad arguments of constructors", () => {
+describe("constructors refuse", () => {
   const any = (value: unknown) => value as never;
   it.each<[string, () => unknown, RegExp]>([
     ["Linear without inputs", () => new nn.Linear(0, 3), /inFeatures/],
@@ -51,16 +51,16 @@ describe("bad arguments of constructors", () => {
   });
 });
 
-describe("bad inputs of layers", () => {
+describe("layers refuse bad inputs", () => {
   const whole = { dtype: "i32" } as const;
   it.each<[string, () => [nn.Module, Tensor], Kind, RegExp]>([
     ["Linear, features", () => [new nn.Linear(3, 2), zeros([4, 2])], ShapeError, /last dim of 3.*\[4, 2\]/],
     ["Linear, a scalar", () => [new nn.Linear(3, 2), zeros([])], ShapeError, /last dim of 3/],
-    ["Linear, whole numbers", () => [new nn.Linear(3, 2), zeros([4, 3], whole)], DtypeError, /a float tensor/],
+    ["Linear, integers", () => [new nn.Linear(3, 2), zeros([4, 3], whole)], DtypeError, /a float tensor/],
     ["BatchNorm1d, images", () => [new nn.BatchNorm1d(3), zeros([2, 3, 4, 4])], ShapeError, /\(N, C\) or \(N, C, L\)/],
     ["BatchNorm2d, rows", () => [new nn.BatchNorm2d(3), zeros([2, 3])], ShapeError, /\(N, C, H, W\)/],
     ["BatchNorm1d, channels", () => [new nn.BatchNorm1d(3), zeros([2, 4])], ShapeError, /3 channels/],
-    ["BatchNorm1d, whole numbers", () => [new nn.BatchNorm1d(3), zeros([2, 3], whole)], DtypeError, /batchNorm/],
+    ["BatchNorm1d, integers", () => [new nn.BatchNorm1d(3), zeros([2, 3], whole)], DtypeError, /batchNorm/],
     ["LayerNorm, last dims", () => [new nn.LayerNorm([2, 3]), zeros([3, 3])], ShapeError, /ends in \[2,3\]/],
     ["LayerNorm, too few dims", () => [new nn.LayerNorm([2, 3]), zeros([3])], ShapeError, /ends in \[2,3\]/],
     ["RMSNorm, last dim", () => [new nn.RMSNorm(4), zeros([3])], ShapeError, /ends in \[4\]/],
@@ -77,8 +77,8 @@ describe("bad inputs of layers", () => {
   });
 });
 
-describe("shapes", () => {
-  it("of Linear: any leading dims, one included", () => {
+describe("output shapes", () => {
+  it("of Linear keep any leading dims, none included", () => {
     const linear = new nn.Linear(3, 2);
     for (const shape of [[3], [5, 3], [2, 4, 3], [0, 3]]) {
       expect(linear.forward(randn(shape)).shape).toEqual([...shape.slice(0, -1), 2]);
@@ -86,14 +86,14 @@ describe("shapes", () => {
     expect(new nn.Linear(3, 2, { bias: false }).parameters()).toHaveLength(1);
   });
 
-  it("of Flatten and Softmax", async () => {
+  it("of Flatten and Softmax follow their dims", async () => {
     expect(new nn.Flatten().forward(zeros([2, 3, 4])).shape).toEqual([2, 12]);
     expect(new nn.Flatten(0, 1).forward(zeros([2, 3, 4])).shape).toEqual([6, 4]);
     const sums = (new nn.Softmax(0).forward(randn([3, 4])) as Tensor).sum(0);
     for (const sum of await sums.data()) expect(sum).toBeCloseTo(1, 6);
   });
 
-  it("of an embedding without or with many indices", async () => {
+  it("of an embedding follow the indices, from none to many", async () => {
     const layer = new nn.Embedding(4, 2, { paddingIdx: -1 });
     expect(layer.forward(zeros([], { dtype: "i32" })).shape).toEqual([2]);
     expect(layer.forward(zeros([0], { dtype: "i32" })).shape).toEqual([0, 2]);

@@ -43,7 +43,7 @@ describe("forward without backward", () => {
 });
 
 describe("backward", () => {
-  it("reaches every layer though nobody holds what lies between", async () => {
+  it("reaches every layer though nobody holds the intermediates", async () => {
     const model = mlp();
     (model.forward(randn([8, 10])) as Tensor).square().sum().backward();
     for (const [name, parameter] of model.namedParameters())

@@ -50,8 +50,8 @@ const values = async (model: nn.Module) =>
     await Promise.all(Object.entries(model.stateDict()).map(async ([name, one]) => [name, await one.tolist()])),
   );
 
-describe("names", () => {
-  it("finds parameters, buffers and children by property", () => {
+describe("module names", () => {
+  it("are the properties that hold parameters, buffers and children", () => {
     const model = new Block();
     expect(model.namedParameters().map(([name]) => name)).toEqual([
       ...["scale", "first.weight", "first.bias"],
@@ -81,7 +81,7 @@ describe("names", () => {
     expect(linear.bias?.label).toBe("mine");
   });
 
-  it("list what is shared once, but keep both names in the state", () => {
+  it("list shared modules once, but keep both names in the state", () => {
     const shared = new nn.Linear(3, 3);
     const model = new nn.Sequential(shared, new nn.ReLU(), shared);
     expect(model.parameters()).toHaveLength(2);
@@ -117,7 +117,7 @@ describe("state dicts", () => {
     expect(await values(into)).toEqual(await values(from));
   });
 
-  it("name missing and unexpected keys, and shapes", () => {
+  it("are refused with the missing and unexpected keys and shapes", () => {
     const model = new nn.Sequential(new nn.Linear(2, 3));
     const { "0.weight": weight, "0.bias": bias } = model.stateDict() as Record<string, Tensor>;
     const load = (map: object) => () => model.loadStateDict(map as Record<string, Tensor>);
@@ -139,7 +139,7 @@ describe("state dicts", () => {
     expect(await values(model)).toEqual(before);
   });
 
-  it("load what matches without strict", async () => {
+  it("load the matching entries without strict", async () => {
     const model = new nn.Linear(2, 2);
     const result = model.loadStateDict({ bias: tensor([1, 2]), extra: zeros([1]) }, { strict: false });
     expect(result).toEqual({ missingKeys: ["weight"], unexpectedKeys: ["extra"] });
@@ -164,7 +164,7 @@ describe("freezing", () => {
   });
 });
 
-describe("modes", () => {
+describe("train and eval", () => {
   it("reach all modules below, and no others", () => {
     const model = new nn.Sequential(new nn.Linear(2, 2), mlp());
     expect(model.eval()).toBe(model);
@@ -175,7 +175,7 @@ describe("modes", () => {
     expect(() => model.train("no" as unknown as boolean)).toThrow(ArgumentError);
   });
 
-  it("are part of what a capture depends on", async () => {
+  it("are part of what a recording is valid for", async () => {
     const model = new nn.Sequential(new nn.Dropout(0.5));
     const step = capture((x: Tensor) => model.forward(x));
     const x = tensor([1, 2, 3, 4]);
@@ -186,7 +186,7 @@ describe("modes", () => {
     expect(await step(x).tolist()).not.toEqual([1, 2, 3, 4]);
   });
 
-  it("visit children first in apply", () => {
+  it("visit children first, as apply does", () => {
     const seen: string[] = [];
     new nn.Sequential(new nn.Linear(1, 1), new nn.ReLU()).apply((one) => void seen.push(one.constructor.name));
     expect(seen).toEqual(["ReLU", "Linear", "Sequential"]);
@@ -239,7 +239,7 @@ describe("summary", () => {
 });
 
 describe("forward", () => {
-  it("keeps what the module keeps, also one level up", async () => {
+  it("keeps the tensors that the module keeps, also one level up", async () => {
     const block = new Block();
     const model = new nn.Sequential(block);
     const x = tensor([[1, 2, 3]]);
@@ -249,7 +249,7 @@ describe("forward", () => {
     expect(Object.keys(model.stateDict())).not.toContain("0.lastHidden");
   });
 
-  it("may be a field, and says so when there is none", async () => {
+  it("may be a field, and a missing one is named", async () => {
     class Double extends nn.Module {
       override forward = (x: Tensor) => x.mul(2);
     }

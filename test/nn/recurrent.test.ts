@@ -11,32 +11,35 @@ import { expectSameBits } from "../support/same-bits.ts";
 
 const device = await testDevice();
 
-describe("PyTorch's values", async () => {
+describe("recurrent layers have PyTorch's values", async () => {
   it.each(await golden("layers_recurrent"))("$name", (one) => checkModule(one, { rtol: 1e-5, atol: 3e-6 }));
 });
 
-describe("ten steps of training: every loss and every gradient", async () => {
+describe("ten training steps have PyTorch's losses and gradients", async () => {
   const classify = (model: nn.Module, { x, y }: Record<string, Tensor>) =>
     nn.crossEntropy(model.forward(x as Tensor), y as Tensor);
   const cases = await golden("trajectory_recurrent");
   it.each(cases)("$name", (one) => checkTrajectory(one, classify, { rtol: 5e-5, atol: 1e-5 }, classifierOf));
-  it.each(cases)("$name, eager and captured", (one) => expectSameBits(one, classify, classifierOf));
+  it.each(cases)("$name has the same bits eager and captured", (one) => expectSameBits(one, classify, classifierOf));
 });
 
-describe("states", () => {
-  it.each(["RNN", "LSTM", "GRU"] as const)("of %s: two halves of a sequence are the whole", async (kind) => {
-    const layer = new nn[kind](3, 5, { numLayers: 2, batchFirst: true }) as nn.LSTM;
-    const x = randn([2, 6, 3]);
-    const [whole, end] = layer.forward(x);
-    const [first, state] = layer.forward(x.narrow(1, 0, 2));
-    const [second, ownEnd] = layer.forward(x.narrow(1, 2, 4), state);
-    expectClose(await first.data(), await whole.narrow(1, 0, 2).data(), {}, "first");
-    expectClose(await second.data(), await whole.narrow(1, 2, 4).data(), {}, "second");
-    for (const [i, one] of [ownEnd].flat().entries())
-      expectClose(await one.data(), await ([end].flat()[i] as Tensor).data(), {}, `state ${i}`);
-  });
+describe("the states", () => {
+  it.each(["RNN", "LSTM", "GRU"] as const)(
+    "of %s carry over: two halves of a sequence give the whole",
+    async (kind) => {
+      const layer = new nn[kind](3, 5, { numLayers: 2, batchFirst: true }) as nn.LSTM;
+      const x = randn([2, 6, 3]);
+      const [whole, end] = layer.forward(x);
+      const [first, state] = layer.forward(x.narrow(1, 0, 2));
+      const [second, ownEnd] = layer.forward(x.narrow(1, 2, 4), state);
+      expectClose(await first.data(), await whole.narrow(1, 0, 2).data(), {}, "first");
+      expectClose(await second.data(), await whole.narrow(1, 2, 4).data(), {}, "second");
+      for (const [i, one] of [ownEnd].flat().entries())
+        expectClose(await one.data(), await ([end].flat()[i] as Tensor).data(), {}, `state ${i}`);
+    },
+  );
 
-  it("of a sequence without a batch", async () => {
+  it("have no batch dim where the sequence has none", async () => {
     const layer = new nn.LSTM(3, 4, { bidirectional: true });
     const x = randn([5, 3]);
     const [batched, [h]] = layer.forward(x.unsqueeze(1));
@@ -52,7 +55,7 @@ describe("states", () => {
   });
 });
 
-it("a step is a product and a kernel, forward and backward", () => {
+it("a time step takes a matmul and a kernel, forward and backward", () => {
   const layer = new nn.LSTM(16, 16);
   const run = (time: number) => {
     const x = randn([time, 4, 16]);
@@ -66,7 +69,7 @@ it("a step is a product and a kernel, forward and backward", () => {
   expect((long[1] as number) - (short[1] as number)).toBe(40);
 });
 
-it("dropout lies between layers, while training only", async () => {
+it("dropout applies between layers, in training only", async () => {
   const layer = new nn.GRU(3, 64, { numLayers: 2, dropout: 0.9 });
   const x = randn([2, 3, 3]);
   const values = async () => (await layer.forward(x)[0].data()).join();
@@ -78,7 +81,7 @@ it("dropout lies between layers, while training only", async () => {
 });
 
 describe("default weights", () => {
-  it("are drawn by gate, biases are zero", async () => {
+  it("are drawn per gate, with zero biases", async () => {
     const layer = new nn.LSTM(64, 64);
     const expected = Math.sqrt(2 / 128);
     for (const name of ["weight_ih_l0", "weight_hh_l0"]) {
@@ -90,7 +93,7 @@ describe("default weights", () => {
   });
 });
 
-describe("refuses", () => {
+describe("recurrent layers refuse", () => {
   const any = (value: unknown) => value as never;
   const x = () => zeros([4, 2, 3]);
   it.each<[string, () => unknown, RegExp]>([
@@ -100,7 +103,7 @@ describe("refuses", () => {
     ["a nonlinearity of the LSTM", () => new nn.LSTM(3, 3, any({ nonlinearity: "relu" })), /unknown option/],
     ["an unknown nonlinearity", () => new nn.RNN(3, 3, { nonlinearity: any("gelu") }), /'tanh' or 'relu'/],
     ["another number of features", () => new nn.GRU(5, 3).forward(x()), /\(T, N, 5\)/],
-    ["whole numbers", () => new nn.GRU(3, 3).forward(zeros([4, 2, 3], { dtype: "i32" })), /a float tensor/],
+    ["integers", () => new nn.GRU(3, 3).forward(zeros([4, 2, 3], { dtype: "i32" })), /a float tensor/],
     ["no time", () => new nn.GRU(3, 3).forward(zeros([0, 2, 3])), /at least one time step/],
     ["a state of another shape", () => new nn.GRU(3, 4).forward(x(), zeros([1, 3, 4])), /shape \[1,2,4\]/],
     ["a single state of the LSTM", () => new nn.LSTM(3, 4).forward(x(), any(zeros([1, 2, 4]))), /\[h, c\]/],
@@ -110,7 +113,7 @@ describe("refuses", () => {
   });
 });
 
-it("stays finite for gates far out", async () => {
+it("an LSTM stays finite for saturated gates", async () => {
   const layer = new nn.LSTM(1, 2);
   const y = layer.forward(tensor([[[1e30]], [[-1e30]], [[1e4]]]))[0];
   y.square().sum().backward();

@@ -131,7 +131,7 @@ describe("names of nested state", () => {
   });
 });
 
-describe("what is nested", () => {
+describe("a nested module", () => {
   it("is trained, switched to evaluation, saved and loaded like a model of properties", async () => {
     const make = () =>
       new Holder(
@@ -211,7 +211,7 @@ describe("ModuleList and ModuleDict", () => {
   });
 });
 
-describe("a layer that the module above does not know", () => {
+describe("a layer that the module above has not registered", () => {
   const x = ones([2, 2]);
   const linear = () => new nn.Linear(2, 2);
 
@@ -251,7 +251,7 @@ describe("a layer that the module above does not know", () => {
     expect(message(() => noGrad(() => model.forward(x)))).toMatch(/not reached by eval/);
   });
 
-  it("may run where nothing is lost by it", () => {
+  it("may run where nothing depends on it", () => {
     const frozen = linear();
     for (const parameter of frozen.parameters()) parameter.requiresGrad = false;
     const statistics = new nn.BatchNorm1d(2, { affine: false }).eval();
@@ -317,7 +317,7 @@ describe("a layer that the module above does not know", () => {
   });
 });
 
-describe("a tensor that is no parameter in the place of a parameter", () => {
+describe("a plain tensor instead of a parameter", () => {
   const uses: [string, (model: nn.Module) => unknown][] = [
     ["parameters()", (model) => model.parameters()],
     ["stateDict()", (model) => model.stateDict()],
@@ -356,7 +356,7 @@ describe("a tensor that is no parameter in the place of a parameter", () => {
     expect(message(() => model.stateDict())).toMatch(/Holder: 'held.weights.0' was a parameter/);
   });
 
-  it("is not what null, another parameter, a frozen one or a buffer is", async () => {
+  it("is distinguished from null, another parameter, a frozen one and a buffer", async () => {
     const layer = new nn.Linear(2, 2);
     layer.bias = null;
     layer.weight = tensor(

@@ -4,7 +4,7 @@ import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
 
-it("describes every layer's values and gradients", async () => {
+it("statistics describe every layer's values and gradients", async () => {
   manualSeed(1);
   const model = new nn.Sequential(new nn.Linear(4, 6), new nn.ReLU(), new nn.Linear(6, 2));
   const x = randn([16, 4]);
@@ -26,7 +26,7 @@ it("describes every layer's values and gradients", async () => {
   expect(rows[1]!.values.counts.reduce((total, one) => total + one, 0)).toBe(96);
 });
 
-it("touches no grad, leaves no tensor, and refuses what is no loss", async () => {
+it("statistics touch no grad, leave no tensor, and refuse what is no loss", async () => {
   const model = new nn.Sequential(new nn.Linear(2, 2));
   const x = tensor([[1, 2]]);
   const run = () => nn.layerStatistics(model, () => model.forward(x).sum());

@@ -1,14 +1,15 @@
 /** A model and its optimizer that PyTorch trained for five steps go on as they did there: losses, gradients, weights. */
 import { describe, it } from "vitest";
-import { capture, nn, optim, type Tensor } from "../../src/index.ts";
+import { capture, optim, type Tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 import { type GoldenCase, type GoldenTensor, golden } from "../support/golden.ts";
 import { entry, expectState, expectTensor, moduleOf, tensorOf } from "../support/golden-module.ts";
 import { torchOptimizerState } from "../support/torch-state.ts";
+import { classifierStep } from "../support/training-step.ts";
 
 await testDevice();
 
-/** What decides which state there is must be given; everything else comes with the loaded groups. */
+/** Options that decide which state exists must be given; everything else comes with the loaded groups. */
 const STRUCTURE = ["amsgrad", "momentum", "centered"];
 
 type OptimizerClass = new (params: Tensor[], options: object) => InstanceType<typeof optim.Adam>;
@@ -33,13 +34,7 @@ const tolerance = { rtol: 5e-5, atol: 5e-6 };
 
 async function goOn(one: GoldenCase, captured: boolean): Promise<void> {
   const { model, optimizer } = begun(one);
-  const step = (x: Tensor, y: Tensor): Tensor => {
-    optimizer.zeroGrad();
-    const loss = nn.crossEntropy(model.forward(x) as Tensor, y);
-    loss.backward();
-    optimizer.step();
-    return loss;
-  };
+  const step = classifierStep(model, optimizer);
   const play = captured ? capture(step) : step;
   for (const [i, { outputs, grads, step: number }] of one.steps.entries()) {
     const [x, y] = [one.inputs.x, one.inputs.y].map((values) => tensorOf(entry(values as GoldenTensor, i)));

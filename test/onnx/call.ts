@@ -20,12 +20,12 @@ export class Call {
     this.#attributes = attributes;
   }
 
-  /** How many outputs the node has. */
+  /** The number of outputs of the node. */
   get outputs(): number {
     return this.#outputs.length;
   }
 
-  /** Whether the graph wants the output at this place. */
+  /** True when the graph uses the output at this index. */
   wants(output: number): boolean {
     return Boolean(this.#outputs[output]);
   }

@@ -47,7 +47,7 @@ export interface Model {
   opset: number;
 }
 
-/** What reads one field of a message into its result. */
+/** Readers of the fields of a message into its result. */
 type Fields<T> = Record<number, (result: T, pbf: PbfReader) => void>;
 
 /** Reads a message by its fields' numbers; the others are skipped. */
@@ -103,20 +103,20 @@ const tensorFields = reader<RawTensor>({
   11: (tensor, pbf) => numbers(pbf, tensor.listed, () => pbf.readVarint()),
 });
 
-/** How raw data lies: little-endian elements, one after the other. */
-const ELEMENTS: Partial<Record<OnnxType, { bytes: number; at: (view: DataView, place: number) => number }>> = {
-  float: { bytes: 4, at: (view, place) => view.getFloat32(place, true) },
-  double: { bytes: 8, at: (view, place) => view.getFloat64(place, true) },
-  float16: { bytes: 2, at: (view, place) => halfOf(view.getUint16(place, true)) },
-  bool: { bytes: 1, at: (view, place) => view.getUint8(place) },
-  int8: { bytes: 1, at: (view, place) => view.getInt8(place) },
-  uint8: { bytes: 1, at: (view, place) => view.getUint8(place) },
-  int16: { bytes: 2, at: (view, place) => view.getInt16(place, true) },
-  uint16: { bytes: 2, at: (view, place) => view.getUint16(place, true) },
-  int32: { bytes: 4, at: (view, place) => view.getInt32(place, true) },
-  uint32: { bytes: 4, at: (view, place) => view.getUint32(place, true) },
-  int64: { bytes: 8, at: (view, place) => Number(view.getBigInt64(place, true)) },
-  uint64: { bytes: 8, at: (view, place) => Number(view.getBigUint64(place, true)) },
+/** Layout of raw data: little-endian elements, densely packed. */
+const ELEMENTS: Partial<Record<OnnxType, { bytes: number; at: (view: DataView, offset: number) => number }>> = {
+  float: { bytes: 4, at: (view, offset) => view.getFloat32(offset, true) },
+  double: { bytes: 8, at: (view, offset) => view.getFloat64(offset, true) },
+  float16: { bytes: 2, at: (view, offset) => halfOf(view.getUint16(offset, true)) },
+  bool: { bytes: 1, at: (view, offset) => view.getUint8(offset) },
+  int8: { bytes: 1, at: (view, offset) => view.getInt8(offset) },
+  uint8: { bytes: 1, at: (view, offset) => view.getUint8(offset) },
+  int16: { bytes: 2, at: (view, offset) => view.getInt16(offset, true) },
+  uint16: { bytes: 2, at: (view, offset) => view.getUint16(offset, true) },
+  int32: { bytes: 4, at: (view, offset) => view.getInt32(offset, true) },
+  uint32: { bytes: 4, at: (view, offset) => view.getUint32(offset, true) },
+  int64: { bytes: 8, at: (view, offset) => Number(view.getBigInt64(offset, true)) },
+  uint64: { bytes: 8, at: (view, offset) => Number(view.getBigUint64(offset, true)) },
 };
 
 function tensorOf({ name, type, shape, listed, raw }: RawTensor): OnnxTensor {

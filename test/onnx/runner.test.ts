@@ -76,7 +76,7 @@ const model = (op: string, type = FLOAT): Uint8Array =>
     ),
   );
 
-describe("tensors in files", () => {
+describe("the reader of tensors in files", () => {
   const dataOf = (write: Write) => Array.from(readTensor(bytes(write)).data);
 
   it("reads lists", () => {
@@ -99,7 +99,7 @@ describe("tensors in files", () => {
   });
 });
 
-describe("cases", () => {
+describe("the runner's cases", () => {
   const root = mkdtempSync(join(tmpdir(), "onnx-cases-"));
   afterAll(() => rmSync(root, { recursive: true }));
 
@@ -124,7 +124,7 @@ describe("cases", () => {
   write("test_bytes", model("Add", UINT8), floats(11, 22));
   write("test_adam_multiple", model("Add"), floats(11, 22));
 
-  it("pass, fail or are left out, each with its reason", async () => {
+  it("pass, fail or are skipped, each with its reason", async () => {
     const outcomes = await runCases(listCases(root));
     expect(outcomes.map((one) => [one.case.name, one.case.operator, one.result, one.reason])).toEqual([
       ["test_adam_multiple", "Add", "failed", expect.stringMatching(/^passes, against: /)],

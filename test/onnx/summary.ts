@@ -1,4 +1,4 @@
-/** What a run of the node tests says: per operator, and why cases were left out. */
+/** Summary of a run of the node tests: results per operator, and the reasons of skipped cases. */
 import { markdownTable, type Table, textTable } from "../../demos/support/table.ts";
 import type { Outcome } from "./cases.ts";
 import { operators } from "./operators/index.ts";
@@ -84,8 +84,8 @@ and ${count(outcomes, "left out")} are left out, each for a reason below.
 - Many operators have *expanded* cases besides: their definition as a graph of simpler operators. Those run node by node.
 - Shapes, axes and the like are numbers here. int64 and uint64 values run as i32 and u32, and are left out where they do not
   fit; double runs in f32 (${narrowed.length} cases), compared as f32 is.
-- Floats are held to rtol 1e-5 and atol 1e-7, where ONNX asks for rtol 1e-3 and the same atol; f16 to one rounding, whole
-  numbers and booleans to equality. Only the windows (Hann, Hamming, Blackman) are held to ONNX's own: their expected values
+- Floats are held to rtol 1e-5 and atol 1e-7, where ONNX asks for rtol 1e-3 and the same atol; f16 to one rounding,
+  integers and booleans to equality. Only the windows (Hann, Hamming, Blackman) are held to ONNX's own: their expected values
   were made with 3.1415 for pi.
 - Adapters without \`shader-f16\` leave out the float16 cases too.
 

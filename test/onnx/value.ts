@@ -34,7 +34,7 @@ export function assertFits({ type, data }: OnnxTensor): void {
   const [low, high] = RANGES[type] ?? [-Infinity, Infinity];
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
-    if (value < low || value > high) leaveOut(`${type} ${value}: there are no whole numbers of 64 bits`);
+    if (value < low || value > high) leaveOut(`${type} ${value}: there are no 64-bit integers`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Elementwise functions over the whole range of floats against float64, in units in the last place of the result. */
+/** Elementwise functions over the whole range of floats against float64, in units in the last place (ulp) of the result. */
 import { describe, expect, it } from "vitest";
 import * as gradwell from "../../src/index.ts";
 import { grad, nn, type Tensor, tensor } from "../../src/index.ts";
@@ -24,7 +24,7 @@ function points(): Float32Array<ArrayBuffer> {
   return Float32Array.from([...list, ...uniform(2000 * MORE, -20, 20, 1)]);
 }
 
-/** How far `got` is from `want` in units of its last place; subnormal results may be flushed to 0. */
+/** Distance of `got` from `want` in units of its last place (ulp); subnormal results may be flushed to 0. */
 function ulps(got: number, want: number): number {
   const nearest = Math.fround(want);
   if (!Number.isFinite(nearest)) return Object.is(got, nearest) ? 0 : Infinity;
@@ -36,12 +36,12 @@ function ulps(got: number, want: number): number {
 interface Bound {
   /** Units in the last place; default 4. */
   readonly ulps?: number;
-  /** What an error may be whatever the result's size. */
+  /** The error allowed regardless of the size of the result. */
   readonly absolute?: number;
   readonly why: string;
 }
 
-/** What is further off than 4 units: stated in docs/differences-from-pytorch.md too. */
+/** Functions with errors above 4 units: stated in docs/differences-from-pytorch.md too. */
 const bounds: Record<string, Bound> = {
   sin: { absolute: 8e-9, why: "beyond 8192 the reduced angle has 32 bits of a turn" },
   cos: { absolute: 8e-9, why: "as sin" },
@@ -64,17 +64,20 @@ function worst(name: string, x: ArrayLike<number>, got: ArrayLike<number>, f: (x
   });
 }
 
-describe("is accurate to 4 units in the last place, or what is stated", () => {
+describe("elementwise functions", () => {
   const x = points();
-  it.each(Object.entries(functions))("%s, and its slope", async (name, [f, slope]) => {
-    const leaf = tensor(x, { requiresGrad: true });
-    const y = (gradwell as unknown as Record<string, (x: Tensor) => Tensor>)[name]!(leaf);
-    const [gradient] = grad(y.sum(), [leaf]);
-    expect(worst(name, x, await y.data(), f).slice(0, 9)).toEqual([]);
-    expect(worst(`${name}'`, x, await gradient!.data(), slope).slice(0, 9)).toEqual([]);
-  });
+  it.each(Object.entries(functions))(
+    "%s and its slope are accurate to 4 units in the last place, or the stated bound",
+    async (name, [f, slope]) => {
+      const leaf = tensor(x, { requiresGrad: true });
+      const y = (gradwell as unknown as Record<string, (x: Tensor) => Tensor>)[name]!(leaf);
+      const [gradient] = grad(y.sum(), [leaf]);
+      expect(worst(name, x, await y.data(), f).slice(0, 9)).toEqual([]);
+      expect(worst(`${name}'`, x, await gradient!.data(), slope).slice(0, 9)).toEqual([]);
+    },
+  );
 
-  it("pow of bases and exponents of every size, and of integers exactly where the power fits", async () => {
+  it("pow of bases and exponents of every size is accurate, and powers of integers are exact where they fit", async () => {
     const bases = x.map((value, i) => (i % 4 === 0 ? value : Math.abs(value)));
     const exponents = bases.map((base, i) => {
       const reach = 120 / Math.max(2 ** -24, Math.abs(Math.log2(Math.abs(base) || 2)));
@@ -106,7 +109,7 @@ describe("is accurate to 4 units in the last place, or what is stated", () => {
     expect([...got]).toEqual(integers.map(([a = 0, b = 0]) => a ** b));
   });
 
-  it.each([3, 5, 9, -1, -2, -4, -7, 0.5, 1.5, -0.5, -2.5])("pow %d and its slope", async (exponent) => {
+  it.each([3, 5, 9, -1, -2, -4, -7, 0.5, 1.5, -0.5, -2.5])("pow %d and its slope are accurate", async (exponent) => {
     const bases = x.map((value) => (Number.isInteger(exponent) ? value : Math.abs(value)));
     // Powers that leave the normal numbers on the way to a slope that does not are PyTorch's too.
     const some = bases.filter(
@@ -122,7 +125,7 @@ describe("is accurate to 4 units in the last place, or what is stated", () => {
   });
 });
 
-describe("what is made of them", () => {
+describe("composed functions", () => {
   const x = points().filter((value) => Math.abs(value) < 1e4);
 
   it.each([0, 1])("bceWithLogits is accurate for certain predictions too; target %d", async (target) => {

@@ -13,7 +13,7 @@ const scalar = () => tensor(1);
 const whole = () => tensor([1, 2], { dtype: "i32" });
 
 it.each<[string, () => unknown, RegExp]>([
-  ["split", () => g.split?.(x(), 0), /whole number > 0/],
+  ["split", () => g.split?.(x(), 0), /an integer > 0/],
   ["split", () => g.split?.(x(), [1, 0.5, 0.5]), /sizes that add up/],
   ["split", () => g.split?.(scalar(), 1), /at least 1 dim/],
   ["narrow", () => g.narrow?.(scalar(), 0, 0, 1), /at least 1 dim/],
@@ -42,13 +42,13 @@ it.each<[string, () => unknown, RegExp]>([
   ["layerNorm", () => nn.layerNorm?.(x()), /'normalizedShape' expected an array/],
   ["zeros", () => g.zeros?.(3), /array of integers, got 3/],
   ["ones", () => g.ones?.([2], { requiresgrad: true }), /did you mean 'requiresGrad'/],
-])("%s: %s", (op, call, message) => {
+])("%s refuses bad arguments: %s", (op, call, message) => {
   expect(call).toThrow(message);
   expect(call).toThrow(GradwellError);
   expect(call).toThrow(new RegExp(`^${op}: `));
 });
 
-it("where takes NaN for true, and any number but 0", async () => {
+it("where takes NaN and any number but 0 for true", async () => {
   const where = gradwell.where(tensor([Number.NaN, 0, -0, 0.5, 1e30]), 1, 2);
   expect(await where.tolist()).toEqual([1, 2, 2, 1, 1]);
   const wholes = gradwell.where(tensor([0.5, 0]), whole(), 7);

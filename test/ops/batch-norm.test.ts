@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { ArgumentError, capture, grad, ShapeError, type Tensor, tensor, zeros } from "../../src/index.ts";
-import { batchNorm } from "../../src/ops/batch-norm.ts";
+import { batchNorm } from "../../src/ops/norm.ts";
 import { batchNorm as reference } from "../reference/norm.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { type GoldenCase, golden } from "../support/golden.ts";
-import { laid, layouts } from "../support/strided.ts";
-import { around, norms, runningStatistics, twins } from "../support/tolerance.ts";
+import { layouts, withLayout } from "../support/strided.ts";
+import { around, decompositions, norms, runningStatistics } from "../support/tolerance.ts";
 import { normals, upstream } from "../support/values.ts";
 
 const device = await testDevice();
@@ -57,7 +57,9 @@ const running = (channels: number) => ({
 });
 
 describe("batchNorm", () => {
-  it.each(shapes.map((shape) => [shape]))("%j in training, forward and backward", (shape) => compare(shape, 0.5));
+  it.each(shapes.map((shape) => [shape]))("matches the reference on %j in training, forward and backward", (shape) =>
+    compare(shape, 0.5),
+  );
 
   it.each([1e2, 1e3, 1e4])("keeps its accuracy at mean %d", async (mean) => {
     await compare([40, 8], mean);
@@ -71,22 +73,25 @@ describe("batchNorm", () => {
     expect(await y.tolist()).toEqual(new Array(6).fill([3, 4]));
   });
 
-  it.each([{ training: true }, { training: false }])("equals its composed twin, $training", async ({ training }) => {
-    const inputs = [leaf(normals(60, 1), [5, 4, 3]), leaf(normals(4, 2), [4]), leaf(normals(4, 3), [4])];
-    const statistics = {
-      runningMean: tensor(normals(4, 5)),
-      runningVar: tensor(normals(4, 6).map((v) => v * v + 0.5)),
-    };
-    const attrs = { ...statistics, training, eps: 1e-3 };
-    const gradOutputs = tensor(upstream(60, 4), { shape: [5, 4, 3] });
-    const plain = batchNorm.definition.decomposition!(inputs, attrs);
-    const want = grad(plain, inputs, { gradOutputs });
-    const fused = batchNorm(inputs, attrs);
-    expectClose(await fused.data(), await plain.data(), twins, "y");
-    for (const [i, got] of grad(fused, inputs, { gradOutputs }).entries()) {
-      expectClose(await got.data(), await want[i]!.data(), twins, `gradient ${i}`);
-    }
-  });
+  it.each([{ training: true }, { training: false }])(
+    "equals its decomposition (training: $training)",
+    async ({ training }) => {
+      const inputs = [leaf(normals(60, 1), [5, 4, 3]), leaf(normals(4, 2), [4]), leaf(normals(4, 3), [4])];
+      const statistics = {
+        runningMean: tensor(normals(4, 5)),
+        runningVar: tensor(normals(4, 6).map((v) => v * v + 0.5)),
+      };
+      const attrs = { ...statistics, training, eps: 1e-3 };
+      const gradOutputs = tensor(upstream(60, 4), { shape: [5, 4, 3] });
+      const plain = batchNorm.definition.decomposition!(inputs, attrs);
+      const want = grad(plain, inputs, { gradOutputs });
+      const fused = batchNorm(inputs, attrs);
+      expectClose(await fused.data(), await plain.data(), decompositions, "y");
+      for (const [i, got] of grad(fused, inputs, { gradOutputs }).entries()) {
+        expectClose(await got.data(), await want[i]!.data(), decompositions, `gradient ${i}`);
+      }
+    },
+  );
 
   it("moves the running statistics in training alone, the variance unbiased", async () => {
     const state = running(1);
@@ -190,7 +195,7 @@ async function trainingSteps(one: GoldenCase) {
 }
 
 async function evaluation(one: GoldenCase, layout: (typeof layouts)[number]) {
-  const [x, weight, bias] = [laid(one.inputs.x!, layout), param(one, "weight"), param(one, "bias")];
+  const [x, weight, bias] = [withLayout(one.inputs.x!, layout), param(one, "weight"), param(one, "bias")];
   const [runningMean, runningVar] = [param(one, "mean")!.detach(), param(one, "var")!.detach()];
   const y = batchNorm([x, weight, bias], { runningMean, runningVar, training: false, eps: 1e-5 });
   expectClose(await y.data(), one.outputs.out!.data, norms, "y");
@@ -205,9 +210,9 @@ async function evaluation(one: GoldenCase, layout: (typeof layouts)[number]) {
   for (const [i, name] of wanted.entries()) expectClose(await found[i]!.data(), one.grads[name]!.data, norms, name);
 }
 
-describe("PyTorch's training steps", () => {
+describe("batchNorm follows PyTorch's training steps", () => {
   it.each(cases.filter(({ steps }) => steps.length > 0))("$name", trainingSteps);
 });
-describe.each(layouts)("PyTorch's values, %s", (layout) => {
+describe.each(layouts)("batchNorm has PyTorch's values on inputs that are %s", (layout) => {
   it.each(cases.filter(({ steps }) => steps.length === 0))("$name", (one) => evaluation(one, layout));
 });

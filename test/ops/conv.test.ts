@@ -25,7 +25,7 @@ await testDevice();
 
 await goldenSuite("ops_conv", products);
 
-it("a batch whose columns do not fit at once gives what its parts give", async () => {
+it("a batch whose columns do not fit at once gives the results of its parts", async () => {
   const [n, channels, size] = [9, 8, 176];
   const x = tensor(uniform(n * channels * size * size, -1, 1, 1), {
     shape: [n, channels, size, size],
@@ -33,12 +33,14 @@ it("a batch whose columns do not fit at once gives what its parts give", async (
   });
   const weight = tensor(uniform(2 * channels * 9, -1, 1, 2), { shape: [2, channels, 3, 3], requiresGrad: true });
   const weighed = (y: Tensor) => sum(mul(y, y));
+  const end = (all: Tensor) => narrow(reshape(all, [all.size]), 0, all.size - 500, 500).data();
   const y = conv2d(x, weight, undefined, { padding: 1 });
+  // The second grad reaches the same leaves, which frees y.
+  const endOfY = end(y);
   const [byX, byWeight] = grad(weighed(y), [x, weight]) as [Tensor, Tensor];
   const images = split(x, 1).map((image) => conv2d(image, weight, undefined, { padding: 1 }));
   const [byLast, byWeights] = grad(images.map(weighed), [x, weight]) as [Tensor, Tensor];
-  const end = (all: Tensor) => narrow(reshape(all, [all.size]), 0, all.size - 500, 500).data();
-  expectClose(await end(y), await end(images.at(-1) as Tensor), products, "last image");
+  expectClose(await endOfY, await end(images.at(-1) as Tensor), products, "last image");
   expectClose(await end(byX), await end(byLast), { rtol: 1e-5, atol: 1e-4 }, "gradient of the last image");
   // Sums of 280,000 products, added in another order.
   expectClose(await byWeight.data(), await byWeights.data(), { rtol: 1e-4, atol: 0.5 }, "gradient of the weight");
@@ -63,7 +65,7 @@ it("a convolution of each channel for many images is a dense one with zeros betw
   expectClose(await byOwn.data(), await denseOwn.data(), { rtol: 1e-5, atol: 1e-4 }, "gradient of the weight");
 });
 
-it("takes empty batches", async () => {
+it("convolutions and pools take empty batches", async () => {
   const x = zeros([0, 2, 5, 5], { requiresGrad: true });
   const weight = ones([3, 2, 3, 3], { requiresGrad: true });
   const y = conv2d(x, weight);
@@ -75,7 +77,7 @@ it("takes empty batches", async () => {
   expect(avgPool2d(x, 2).shape).toEqual([0, 2, 2, 2]);
 });
 
-it("max pooling of ties takes the first, NaN wins, and -inf is a value", async () => {
+it("max pooling takes the first of equal values, propagates NaN, and takes -inf for a value", async () => {
   const x = tensor(
     [
       [
@@ -106,7 +108,7 @@ it("max pooling of ties takes the first, NaN wins, and -inf is a value", async (
   expect([...(await (x.grad as unknown as Tensor).data())]).toEqual([1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 3, 0, 0]);
 });
 
-it("says what does not fit", () => {
+it("convolutions and pools name what does not fit", () => {
   const [x, weight] = [ones([1, 4, 5, 5]), ones([2, 4, 3, 3])];
   expect(() => conv2d(ones([5, 5]), weight)).toThrow(/\(N, C, H, W\) or \(C, H, W\)/);
   expect(() => conv2d(x, weight, undefined, { padding: "same", stride: 2 })).toThrow(/stride.*1 with padding 'same'/);

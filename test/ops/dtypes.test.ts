@@ -1,4 +1,4 @@
-/** Whole numbers, booleans and mixed dtypes: what an op gives, where PyTorch allows it. */
+/** Integers, booleans and mixed dtypes: results and dtypes of ops, where PyTorch allows them. */
 import { describe, expect, it } from "vitest";
 import {
   add,
@@ -38,7 +38,7 @@ const i32 = (data: number[] | number[][]) => tensor(data, { dtype: "i32" });
 const u32 = (data: number[] | number[][]) => tensor(data, { dtype: "u32" });
 const both = async (x: Tensor) => [x.dtype, ...(await x.data())];
 
-describe("promotion", () => {
+describe("dtypes are promoted as in PyTorch", () => {
   const table: [string, () => Tensor, (string | number)[]][] = [
     ["i32 + i32", () => add(i32([1, -2]), i32([5, 5])), ["i32", 6, 3]],
     ["u32 * u32", () => mul(u32([3, 4e9]), u32([2, 1])), ["u32", 6, 4e9]],
@@ -75,7 +75,7 @@ describe("promotion", () => {
   });
 });
 
-describe("reductions and movement", () => {
+describe("reductions and movement keep the right dtype", () => {
   const table: [string, () => Tensor, (string | number)[]][] = [
     ["sum i32", () => sum(i32([2 ** 24, 1, -5])), ["i32", 2 ** 24 - 4]],
     [
@@ -119,7 +119,7 @@ describe("reductions and movement", () => {
   });
 });
 
-it("converts as PyTorch does", async () => {
+it("to() converts as PyTorch does", async () => {
   expect(await both(to(tensor([1.9, -1.9, 0]), "i32"))).toEqual(["i32", 1, -1, 0]);
   expect(await both(to(tensor([0, 0.5, Number.NaN]), "bool"))).toEqual(["bool", 0, 1, 1]);
   expect(await both(to(i32([-1]), "u32"))).toEqual(["u32", 2 ** 32 - 1]);
@@ -135,7 +135,7 @@ it("gradients pass through masks of other dtypes", async () => {
   expect([...(await (x.grad as Tensor).data())]).toEqual([5, 0, 7]);
 });
 
-it("takes no longer for a whole power with a huge exponent", async () => {
+it("an integer power with a huge exponent takes no longer", async () => {
   const powers = () => pow(i32([2, 3, -1]), i32([2 ** 30, 2 ** 30, 2 ** 31 - 1])).data();
   await powers();
   const started = performance.now();
@@ -143,7 +143,7 @@ it("takes no longer for a whole power with a huge exponent", async () => {
   expect(performance.now() - started).toBeLessThan(500);
 });
 
-it("refuses what has no meaning in whole numbers", () => {
+it("operations without a meaning for integers are refused", () => {
   expect(() => mean(i32([1]))).toThrow(DtypeError);
   expect(() => norm(i32([1]))).toThrow(DtypeError);
   expect(() => cat([i32([1]), tensor([1])])).toThrow(DtypeError);

@@ -79,7 +79,7 @@ const operations = { ...g };
 const none = () => tensor(new Int32Array(0));
 const case_ = (name: string, fn: TableOp["fn"], ...shapes: number[][]): TableOp => ({ name, fn, shapes });
 
-/** What the table lacks: layers, losses and indices on nothing. */
+/** Cases that the table lacks: layers, losses and indexing of empty tensors. */
 const layers: readonly TableOp[] = [
   ...(
     [
@@ -227,7 +227,7 @@ it("the gradient of a bias beside no input features is the sum of the rows, as w
   }
 });
 
-it("reductions over nothing are PyTorch's", async () => {
+it("reductions over empty tensors are PyTorch's", async () => {
   const x = zeros([2, 0]);
   const { NaN: nan, NEGATIVE_INFINITY } = Number;
   const values = { sum: 0, prod: 1, mean: nan, var: nan, std: nan, norm: 0, logsumexp: NEGATIVE_INFINITY };
@@ -240,7 +240,7 @@ const COPY = `
   @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
   @compute @workgroup_size(1) fn main() { for (var i = 0u; i < arrayLength(&y); i++) { y[i] = x[i]; } }`;
 
-it("a kernel of the program's own finds zeros in the padding, and in tensors without elements", async () => {
+it("a user-defined kernel finds zeros in the padding, and in tensors without elements", async () => {
   for (const bits of POISONS) {
     poisonPool(bits);
     const kernel = device.kernel({ wgsl: COPY });
@@ -255,7 +255,7 @@ it("a kernel of the program's own finds zeros in the padding, and in tensors wit
   }
 });
 
-it("it finds them in each replay of a capture", async () => {
+it("a user-defined kernel finds zeros in the padding in each replay of a capture", async () => {
   poisonPool(POISONS[0] as number);
   const kernel = device.kernel({ wgsl: COPY });
   const y = zeros([8]);

@@ -1,6 +1,6 @@
 /**
- * What the library would run on a GPU, run on the adapter that there is: kernels, workgroup sizes and cuts chosen for GPUs
- * give what the ones for software adapters give.
+ * Launch choices for GPUs, run on the adapter at hand: kernels, workgroup sizes and splits chosen for GPUs give the
+ * results of those for software adapters.
  */
 import { afterAll, expect, it } from "vitest";
 import { setDefaultDevice } from "../../src/gpu/default-device.ts";
@@ -53,7 +53,9 @@ async function verify(
   });
 }
 
-it.each(opTable)("$name", ({ fn, shapes, range }) => verify(fn, shapes, range));
+it.each(opTable)("$name agrees between the launch choices of GPUs and software adapters", ({ fn, shapes, range }) =>
+  verify(fn, shapes, range),
+);
 
 it.each([
   ["sum of all", (x: Tensor) => x.sum(), [[70, 1001]]],
@@ -71,4 +73,6 @@ it.each([
       [300, 65],
     ],
   ],
-] as const)("%s", (_, fn, shapes) => verify(fn as Parameters<typeof valuesOn>[1], shapes));
+] as const)("%s agrees between the launch choices of GPUs and software adapters", (_, fn, shapes) =>
+  verify(fn as Parameters<typeof valuesOn>[1], shapes),
+);

@@ -2,8 +2,7 @@
 import { expect, it } from "vitest";
 import * as g from "../../src/index.ts";
 import { DtypeError, defineOp, flip, grad, nn, slice, Tensor, tensor, transpose } from "../../src/index.ts";
-import { batchNorm } from "../../src/ops/batch-norm.ts";
-import { groupNorm, layerNorm, rmsNorm } from "../../src/ops/layer-norm.ts";
+import { batchNorm, groupNorm, layerNorm, rmsNorm } from "../../src/ops/norm.ts";
 import { fromHalf, toHalf } from "../../src/tensor/half.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
@@ -68,7 +67,7 @@ const moreOps: readonly TableOp[] = [
   },
 ];
 
-describeHalf(device, "f16 in, f16 out, forward and backward", () => {
+describeHalf(device, "f16 inputs give f16 outputs, forward and backward", () => {
   it.each([...opTable, ...moreOps])("$name", async ({ fn, shapes, range: [low, high] = [-2, 2] }) => {
     const values = shapes.map((shape, i) => rounded(uniform(sizeOf(shape), low, high, i + 3)));
     const run = async (dtype: "f16" | "f32") => {
@@ -87,7 +86,7 @@ describeHalf(device, "f16 in, f16 out, forward and backward", () => {
   });
 });
 
-describeHalf(device, "products of f16", () => {
+describeHalf(device, "matmuls of f16", () => {
   const sizes = [
     [1, 1, 1],
     [3, 5, 2],
@@ -95,7 +94,7 @@ describeHalf(device, "products of f16", () => {
     [16, 64, 32],
     [31, 300, 7],
   ] as const;
-  const layouts = ["dense", "turned"] as const;
+  const layouts = ["dense", "transposed"] as const;
   const cases = sizes.flatMap((size) => layouts.flatMap((a) => layouts.map((b) => [...size, a, b] as const)));
   const made = (rows: number, cols: number, layout: string, seed: number) => {
     const values = rounded(uniform(rows * cols, -1, 1, seed));
@@ -105,7 +104,7 @@ describeHalf(device, "products of f16", () => {
     return { x: layout === "dense" ? x : transpose(x, 0, 1), at };
   };
 
-  it.each(cases)("%i x %i x %i, %s and %s, sum in f32", async (M, K, N, left, right) => {
+  it.each(cases)("of sizes %i x %i x %i, %s and %s, are summed in f32", async (M, K, N, left, right) => {
     const [a, b] = [made(M, K, left, 1), made(K, N, right, 2)];
     const y = a.x.matmul(b.x);
     const exact = Float64Array.from({ length: M * N }, (_, i) => {
@@ -118,7 +117,7 @@ describeHalf(device, "products of f16", () => {
     expectClose(await y.data(), exact, { rtol: HALF_ULP, atol: K * 2 ** -23 }, "product");
   });
 
-  it("sums that f16 would lose", async () => {
+  it("keep sums that f16 would lose", async () => {
     // 4096 ones: a sum in f16 stops at 2048.
     const ones = g.ones([1, 4096], { dtype: "f16" });
     expect(await ones.matmul(g.ones([4096, 1], { dtype: "f16" })).item()).toBe(4096);
@@ -174,14 +173,14 @@ describeHalf(device, "f16 in memory", () => {
     ]);
   });
 
-  it("gradients add up, over calls and over uses", async () => {
+  it("accumulates gradients over calls and over uses", async () => {
     const x = half([1, 2, 3], true);
     for (let i = 0; i < 2; i++) g.sum(g.add(g.mul(x, x), g.mul(x, 3))).backward();
     expect(x.grad?.dtype).toBe("f16");
     expect([...(await (x.grad as Tensor).data())]).toEqual([10, 14, 18]);
   });
 
-  it("meets f32 in f32, and each takes its gradient in its own dtype", async () => {
+  it("is promoted to f32 beside f32, and each gradient has its input's dtype", async () => {
     const [a, b] = [half([1, 2], true), tensor([3, 4], { requiresGrad: true })];
     const y = g.mul(a, b);
     expect(y.dtype).toBe("f32");
@@ -196,7 +195,7 @@ describeHalf(device, "f16 in memory", () => {
     expect(g.scatterAdd(half([1, 1]), 0, tensor([0], { dtype: "i32" }), tensor([2])).dtype).toBe("f32");
   });
 
-  it("second derivatives", async () => {
+  it("has second derivatives", async () => {
     const x = half([[0.5, -1, 2]], true);
     const first = grad(g.sum(g.square(g.softmax(x, 1))), x, { createGraph: true })[0] as Tensor;
     const second = grad(g.sum(g.square(first)), x)[0] as Tensor;
@@ -207,7 +206,7 @@ describeHalf(device, "f16 in memory", () => {
     expectClose(await second.data(), exact, halves(exact), "second derivative");
   });
 
-  it("comes as it is to an operation of the user's own, unless that says f32", () => {
+  it("is passed as it is to a user-defined operation, unless that declares f32", () => {
     const seen: string[] = [];
     const spy = (computes?: "f32") =>
       defineOp({
@@ -223,13 +222,13 @@ describeHalf(device, "f16 in memory", () => {
     expect(results).toEqual(["f16", "f16"]);
   });
 
-  it("detectAnomaly names what left the range", async () => {
+  it("is searched by detectAnomaly for what left the range", async () => {
     const x = half([300, 2]);
     await expect(g.detectAnomaly(() => g.matmul(x, x))).rejects.toThrow(/the forward of 'matmul'/);
     await expect(g.detectAnomaly(() => g.square(x))).rejects.toThrow(/the forward of 'square'/);
   });
 
-  it("captured chains round where eager ones do", async () => {
+  it("is rounded in captured chains where it is in eager ones", async () => {
     // Values across f16's range, subnormal ones and those that become 0 among them.
     const x = tensor(uniform(512, -1, 1, 4).map((value, i) => value * 2 ** ((i % 56) - 40)));
     const chain = (a: Tensor) => {
@@ -258,7 +257,7 @@ describeHalf(device, "f16 in memory", () => {
   });
 });
 
-describeHalf(device, "what still refuses f16 says so", () => {
+describeHalf(device, "an operation without f16 kernels", () => {
   const x = () => g.zeros([2, 2], { dtype: "f16" });
   const table: [string, () => unknown][] = [
     ["rand", () => g.rand([2], { dtype: "f16" })],
@@ -266,7 +265,7 @@ describeHalf(device, "what still refuses f16 says so", () => {
     ["standardize", () => g.data.standardize(x())],
     ["indexSelect", () => g.indexSelect(x(), 0, g.zeros([1], { dtype: "f16" }))],
   ];
-  it.each(table)("%s", (_, run) => {
+  it.each(table)("refuses f16: %s", (_, run) => {
     expect(run).toThrow(DtypeError);
     expect(run).toThrow(/f16/);
   });

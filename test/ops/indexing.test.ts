@@ -21,28 +21,28 @@ await testDevice();
 
 await goldenSuite("ops_movement", { ops: ["indexSelect", "gather", "scatterAdd", "tril", "triu"], ...moves });
 
-it("sums a vocabulary's gradient in one order: the same bits every time, and the right ones", async () => {
+it("the gradient of a vocabulary is summed in one order: the same bits every time, and correct", async () => {
   const [words, width, count] = [10_007, 16, 3001];
-  // Most places once, one of them very often.
-  const places = labels(count, words, 3).map((place, i) => (i % 5 === 0 ? 42 : place));
+  // Most rows once, one of them very often.
+  const indices = labels(count, words, 3).map((row, i) => (i % 5 === 0 ? 42 : row));
   const gradient = uniform(count * width, -1, 1, 4);
   const expected = new Float64Array(words * width);
-  places.forEach((place, i) => {
-    for (let j = 0; j < width; j++) expected[place * width + j]! += gradient[i * width + j] as number;
+  indices.forEach((row, i) => {
+    for (let j = 0; j < width; j++) expected[row * width + j]! += gradient[i * width + j] as number;
   });
   const run = async () => {
     const table = zeros([words, width], { requiresGrad: true });
-    const rows = indexSelect(table, 0, tensor(places));
+    const rows = indexSelect(table, 0, tensor(indices));
     rows.backward(tensor(gradient, { shape: [count, width] }));
     return (table.grad as unknown as Tensor).data();
   };
   const first = await run();
-  // The frequent place is a sum of 600.
+  // The frequent row is a sum of 600.
   expectClose(first, expected, { rtol: 1e-5, atol: 2e-5 }, "gradient");
   expect(new Uint32Array((await run()).buffer)).toEqual(new Uint32Array(first.buffer));
 });
 
-it("empty lists, empty tensors and scalars", async () => {
+it("indexing handles empty lists, empty tensors and scalars", async () => {
   const none = tensor([], { dtype: "i32" });
   const x = tensor(
     [
@@ -61,7 +61,7 @@ it("empty lists, empty tensors and scalars", async () => {
   expect(tril(zeros([0, 3])).shape).toEqual([0, 3]);
 });
 
-it("says what does not fit", () => {
+it("indexing names what does not fit", () => {
   const [x, index] = [ones([2, 3]), zeros([2, 1], { dtype: "i32" })];
   expect(() => indexSelect(x, 0, index)).toThrow(ShapeError);
   expect(() => indexSelect(x, 2, tensor([0], { dtype: "i32" }))).toThrow(/dim/);
@@ -73,9 +73,9 @@ it("says what does not fit", () => {
 });
 
 /** Sums in single precision and a fixed order, to the last bit: blocks of 256, blocks of 256 of those, and the rest. */
-function inOrder(size: number, places: ArrayLike<number>, values: ArrayLike<number>): Float32Array {
+function inOrder(size: number, indices: ArrayLike<number>, values: ArrayLike<number>): Float32Array {
   const lists = Array.from({ length: size }, (): number[] => []);
-  for (let i = 0; i < places.length; i++) lists[places[i] as number]?.push(values[i] as number);
+  for (let i = 0; i < indices.length; i++) lists[indices[i] as number]?.push(values[i] as number);
   const sumOf = (list: readonly number[], block: number): number => {
     let total = 0;
     for (let i = 0; i < list.length; i += block) {
@@ -87,26 +87,26 @@ function inOrder(size: number, places: ArrayLike<number>, values: ArrayLike<numb
   return Float32Array.from(lists, (list) => sumOf(list, 65536));
 }
 
-describe.each([1, 64, 65, 255, 256, 257, 511, 513, 1025, 100_000])("%d places", (count) => {
-  // Few places, so that equal ones abound; one third of all in a row.
-  const places = labels(count, 33, 5).map((place, i) => (i % 3 === 0 ? 11 : place));
+describe.each([1, 64, 65, 255, 256, 257, 511, 513, 1025, 100_000])("scatters to %d indices", (count) => {
+  // Few rows, so that equal indices abound; one third of all is the same.
+  const indices = labels(count, 33, 5).map((row, i) => (i % 3 === 0 ? 11 : row));
   const values = uniform(count, -1, 1, 6);
-  const index = () => tensor(Int32Array.from(places));
+  const index = () => tensor(Int32Array.from(indices));
 
   it("add in the order of the list, to the last bit", async () => {
-    const expected = inOrder(33, places, values);
+    const expected = inOrder(33, indices, values);
     expect(await scatterAdd(zeros([33]), 0, index(), tensor(values)).data()).toEqual(expected);
     const table = zeros([33, 1], { requiresGrad: true });
     indexSelect(table, 0, index()).backward(tensor(values, { shape: [count, 1] }));
     expect(await table.grad?.data()).toEqual(expected);
   });
 
-  it("add whole numbers, along a dim between others", async () => {
+  it("add integers, along a dim between others", async () => {
     const shape = [2, count, 3];
     const [at, add] = [labels(6 * count, 33, 7), labels(6 * count, 100, 8)];
     const expected = new Int32Array(2 * 33 * 3);
-    at.forEach((place, i) => {
-      expected[(Math.floor(i / (3 * count)) * 33 + place) * 3 + (i % 3)]! += add[i] as number;
+    at.forEach((row, i) => {
+      expected[(Math.floor(i / (3 * count)) * 33 + row) * 3 + (i % 3)]! += add[i] as number;
     });
     const whole = (data: Int32Array) => tensor(data, { shape });
     const y = scatterAdd(zeros([2, 33, 3], { dtype: "i32" }), 1, whole(at), whole(add));

@@ -32,7 +32,7 @@ import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
 
-const MOST = 65_535 * 64;
+const MAX_GRID = 65_535 * 64;
 const last = (x: Tensor, n = 3) => narrow(reshape(x, [x.size]), 0, x.size - n, n);
 const tail = async (x: Tensor) => [...(await last(x).data())];
 
@@ -44,10 +44,10 @@ function counting(n: number): Tensor {
   return narrow(all, 0, 0, n).contiguous();
 }
 
-describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
+describe.each([MAX_GRID - 1, MAX_GRID, MAX_GRID + 1])("tensors of %d elements", (n) => {
   const end = [n - 3, n - 2, n - 1];
 
-  it("elementwise: dense, with a number, broadcast and strided", async () => {
+  it("work elementwise: dense, with a number, broadcast and strided", async () => {
     const x = counting(n);
     expect(await tail(x)).toEqual(end);
     expect(await tail(add(x, x))).toEqual(end.map((one) => 2 * one));
@@ -57,9 +57,9 @@ describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
   });
 
   // One size past the limit says enough of the slower ones.
-  if (n <= MOST) return;
+  if (n <= MAX_GRID) return;
 
-  it("fills, copies and moves", async () => {
+  it("are filled, copied and moved", async () => {
     expect(await tail(full([n], 7))).toEqual([7, 7, 7]);
     const x = counting(n);
     expect(await tail(x.clone())).toEqual(end);
@@ -70,7 +70,7 @@ describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
     expect(Math.max(...(await tail(rand([n]))))).toBeGreaterThan(0);
   });
 
-  it("reduces and runs gradients", async () => {
+  it("are reduced and differentiated", async () => {
     expect(await sum(full([n], 0.5)).item()).toBe(n / 2);
     expect(await tail(sum(expand(counting(n), [2, n]), 0))).toEqual(end.map((one) => 2 * one));
     const x = full([n], 3, { requiresGrad: true });
@@ -78,11 +78,11 @@ describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
     expect(await tail(x.grad as Tensor)).toEqual([6, 6, 6]);
   });
 
-  it("gathers, scatters and keeps triangles", async () => {
+  it("are gathered, scattered and cut to triangles", async () => {
     const x = counting(n);
-    const places = x.to("i32");
-    expect(await tail(gather(x, 0, flip(places, 0)))).toEqual([2, 1, 0]);
-    expect(await tail(indexSelect(reshape(x, [1, n]), 1, places))).toEqual(end);
+    const indices = x.to("i32");
+    expect(await tail(gather(x, 0, flip(indices, 0)))).toEqual([2, 1, 0]);
+    expect(await tail(indexSelect(reshape(x, [1, n]), 1, indices))).toEqual(end);
     const added = scatterAdd(zeros([n, 1]), 1, zeros([n, 1], { dtype: "i32" }), reshape(x, [n, 1]));
     expect(await tail(added)).toEqual(end);
     expect(await tail(tril(reshape(x, [n, 1])))).toEqual(end);
@@ -90,7 +90,7 @@ describe.each([MOST - 1, MOST, MOST + 1])("%d elements", (n) => {
   });
 });
 
-it("a grid past 65,535 workgroups is folded, and every workgroup finds its place in it", async () => {
+it("a grid past 65,535 workgroups is folded, and every workgroup finds its index", async () => {
   const groups = 70_001;
   const vectors = groups * workgroupSize(device);
   const x = zeros([4 * vectors]);

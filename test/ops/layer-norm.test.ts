@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { ArgumentError, backward, grad, ShapeError, tensor } from "../../src/index.ts";
-import { groupNorm, layerNorm, rmsNorm } from "../../src/ops/layer-norm.ts";
-import { gradOf } from "../../src/tensor/tensor.ts";
+import { groupNorm, layerNorm, rmsNorm } from "../../src/ops/norm.ts";
+import { gradOf, gradSlotOf, setGradSlot } from "../../src/tensor/tensor.ts";
 import { rowNorm } from "../reference/norm.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { golden } from "../support/golden.ts";
-import { laid, layouts } from "../support/strided.ts";
-import { around, norms, twins } from "../support/tolerance.ts";
+import { layouts, withLayout } from "../support/strided.ts";
+import { around, decompositions, norms } from "../support/tolerance.ts";
 import { normals, upstream } from "../support/values.ts";
 
 const device = await testDevice();
@@ -36,7 +36,7 @@ describe.each([
   ["layerNorm", layerNorm, false],
   ["rmsNorm", rmsNorm, true],
 ] as const)("%s", (_, op, rms) => {
-  it.each(shapes)("(%i, %i), forward and backward", async (rows, cols) => {
+  it.each(shapes)("matches the reference on (%i, %i), forward and backward", async (rows, cols) => {
     const x = normals(rows * cols, 1, { mean: 0.5, std: 2 });
     const [weight, bias, g] = [normals(cols, 2, { mean: 1 }), normals(cols, 3), upstream(rows * cols, 4)];
     const want = rowNorm(x, weight, bias, g, cols, 1e-5, rms);
@@ -51,16 +51,16 @@ describe.each([
     expectClose(await gradBias!.data(), want.gradBias, sums, "gradBias");
   });
 
-  it("equals its composed twin", async () => {
+  it("equals its decomposition", async () => {
     const inputs = [leaf(normals(6 * 10, 1), [6, 2, 5]), leaf(normals(10, 2), [2, 5]), leaf(normals(10, 3), [2, 5])];
     const attrs = { normalizedShape: [2, 5], eps: 1e-3 };
     const gradOutputs = tensor(upstream(60, 4), { shape: [6, 2, 5] });
     const [fused, plain] = [op(inputs, attrs), op.definition.decomposition!(inputs, attrs)];
-    expectClose(await fused.data(), await plain.data(), twins, "y");
+    expectClose(await fused.data(), await plain.data(), decompositions, "y");
     const want = grad(plain, inputs, { gradOutputs });
     for (const [i, got] of grad(fused, inputs, { gradOutputs }).entries()) {
       expect(got.shape).toEqual(inputs[i]!.shape);
-      expectClose(await got.data(), await want[i]!.data(), twins, `gradient ${i}`);
+      expectClose(await got.data(), await want[i]!.data(), decompositions, `gradient ${i}`);
     }
   });
 
@@ -73,7 +73,7 @@ describe.each([
       return grad(first!, [x], { gradOutputs: g })[0]!;
     };
     const want = await twice(op.definition.decomposition!([x], attrs)).data();
-    expectClose(await twice(op([x], attrs)).data(), want, twins, "second derivative");
+    expectClose(await twice(op([x], attrs)).data(), want, decompositions, "second derivative");
   });
 });
 
@@ -107,16 +107,17 @@ describe("layerNorm", () => {
     const inputs = [leaf(normals(60, 1), [10, 6]), leaf(normals(6, 2), [6]), leaf(normals(6, 3), [6])];
     const g = upstream(60, 4);
     const want = rowNorm(normals(60, 1), normals(6, 2), normals(6, 3), g, 6, 1e-5);
-    [inputs[1]!.gradSlot, inputs[2]!.gradSlot] = [flat.narrow(0, 64, 6), flat.narrow(0, 128, 6)];
+    setGradSlot(inputs[1]!, flat.narrow(0, 64, 6));
+    setGradSlot(inputs[2]!, flat.narrow(0, 128, 6));
     backward(layerNorm(inputs, { normalizedShape: 6 }), tensor(g, { shape: [10, 6] }));
-    expect(gradOf(inputs[1]!)).toBe(inputs[1]!.gradSlot);
+    expect(gradOf(inputs[1]!)).toBe(gradSlotOf(inputs[1]!));
     const values = await flat.data();
     expectClose(values.slice(64, 70), want.gradWeight, norms, "gradWeight");
     expectClose(values.slice(128, 134), want.gradBias, norms, "gradBias");
     expect([values[63], values[134]]).toEqual([0, 0]);
   });
 
-  it("frees what it makes", async () => {
+  it("frees its intermediates", async () => {
     const inputs = [leaf(normals(60, 1), [10, 6]), leaf(normals(6, 2), [6])];
     const g = tensor(upstream(60, 4), { shape: [10, 6] });
     const run = () => {
@@ -148,9 +149,9 @@ describe("layerNorm", () => {
 
 const cases = (await golden("norms")).filter(({ op }) => ["nn.layerNorm", "nn.RMSNorm", "nn.GroupNorm"].includes(op));
 
-describe.each(layouts)("PyTorch's values, %s", (layout) => {
+describe.each(layouts)("norms have PyTorch's values on inputs that are %s", (layout) => {
   it.each(cases)("$name", async (one) => {
-    const x = laid(one.inputs.x!, layout);
+    const x = withLayout(one.inputs.x!, layout);
     const param = (name: string) => {
       const values = one.inputs[name] ?? one.state[name];
       return values && leaf(values.data, values.shape);

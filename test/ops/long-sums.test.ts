@@ -210,11 +210,11 @@ const cases: Record<string, (make: Make) => Promise<void>> = {
   },
 };
 
-describe.each(Object.entries(kinds))("of %s", (_, make) => {
-  it.each(Object.entries(cases))("%s", (__, check) => check(make));
+describe.each(Object.entries(kinds))("long sums of %s", (_, make) => {
+  it.each(Object.entries(cases))("are accurate in %s", (__, check) => check(make));
 });
 
-it("K in parts that are added up in C gives what the product of all gives, bias and activation once", async () => {
+it("a matmul in slices of K that are added up in C gives the whole result, with bias and activation applied once", async () => {
   const [M, N, K] = [1030, 1028, 10_000];
   // Five partial results of this size would take more than is spent on them.
   const [a, b] = [full([M, K], 0.01), full([K, N], 0.1)];
@@ -225,6 +225,6 @@ it("K in parts that are added up in C gives what the product of all gives, bias 
   ];
   runMatmul(device, { ...slices, ...product, biasGrad: biasGrad.binding, accumulate: true, activation: "relu" });
   const exact = 3 + K * Math.fround(0.01) * Math.fround(0.1) - 5;
-  for (const place of [0, 1, M * N - 1]) expectNear(await first(c, place), exact);
+  for (const index of [0, 1, M * N - 1]) expectNear(await first(c, index), exact);
   expectNear(await first(biasGrad, M - 1), 5 + K * Math.fround(0.01));
 });

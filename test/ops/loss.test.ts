@@ -5,7 +5,7 @@ import { crossEntropy as reference } from "../reference/norm.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
-import { losses as tolerance, twins } from "../support/tolerance.ts";
+import { decompositions, losses as tolerance } from "../support/tolerance.ts";
 import { labels, normals, upstream } from "../support/values.ts";
 
 const device = await testDevice();
@@ -27,7 +27,7 @@ const shapes: [number, number][] = [
 ];
 
 describe("crossEntropy", () => {
-  it.each(shapes)("(%i, %i), forward and backward", async (rows, classes) => {
+  it.each(shapes)("matches the reference on (%i, %i), forward and backward", async (rows, classes) => {
     const data = normals(rows * classes, 1, { std: 3 });
     const target = labels(rows, classes, 2);
     const want = reference(data, target, classes);
@@ -41,7 +41,7 @@ describe("crossEntropy", () => {
   it.each([
     [4, 3],
     [40, 600],
-  ])("(%i, %i): fused equals composed, with every option", async (rows, classes) => {
+  ])("equals its decomposition on (%i, %i), with every option", async (rows, classes) => {
     const target = tensor(labels(rows, classes, 2));
     const inputs = [
       leaf(normals(rows * classes, 1), [rows, classes]),
@@ -55,11 +55,11 @@ describe("crossEntropy", () => {
         crossEntropyLabels.definition.decomposition!(inputs, attrs),
       ];
       const gradOutputs = tensor(upstream(fused.size, 4), { shape: fused.shape });
-      const sums = { rtol: twins.rtol!, atol: twins.atol! * rows };
+      const sums = { rtol: decompositions.rtol!, atol: decompositions.atol! * rows };
       expectClose(await fused.data(), await plain.data(), sums, reduction);
       const [want] = grad(plain, [inputs[0]!], { gradOutputs });
       const [got] = grad(fused, [inputs[0]!], { gradOutputs });
-      expectClose(await got!.data(), await want!.data(), twins, `gradient, ${reduction}`);
+      expectClose(await got!.data(), await want!.data(), decompositions, `gradient, ${reduction}`);
     }
   });
 
@@ -109,7 +109,7 @@ describe("crossEntropy", () => {
   it.each([
     ["mean", Number.NaN],
     ["sum", 0],
-  ] as const)("all ignored, %s", async (reduction, want) => {
+  ] as const)("gives PyTorch's result where all labels are ignored (%s)", async (reduction, want) => {
     for (const classes of [3, 6000]) {
       const x = leaf(normals(4 * classes, 1), [4, classes]);
       const loss = crossEntropy(x, tensor([-100, -100, -100, -100], { dtype: "i32" }), { reduction });
@@ -137,10 +137,10 @@ describe("crossEntropy", () => {
     }
   });
 
-  it.each([3, -1])("names label %i, which is no class, at the next read and once", async (label) => {
+  it.each([3, -1])("names label %i, which is out of range, once at the next read", async (label) => {
     const loss = crossEntropy(tensor(normals(9, 1), { shape: [3, 3] }), tensor([0, label, 2], { dtype: "i32" }));
     await expect(loss.item()).rejects.toThrow(
-      `crossEntropy: argument 'target' has label ${label} in row 1, which is no class`,
+      `crossEntropy: argument 'target' has label ${label} in row 1, which is out of range`,
     );
     expect(await loss.item()).toBeNaN();
   });
@@ -163,7 +163,7 @@ describe("crossEntropy", () => {
 });
 
 describe("nllLoss", () => {
-  it("is NaN, without a gradient, for a label that is no class, which the next read names", async () => {
+  it("is NaN, without a gradient, for a label out of range, which the next read names", async () => {
     const x = leaf([1, 2, 3, 4], [2, 2]);
     const loss = nllLoss(x, tensor([2, 1], { dtype: "i32" }), { reduction: "sum" });
     loss.backward();

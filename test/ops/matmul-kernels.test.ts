@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Activation, type Matmul, runMatmul } from "../../src/kernels/matmul/run.ts";
+import type { Activation } from "../../src/activations.ts";
+import { type Matmul, runMatmul } from "../../src/kernels/matmul/run.ts";
 import { canRun, choose, type Variant, variants } from "../../src/kernels/matmul/select.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/readback.ts";
@@ -14,7 +15,7 @@ const TRANSPOSES = [false, true].flatMap((transA) => [false, true].map((transB) 
 /** Every kernel in full; else only those for the adapter at hand. */
 const EVERYTHING = globalThis.process?.env.GRADWELL_TEST_ALL === "1";
 
-/** What a case is made of; the buffers are filled with random numbers. */
+/** Arguments of a case; the buffers are filled with random numbers. */
 type Case = Omit<Matmul, "a" | "b" | "c" | "bias" | "saved" | "biasGrad"> & {
   readonly withBias?: boolean;
   readonly withBiasGrad?: boolean;
@@ -84,35 +85,35 @@ const home = EVERYTHING ? runnable : runnable.filter((variant) => chosen.has(var
 const ACTIVATIONS: Activation[] = ["none", "relu", "leakyRelu", "gelu", "tanh", "sigmoid", "silu"];
 
 describe.each(home)("matmul kernel %s", (variant) => {
-  it.each(TRANSPOSES)("tails of all sizes, %o", async (transposes) => {
+  it.each(TRANSPOSES)("handles tails of all sizes with %o", async (transposes) => {
     for (let i = 0; i < (EVERYTHING ? 100 : 25); i++) {
       const [M, N, K] = [pick(SIZES), pick(SIZES), pick(SIZES)];
       await verify({ variant, ...transposes, M, N, K });
     }
   });
 
-  it("batches, dense and broadcast", async () => {
+  it("handles batches, dense and broadcast", async () => {
     await verify({ variant, M: 17, N: 36, K: 64, batch: 3 });
     await verify({ variant, M: 17, N: 35, K: 33, batch: 3, strideA: 0, transB: true });
     await verify({ variant, M: 17, N: 32, K: 32, batch: 3, strideB: 0, transA: true });
   });
 
-  it("cuts K into parts, the epilogue after their sum", async () => {
+  it("splits K, and applies the epilogue after the sum", async () => {
     await verify({ variant, M: 30, N: 40, K: 515, splits: 4, withBias: true, activation: "relu", batch: 2 });
     await verify({ variant, M: 30, N: 40, K: 512, splits: 3, transA: true, withBiasGrad: true, alpha: 0.5 });
   });
 
-  it("gives a bias's gradient beside its weight's", async () => {
+  it("computes the gradient of a bias beside that of its weight", async () => {
     await verify({ variant, M: 10, N: 128, K: 127, transA: true, withBiasGrad: true });
     await verify({ variant, M: 150, N: 132, K: 64, transA: true, withBiasGrad: true, accumulate: true });
   });
 
-  it.each(ACTIVATIONS)("%s after a bias, and its derivative", async (activation) => {
+  it.each(ACTIVATIONS)("applies %s after a bias, and its derivative", async (activation) => {
     await verify({ variant, M: 33, N: 36, K: 40, withBias: true, activation, slope: 0.2 });
     await verify({ variant, M: 33, N: 36, K: 40, derivative: activation, slope: 0.2 });
   });
 
-  it("adds to what is there, scaled", async () => {
+  it("accumulates a scaled result into C", async () => {
     const epilogue = { accumulate: true, alpha: -1.5, withBias: true, activation: "relu" } as const;
     await verify({ variant, M: 33, N: 36, K: 40, ...epilogue });
   });
@@ -120,7 +121,7 @@ describe.each(home)("matmul kernel %s", (variant) => {
 
 // Kernels for other adapters: two pipelines each, since a software adapter takes seconds to compile one.
 it.each(runnable.filter((variant) => !home.includes(variant)))(
-  "matmul kernel %s, not made for here",
+  "matmul kernel %s of another adapter matches the reference",
   async (variant) => {
     await verify({ variant, M: 133, N: 36, K: 64, transA: true, withBiasGrad: true });
     await verify({ variant, M: 33, N: 132, K: 64, withBias: true, activation: "relu" });
@@ -128,24 +129,24 @@ it.each(runnable.filter((variant) => !home.includes(variant)))(
   },
 );
 
-it("copies no operands of odd sizes that are too large to be copied", () => {
+it("operands of odd sizes that are too large to be copied are not copied", () => {
   const isLarge = (variant: Variant) => variant.startsWith("large");
   const chosenFor = (size: number) => choose(device, { M: size, N: size, K: size }).variant;
   expect(isLarge(chosenFor(1025))).toBe(isLarge(chosenFor(1024)));
   expect(isLarge(chosenFor(4097))).toBe(false);
 });
 
-it("chooses a kernel by itself, and cuts K where there are few tiles", async () => {
+it("a kernel is chosen by default, with split-K where there are few tiles", async () => {
   for (const N of [1, 10, 300]) await verify({ M: 5, N, K: 5000, transB: true, withBias: true });
 });
 
-it("takes relu's slope of 0 for infinite values too", async () => {
+it("relu in the epilogue maps infinite values too", async () => {
   const [a, b, c] = [tensor([[-1e38, 1]]), tensor([[1e38], [1]]), tensor([NaN])];
   runMatmul(device, { a: a.binding, b: b.binding, c: c.binding, M: 1, N: 1, K: 2, activation: "relu" });
   expect([...(await readData(c))]).toEqual([0]);
 });
 
-it("gives the same bits every time", async () => {
+it("a matmul gives the same bits every time", async () => {
   const [a, b] = [tensor(randoms(10 * 4097)), tensor(randoms(4097 * 10))];
   const runs = [0, 1].map(async () => {
     const c = tensor(new Float32Array(100));

@@ -44,7 +44,7 @@ function walk({ shape, kernel, stride, padding }: Geometry, visit: (to: number, 
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
-describe.each(geometries)("$shape by $kernel, stride $stride, padding $padding", (geometry) => {
+describe.each(geometries)("on $shape with kernel $kernel, stride $stride, padding $padding", (geometry) => {
   const { shape, kernel, stride, padding } = geometry;
   const outShape = walk(geometry, () => {});
   const values = uniform(sizeOf(shape), -1, 1, 1);
@@ -52,7 +52,7 @@ describe.each(geometries)("$shape by $kernel, stride $stride, padding $padding",
   const options = { stride, padding };
   const leaf = () => tensor(values, { shape: [...shape], requiresGrad: true });
 
-  it("avgPool2d, its gradient, and the gradient of that", async () => {
+  it("avgPool2d, its gradient and its second derivative match the reference", async () => {
     const area = kernel[0] * kernel[1];
     const y = new Float64Array(upstream.length);
     const gradX = new Float64Array(values.length);
@@ -75,16 +75,16 @@ describe.each(geometries)("$shape by $kernel, stride $stride, padding $padding",
     expectClose(await byG.data(), second, close, "gradient of the gradient");
   });
 
-  it("maxPool2d and its gradient", async () => {
+  it("maxPool2d and its gradient match the reference", async () => {
     const y = new Float64Array(upstream.length).fill(-Infinity);
-    const places = new Int32Array(upstream.length);
+    const indices = new Int32Array(upstream.length);
     const gradX = new Float64Array(values.length);
     walk(geometry, (to, from) => {
       if ((values[from] as number) <= (y[to] as number)) return;
       y[to] = values[from] as number;
-      places[to] = from;
+      indices[to] = from;
     });
-    places.forEach((from, to) => {
+    indices.forEach((from, to) => {
       gradX[from] = (gradX[from] as number) + (upstream[to] as number);
     });
     const x = leaf();
@@ -107,6 +107,6 @@ it.each([
   loss.backward();
   await device.sync();
   const { peakBytes } = device.memory();
-  // x, y, the places of a maximum, gradY, gradX.
+  // x, y, the indices of the maxima, gradY, gradX.
   expect(peakBytes - before).toBeLessThan(6 * bytes);
 });

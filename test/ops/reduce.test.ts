@@ -31,7 +31,7 @@ await goldenSuite("ops_reduce", { ...sums, looser: { cumsum: runningSums } });
 
 const values = async (x: Tensor) => [...(await x.data())];
 
-it("infinities and NaN: masked rows, overflow, and what wins a maximum", async () => {
+it("reductions handle infinities and NaN: masked rows, overflow, and maxima", async () => {
   const x = tensor(
     [
       [-Infinity, -Infinity],
@@ -62,7 +62,7 @@ it("a variance far from zero loses nothing to its mean", async () => {
   expect(await values(variance(tensor([[4], [5]]), 1))).toEqual([Number.NaN, Number.NaN]);
 });
 
-it("of nothing: neutral elements, NaN, or an error where there is none to choose", async () => {
+it("reductions of empty tensors give neutral elements, NaN, or an error where there is none", async () => {
   const none = zeros([0, 2]);
   expect(await values(sum(none, 0))).toEqual([0, 0]);
   expect(await values(prod(none, 0))).toEqual([1, 1]);
@@ -75,7 +75,7 @@ it("of nothing: neutral elements, NaN, or an error where there is none to choose
   for (const op of [max, min, argmax]) expect(() => op(none, 0)).toThrow(ShapeError);
 });
 
-it("of long lines comes out as exactly as pairwise sums do", async () => {
+it("sums of long rows are as exact as pairwise sums", async () => {
   const n = 1_000_003;
   const x = full([n], 0.1);
   expectClose([await sum(x).item()], [n * Math.fround(0.1)], { rtol: 2e-6, atol: 0 }, "sum");
@@ -83,7 +83,7 @@ it("of long lines comes out as exactly as pairwise sums do", async () => {
   expectClose([await norm(x).item()], [Math.sqrt(n) * Math.fround(0.1)], { rtol: 2e-6, atol: 0 }, "norm");
 });
 
-it("refuses dims that are not there or come twice, and unknown options", () => {
+it("reductions refuse dims that do not exist or come twice, and unknown options", () => {
   const x = ones([2, 3]);
   expect(() => sum(x, 2)).toThrow(ArgumentError);
   expect(() => sum(x, [0, -2])).toThrow(/no dim twice/);

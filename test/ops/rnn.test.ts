@@ -1,12 +1,11 @@
 /** The fused steps of recurrent layers against the same in plain operations, and second derivatives through those. */
 import { describe, expect, it } from "vitest";
 import { grad, manualSeed, nn, randn, type Tensor } from "../../src/index.ts";
-import { recurrence } from "../../src/ops/rnn.ts";
-import { type Cell, GATES, type State, unroll } from "../../src/ops/rnn-steps.ts";
+import { type Cell, GATES, recurrence, type State, unroll } from "../../src/ops/rnn.ts";
 import { gradgradcheck } from "../../src/testing/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
-import { twins } from "../support/tolerance.ts";
+import { decompositions } from "../support/tolerance.ts";
 
 await testDevice();
 manualSeed(5);
@@ -39,7 +38,7 @@ const sizes = [
 ] as const;
 
 describe.each(cells)("%s", (cell) => {
-  it.each(sizes)("is what its steps are: %i times, batch %i, width %i", async (time, batch, width) => {
+  it.each(sizes)("equals its decomposition: %i time steps, batch %i, width %i", async (time, batch, width) => {
     for (const reverse of [false, true]) {
       const inputs = inputsFor(cell, time, batch, width);
       const upstream = [
@@ -57,24 +56,24 @@ describe.each(cells)("%s", (cell) => {
       );
       expect(left?.length).toBe(right?.length);
       for (const [i, one] of (right ?? []).entries())
-        if (one) expectClose(left?.[i] as Float32Array, one as Float32Array, twins, `${cell} ${reverse} ${i}`);
+        if (one) expectClose(left?.[i] as Float32Array, one as Float32Array, decompositions, `${cell} ${reverse} ${i}`);
         else expect(left?.[i]).toBeUndefined();
     }
   });
 });
 
-it("gives gradients where only the last state is used, or only the cell", async () => {
+it("gradients exist where only the last state is used, or only the cell", async () => {
   for (const which of [1, 2]) {
     const inputs = inputsFor("lstm", 3, 2, 5);
     const [left, right] = [fused, plain].map((run) =>
       grad((run("lstm", false, inputs)[which] as Tensor).square().sum(), inputs),
     ) as [Tensor[], Tensor[]];
     for (const [i, one] of right.entries())
-      expectClose(await (left[i] as Tensor).data(), await one.data(), twins, `${which}, ${i}`);
+      expectClose(await (left[i] as Tensor).data(), await one.data(), decompositions, `${which}, ${i}`);
   }
 });
 
-describe("second derivatives", () => {
+describe("second derivatives match finite differences", () => {
   it.each(["tanh", "lstm", "gru"] as const)("%s", async (cell) => {
     const [x, weight, bias, h, c] = inputsFor(cell, 2, 1, 2).map((one) => one.detach()) as Inputs;
     const all = (...[first, matrix]: Tensor[]) => fused(cell, false, [first as Tensor, matrix as Tensor, bias, h, c]);

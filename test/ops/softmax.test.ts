@@ -16,7 +16,7 @@ import { softmax as reference } from "../reference/norm.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
-import { softmaxes, twins } from "../support/tolerance.ts";
+import { decompositions, softmaxes } from "../support/tolerance.ts";
 import { normals, upstream } from "../support/values.ts";
 
 await testDevice();
@@ -39,7 +39,7 @@ const shapes: [number, number][] = [
 describe.each(["softmax", "logSoftmax"] as const)("%s", (name) => {
   const op = functions[name];
 
-  it.each(shapes)("(%i, %i), forward and backward", async (rows, cols) => {
+  it.each(shapes)("matches the reference on (%i, %i), forward and backward", async (rows, cols) => {
     const data = normals(rows * cols, 1, { std: 3 });
     const g = upstream(rows * cols, 2);
     const want = reference(data, g, cols, name === "logSoftmax");
@@ -52,7 +52,7 @@ describe.each(["softmax", "logSoftmax"] as const)("%s", (name) => {
     expectClose(await gradX!.data(), want.gradX, tolerance, "gradX");
   });
 
-  it("normalises along any dim, of any view", async () => {
+  it("normalizes along any dim, of any view", async () => {
     const x = tensor(normals(60, 1), { shape: [3, 4, 5] });
     for (const dim of [0, 1, 2, -3]) {
       const turned = transpose(op(transpose(x, 0, 2), dim < 0 ? 2 : 2 - dim), 0, 2);
@@ -90,7 +90,7 @@ describe.each(["softmax", "logSoftmax"] as const)("%s", (name) => {
       const [first] = grad(sum(square(y)), [x], { createGraph: true });
       return grad(sum(mul(first!, tensor(upstream(12, 2), { shape: [3, 4] }))), [x])[0]!;
     };
-    expectClose(await twice(op(x, 1)).data(), await twice(plain(x)).data(), twins, "second derivative");
+    expectClose(await twice(op(x, 1)).data(), await twice(plain(x)).data(), decompositions, "second derivative");
   });
 
   it("names what does not fit", () => {

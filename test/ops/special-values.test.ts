@@ -4,7 +4,7 @@ import * as gradwell from "../../src/index.ts";
 import { grad, isinf, isnan, mul, ones, prod, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 import { fillArgs, type GoldenCase, type GoldenTensor, golden } from "../support/golden.ts";
-import { laid, layouts } from "../support/strided.ts";
+import { layouts, withLayout } from "../support/strided.ts";
 
 const device = await testDevice();
 const goldenCases = await golden("special_values");
@@ -19,7 +19,7 @@ interface Point {
   readonly of: string;
 }
 
-/** Where PyTorch's answer is not followed. */
+/** Points where the library deliberately differs from PyTorch. */
 const exceptions: Record<string, { readonly why: string; readonly at: (point: Point) => boolean }> = {
   sign: {
     why: "PyTorch 1.13 gives 0 for NaN, NumPy NaN: a divergence must show",
@@ -69,7 +69,7 @@ const exceptions: Record<string, { readonly why: string; readonly at: (point: Po
     at: ({ values: [x], g, of }) => (of === "out" && x === -Infinity) || (of === "x" && g === Infinity),
   },
 };
-/** Where either zero is right, or PyTorch's own kernels lose the sign. */
+/** Operations for which either zero is right, or whose kernels in PyTorch lose the sign. */
 const anyZero = ["maximum", "minimum", "max", "min", "gelu", "elu"];
 
 const isSubnormal = (x: number) => x !== 0 && Math.abs(x) < SMALLEST_NORMAL;
@@ -105,12 +105,14 @@ function mistakes(one: GoldenCase, got: ArrayLike<number | bigint>, want: Golden
   });
 }
 
-describe.each(layouts)("%s", (layout) => {
+describe.each(layouts)("on inputs that are %s", (layout) => {
   const cases = goldenCases.filter(
-    ({ inputs }) => layout !== "turned" || Object.values(inputs).some(({ shape }) => shape.length > 1),
+    ({ inputs }) => layout !== "transposed" || Object.values(inputs).some(({ shape }) => shape.length > 1),
   );
   it.each(cases)("$name is as in PyTorch", async (one) => {
-    const inputs = Object.fromEntries(Object.entries(one.inputs).map(([name, values]) => [name, laid(values, layout)]));
+    const inputs = Object.fromEntries(
+      Object.entries(one.inputs).map(([name, values]) => [name, withLayout(values, layout)]),
+    );
     const op = one.op.split(".").reduce<unknown>((scope, key) => (scope as Record<string, unknown>)[key], gradwell);
     const out = (op as (...args: unknown[]) => Tensor)(...fillArgs(one.args, inputs));
     const found = mistakes(one, await out.data(), one.outputs.out as GoldenTensor, "out");

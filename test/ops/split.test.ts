@@ -1,8 +1,7 @@
-/** Pieces and entries: views whose gradients are joined once, those that are missing as zeros. */
+/** Chunks and entries: views whose gradients are concatenated once, those that are missing as zeros. */
 import { expect, it } from "vitest";
 import { grad, type Tensor, tensor } from "../../src/index.ts";
-import { sameLifetime } from "../../src/ops/same-lifetime.ts";
-import { splitViews, unbind } from "../../src/ops/split.ts";
+import { sameLifetime, splitViews, unbind } from "../../src/ops/cat-split.ts";
 import { testDevice } from "../support/device.ts";
 
 await testDevice();
@@ -16,7 +15,7 @@ const matrix = () =>
     { requiresGrad: true },
   );
 
-it("pieces fill a dim, also of a transposed view", async () => {
+it("chunks fill a dim, also of a transposed view", async () => {
   const x = matrix();
   const [first, second] = splitViews(x.t(), [1, 2], 0) as [Tensor, Tensor];
   expect([await first.tolist(), await second.tolist()]).toEqual([
@@ -38,7 +37,7 @@ it("pieces fill a dim, also of a transposed view", async () => {
   ]);
 });
 
-it("unbind gives entries, twice differentiable", async () => {
+it("unbind returns entries that are twice differentiable", async () => {
   const x = matrix();
   const [a, b] = unbind(x) as [Tensor, Tensor];
   expect(a.shape).toEqual([3]);
@@ -50,7 +49,7 @@ it("unbind gives entries, twice differentiable", async () => {
   ]);
 });
 
-it("tied results pass each its own gradient", async () => {
+it("several results pass on their gradients separately", async () => {
   const x = matrix();
   const [y, z] = sameLifetime(x.mul(2), x.square()) as [Tensor, Tensor];
   const [both] = grad(y.sum().add(z.sum()), [x], { retainGraph: true }) as [Tensor];

@@ -12,7 +12,7 @@ await goldenSuite("ops_unary", { ...elementwise, looser: { pow: powers } });
 
 const SPECIAL = [Infinity, -Infinity, Number.NaN, 0, -0];
 const phi = (x: number) => (x === -Infinity ? 0 : x);
-/** What each function gives at SPECIAL. */
+/** The expected values of each function at SPECIAL. */
 const special: Record<string, (x: number) => number> = {
   neg: (x) => -x,
   abs: Math.abs,
@@ -31,10 +31,11 @@ const special: Record<string, (x: number) => number> = {
   leakyRelu: (x) => x,
   elu: (x) => (x === -Infinity ? -1 : x),
   softplus: (x) => (x === 0 ? Math.LN2 : phi(x)),
+  softsign: (x) => x / (1 + Math.abs(x)),
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   tanh: Math.tanh,
 };
-it.each(Object.keys(special))("%s of infinities, NaN and zeros", async (op) => {
+it.each(Object.keys(special))("%s handles infinities, NaN and zeros", async (op) => {
   const function_ = special[op] as (x: number) => number;
   const apply = (gradwell as unknown as Record<string, (x: Tensor) => Tensor>)[op] as (x: Tensor) => Tensor;
   expectClose(await apply(tensor(SPECIAL)).data(), SPECIAL.map(function_), { atol: 1e-7 }, op);

@@ -50,7 +50,7 @@ it.each(makers)("%s with a schedule and clipping equals eager to the bit", async
   expect(captured.optimizer.stepCount).toBe(15);
 });
 
-it("goes by options that the user changes between replays, and refuses bad ones", async () => {
+it("a replay uses options that the user changed before it, and refuses bad ones", async () => {
   const [eager, captured] = [training((params) => new Adam(params)), training((params) => new Adam(params))];
   const replay = capture(captured.step);
   for (const lr of [0.1, 0.2, 0.05]) {
@@ -65,7 +65,7 @@ it("goes by options that the user changes between replays, and refuses bad ones"
   expect(captured.optimizer.stepCount).toBe(3);
 });
 
-it("records anew when step counts that a dispatch shares have parted", async () => {
+it("a step is recorded anew when step counts that a dispatch shares differ", async () => {
   const make = (params: Tensor[]) => new Adam(params, { lr: 0.1 });
   const [eager, captured] = [training(make), training(make)];
   const replay = capture(captured.step);

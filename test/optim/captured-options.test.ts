@@ -26,6 +26,7 @@ const table: [string, Maker, Options][] = [
   ],
   ["Adam", (params) => new optim.Adam(params), { betas, eps: 0.1, amsgrad: true }],
   ["AdamW", (params) => new optim.AdamW(params), { betas, eps: 0.1 }],
+  ["Lion", (params) => new optim.Lion(params), { betas }],
   [
     "Muon",
     (params) => new optim.Muon(params),
@@ -60,7 +61,7 @@ function training(make: Maker) {
 
 type Training = Pick<ReturnType<typeof training>, "params">;
 
-/** What a step makes of the parameters, or its error. */
+/** The parameters after a step, or its error. */
 async function outcome({ params }: Training, run: (x: Tensor) => Tensor, i: number): Promise<unknown> {
   manualSeed(i);
   try {
@@ -75,7 +76,7 @@ const cases = table.flatMap(([name, make, own]) =>
   Object.entries({ ...shared, ...own }).map(([key, value]) => [`${name}.${key}`, make, key, value] as const),
 );
 
-it.each(cases)("%s", async (_, make, key, value) => {
+it.each(cases)("a captured step follows a change of %s", async (_, make, key, value) => {
   const [eager, captured] = [training(make), training(make)];
   const replay = capture(captured.step);
   for (let i = 1; i <= 7; i++) {
@@ -86,7 +87,7 @@ it.each(cases)("%s", async (_, make, key, value) => {
   }
 });
 
-it("a schedule put in the place of a rate, and one in the place of another", async () => {
+it("a captured step follows a rate replaced by a schedule, and one schedule by another", async () => {
   const [eager, captured] = [training(table[0]?.[1] as Maker), training(table[0]?.[1] as Maker)];
   const replay = capture(captured.step);
   const rates = [0.1, (step: number) => 0.1 / (step + 1), (step: number) => 0.2 / (step + 1), 0.05];
@@ -96,7 +97,7 @@ it("a schedule put in the place of a rate, and one in the place of another", asy
   }
 });
 
-it("a group that is pushed among those of an optimizer is refused, captured or not", async () => {
+it("a group that is pushed into paramGroups is refused, captured or not", async () => {
   const [eager, captured] = [training(table[3]?.[1] as Maker), training(table[3]?.[1] as Maker)];
   const replay = capture(captured.step);
   for (let i = 1; i < 5; i++) {
@@ -114,7 +115,7 @@ it.each<[string, unknown]>([
   ["backoffFactor", 0.25],
   ["growthInterval", 1],
   ["enabled", false],
-])("GradScaler.%s", async (key, value) => {
+])("a captured step follows a change of GradScaler.%s", async (key, value) => {
   const make = () => {
     const one = training((params) => new optim.SGD(params, { lr: 0.1 }));
     const scaler = new optim.GradScaler({ initScale: 8, growthInterval: 2 });
@@ -138,7 +139,7 @@ it.each<[string, unknown]>([
   }
 });
 
-it("the list of parameters that is clipped goes by what the model holds", async () => {
+it("the list of clipped parameters follows the model", async () => {
   const make = () => {
     const one = training((params) => new optim.SGD(params, { lr: 0.1 }));
     const clipped = [...one.params];

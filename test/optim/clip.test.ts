@@ -3,7 +3,7 @@ import { narrow, tensor, transpose } from "../../src/index.ts";
 import { Adam, clipGradNorm, clipGradValue, SGD } from "../../src/optim/index.ts";
 import { copyInto } from "../../src/tensor/copy.ts";
 import { readData } from "../../src/tensor/readback.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import { gradSlotOf, type Tensor } from "../../src/tensor/tensor.ts";
 import { norm } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
@@ -19,7 +19,7 @@ function withGrads(sizes: readonly number[], flat: boolean, scale = 1): { params
   if (flat) new SGD(params, { lr: 1 });
   params.forEach((p, i) => {
     setGrad(p, values[i] as number[]);
-    if (flat) p.grad = written(p.gradSlot as Tensor, values[i] as number[]);
+    if (flat) p.grad = written(gradSlotOf(p) as Tensor, values[i] as number[]);
   });
   return { params, values };
 }
@@ -32,9 +32,9 @@ function written(x: Tensor, values: readonly number[]): Tensor {
 
 const item = async (x: Tensor): Promise<number> => (await readData(x))[0] as number;
 
-describe.each([true, false])("clipGradNorm, gradients flat: %s", (flat) => {
+describe.each([true, false])("clipGradNorm (flat gradients: %s)", (flat) => {
   it.each([2, 1, 3, 0.5, Infinity])(
-    "gives the %d-norm before clipping, and scales by maxNorm over it",
+    "returns the %d-norm before clipping, and scales by maxNorm over it",
     async (normType) => {
       const { params, values } = withGrads([1, 3, 4097, 64, 130], flat);
       const exact = norm(values.flat(), normType);
@@ -83,7 +83,7 @@ describe.each([true, false])("clipGradNorm, gradients flat: %s", (flat) => {
     },
   );
 
-  it("of values cuts each element and keeps NaN", async () => {
+  it("clipGradValue clamps each element and keeps NaN", async () => {
     const { params } = withGrads([6, 3], flat);
     written(params[0]!.grad!, [2, -2, 0.25, Infinity, -Infinity, Number.NaN]);
     clipGradValue(params, 0.5);
@@ -91,7 +91,7 @@ describe.each([true, false])("clipGradNorm, gradients flat: %s", (flat) => {
   });
 });
 
-it("takes three dispatches for 100 flat gradients", () => {
+it("clipGradNorm takes three dispatches for 100 flat gradients", () => {
   const { params } = withGrads(new Array<number>(100).fill(50), true);
   clipGradNorm(params, 1);
   const before = device.recorder.dispatchCount;
@@ -99,7 +99,7 @@ it("takes three dispatches for 100 flat gradients", () => {
   expect(device.recorder.dispatchCount - before).toBe(3);
 });
 
-it("sees parameters without gradient, shared gradients, strided ones, and views with neighbours", async () => {
+it("clipGradNorm handles parameters without gradient, shared gradients, strided ones, and views with neighbors", async () => {
   const grid = tensor([
     [3, 0],
     [0, 4],
@@ -128,11 +128,11 @@ it("sees parameters without gradient, shared gradients, strided ones, and views 
   expect(await item(clipGradNorm(a, 1))).toBeCloseTo(6, 4);
 });
 
-it("takes no memory but for the norms over many steps that free nothing", () => {
+it("clipGradNorm takes no memory but for the norms over many steps that free nothing", () => {
   const { params } = withGrads([300, 5], true);
   const optimizer = new Adam(params);
   const step = () => {
-    for (const p of params) p.grad = p.gradSlot as Tensor;
+    for (const p of params) p.grad = gradSlotOf(p) as Tensor;
     clipGradNorm(params, 1);
     optimizer.step();
     optimizer.zeroGrad();
@@ -145,7 +145,7 @@ it("takes no memory but for the norms over many steps that free nothing", () => 
   expect(after - pooledBytes).toBeLessThanOrEqual(400 * 256 + 2 ** 16);
 });
 
-it("reaches the optimizer's step", async () => {
+it("clipped gradients reach the optimizer's step", async () => {
   const p = leaf([0]);
   const optimizer = new SGD([p], { lr: 1 });
   setGrad(p, [8]);
@@ -154,13 +154,13 @@ it("reaches the optimizer's step", async () => {
   expectClose(await readData(p), [-2], close, "p");
 });
 
-it.each([0, -1, Number.NaN, "1", undefined])("refuses a limit of %s", (limit) => {
+it.each([0, -1, Number.NaN, "1", undefined])("clipGradNorm refuses a limit of %s", (limit) => {
   const { params } = withGrads([2], false);
   expect(() => clipGradNorm(params, limit as number)).toThrow("'maxNorm' expected a number > 0");
   expect(() => clipGradValue(params, limit as number)).toThrow("'clipValue' expected a number > 0");
 });
 
-it("refuses other bad arguments", () => {
+it("clipping refuses other bad arguments", () => {
   const p = leaf([1]);
   new Adam([p]);
   expect(() => clipGradNorm([p], 1, { normType: 0 })).toThrow("normType");
@@ -170,7 +170,7 @@ it("refuses other bad arguments", () => {
   expect(() => clipGradNorm([3] as never, 1)).toThrow("only tensors");
 });
 
-it("allows an infinite limit, to measure the norm alone", async () => {
+it("clipGradNorm allows an infinite limit, to measure the norm alone", async () => {
   const { params, values } = withGrads([9], false);
   expectClose([await item(clipGradNorm(params, Infinity))], [norm(values.flat())], close, "norm");
   expect(await readData(params[0]!.grad!)).toEqual(Float32Array.from(values[0]!));

@@ -16,29 +16,29 @@ function run(optimizer: DiagonalNewton, loss: () => Tensor): void {
   optimizer.step(loss);
 }
 
-describe("on quadratics", () => {
-  it("with a diagonal Hessian is there in one step, whatever the condition number", async () => {
+describe("DiagonalNewton on quadratics", () => {
+  it("with a diagonal Hessian converges in one step, whatever the condition number", async () => {
     const a = [1e-3, 1, 10, 1e4];
     const { w, loss } = quadratic(a, [3, -2, 5, 1], 1);
     run(new DiagonalNewton([w], exactNewton), loss);
     expectClose(await w.data(), [1, 1, 1, 1], { rtol: 0, atol: 1e-5 }, "w");
   });
 
-  it("with lr below 1 contracts by 1 - lr per step", async () => {
+  it("contracts by 1 - lr per step with lr below 1", async () => {
     const { w, loss } = quadratic([0.1, 100], [1, 1]);
     const optimizer = new DiagonalNewton([w], { ...exactNewton, lr: 0.5 });
     for (let k = 0; k < 6; k++) run(optimizer, loss);
     expectClose(await w.data(), [0.5 ** 6, 0.5 ** 6], { rtol: 1e-4 }, "w");
   });
 
-  it("goes down from a saddle: negative curvature counts by its size", async () => {
+  it("descends from a saddle: negative curvature counts by its absolute value", async () => {
     const { w, loss } = quadratic([-2, 4], [0.5, 1]);
     run(new DiagonalNewton([w], exactNewton), loss);
     expectClose(await w.data(), [1, 0], { rtol: 0, atol: 1e-6 }, "w");
   });
 });
 
-it("follows the formula: damping, clip, momentum, decay", async () => {
+it("DiagonalNewton follows the formula with damping, clip, momentum and decay", async () => {
   const [curvature, damping, clip, lr, weightDecay, beta] = [4, 1, 0.3, 0.1, 0.5, 0.8];
   const start = numbers(6);
   const p = leaf(start);
@@ -59,7 +59,7 @@ it("follows the formula: damping, clip, momentum, decay", async () => {
   expectClose(await p.data(), exact, { rtol: 0, atol: 1e-6 }, "p");
 });
 
-it("averages curvature: the mean at first, and leaves out what is not finite", async () => {
+it("curvature is averaged, by the mean at first, without what is not finite", async () => {
   const p = leaf([1, 1]);
   const optimizer = new DiagonalNewton([p], exactNewton);
   const bends = [
@@ -72,7 +72,7 @@ it("averages curvature: the mean at first, and leaves out what is not finite", a
   expectClose(await p.data(), [0, 0], { rtol: 0, atol: 1e-6 }, "p");
 });
 
-describe("training", () => {
+describe("training with DiagonalNewton", () => {
   const [x, y] = [tensor(numbers(48, 5), { shape: [8, 6] }), tensor(Int32Array.from([0, 1, 2, 0, 1, 2, 0, 1]))];
   const make = (estimator: "hutchinson" | "bartlett", withDropout = false) => {
     manualSeed(6);
@@ -96,7 +96,7 @@ describe("training", () => {
     return values;
   };
 
-  it.each(["hutchinson", "bartlett"] as const)("with %s lowers the loss, captured as eager", async (estimator) => {
+  it.each(["hutchinson", "bartlett"] as const)("lowers the loss with %s, captured as eager", async (estimator) => {
     const eager = await losses(make(estimator).step, 12);
     expect(eager[11]).toBeLessThan(0.7 * eager[0]!);
     expect(await losses(capture(make(estimator).step), 12)).toEqual(eager);
@@ -118,7 +118,7 @@ describe("training", () => {
   });
 });
 
-it("refuses to step without curvature, and options outside their domain", () => {
+it("DiagonalNewton refuses to step without curvature, and options outside their domain", () => {
   const p = leaf([1]);
   setGrad(p, [1]);
   expect(() => new DiagonalNewton([p]).step()).toThrow("no curvature yet");

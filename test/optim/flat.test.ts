@@ -3,7 +3,7 @@ import { backward } from "../../src/autograd/backward.ts";
 import { mul, sum } from "../../src/index.ts";
 import { Adam, SGD } from "../../src/optim/index.ts";
 import { readData } from "../../src/tensor/readback.ts";
-import { gradOf } from "../../src/tensor/tensor.ts";
+import { gradOf, gradSlotOf } from "../../src/tensor/tensor.ts";
 import { adam } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
@@ -12,14 +12,14 @@ import { dispatches, fillSlots, leaf, numbers, setGrad } from "../support/optim.
 const device = await testDevice();
 const close = { rtol: 2e-6, atol: 1e-6 };
 
-describe("places in flat storage", () => {
-  it.each([1, 3, 4, 63, 64, 65, 4096, 4097])("a tensor of %d between neighbours", async (count) => {
+describe("parameters in flat storage", () => {
+  it.each([1, 3, 4, 63, 64, 65, 4096, 4097])("are updated beside their neighbors: a tensor of %d", async (count) => {
     const params = [leaf(numbers(3, 1)), leaf(numbers(count, 2)), leaf(numbers(5, 3))];
     const exact = [numbers(3, 1), numbers(count, 2), numbers(5, 3)];
-    const twins = params.map(() => adam({ lr: 0.01, weightDecay: 0.1 }));
+    const references = params.map(() => adam({ lr: 0.01, weightDecay: 0.1 }));
     const optimizer = new Adam(params, { lr: 0.01, weightDecay: 0.1 });
     // Whatever lies in the padding stays there.
-    for (const { storage } of [params[0]!.storage.flat!, params[0]!.gradSlot!.storage].map((storage) => ({
+    for (const { storage } of [params[0]!.storage.flat!, gradSlotOf(params[0]!)!.storage].map((storage) => ({
       storage,
     }))) {
       const slice = storage.slice(12, 256 - 16);
@@ -29,7 +29,7 @@ describe("places in flat storage", () => {
       params.forEach((p, i) => {
         const grads = numbers(p.size, 10 * step + i);
         setGrad(p, grads);
-        twins[i]!(exact[i]!, grads);
+        references[i]!(exact[i]!, grads);
       });
       optimizer.step();
     }
@@ -50,7 +50,7 @@ describe("places in flat storage", () => {
     const [p, q] = [leaf([1, 2, 3]), leaf([4, 5, 6])];
     const optimizer = new SGD([p, q], { lr: 1 });
     for (let i = 0; i < 2; i++) backward(sum(mul(p, q)));
-    expect(gradOf(p)).toBe(p.gradSlot);
+    expect(gradOf(p)).toBe(gradSlotOf(p));
     expect(await readData(p.grad!)).toEqual(Float32Array.of(8, 10, 12));
     optimizer.step();
     expect(await readData(q)).toEqual(Float32Array.of(2, 1, 0));
@@ -60,7 +60,7 @@ describe("places in flat storage", () => {
     expect(await readData(p.grad!)).toEqual(Float32Array.of(2, 1, 0));
   });
 
-  it("are cut where one buffer cannot be bound", async () => {
+  it("are split where one buffer cannot be bound", async () => {
     const { limits } = device;
     const small = { maxBufferSize: 2 ** 28, maxStorageBufferBindingSize: 4096 };
     Object.defineProperty(device, "limits", { value: small, configurable: true, writable: true });

@@ -62,11 +62,11 @@ async function checkState(
   }
 }
 
-describe("25 steps", async () => {
+describe("25 steps have PyTorch's parameters and state", async () => {
   for (const one of await golden("optimizers")) it(one.name, () => checkRun(one, usual));
 });
 
-describe("tiny, huge and zero gradients", async () => {
+describe("tiny, huge and zero gradients give PyTorch's parameters", async () => {
   for (const one of await golden("optimizers_extremes")) {
     // SGD's parameters grow to the size of its huge gradients.
     it(one.name, () =>
@@ -75,7 +75,7 @@ describe("tiny, huge and zero gradients", async () => {
   }
 });
 
-describe("what PyTorch began", async () => {
+describe("a run that PyTorch began continues here", async () => {
   for (const one of await golden("torch_state")) {
     it(one.name, async () => {
       const [, [name, options]] = one.args as [unknown, [string, object]];

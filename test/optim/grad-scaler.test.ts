@@ -78,7 +78,7 @@ function setScaled(params: readonly Tensor[], step: number, scale: number, bad: 
 }
 
 describe.each(makers)("%s under a scaler", (_, make) => {
-  it("is after skipped steps where it would be had they never been", async () => {
+  it("is unchanged by skipped steps", async () => {
     const [params, others] = [leaves(), leaves()];
     const [optimizer, other] = [make(params), make(others)];
     const scaler = new GradScaler(options);
@@ -147,14 +147,14 @@ describe.each(makers)("%s under a scaler", (_, make) => {
   });
 });
 
-describe("the scale", () => {
+describe("the loss scale", () => {
   it.each([Infinity, -Infinity, Number.NaN])("backs off for a gradient of %d, wherever it lies", async (bad) => {
-    for (const place of [0, 1, 4096, 5000]) {
+    for (const index of [0, 1, 4096, 5000]) {
       const p = leaf(numbers(5001));
       const optimizer = new SGD([p], { lr: 1 });
       const scaler = new GradScaler({ initScale: 8 });
       const grads = numbers(5001, 2);
-      grads[place] = bad;
+      grads[index] = bad;
       setGrad(p, grads);
       scaler.step(optimizer);
       scaler.update();
@@ -215,8 +215,8 @@ describe("the scale", () => {
   });
 });
 
-describe("several", () => {
-  it("optimizers: only the one whose gradients overflow is skipped", async () => {
+describe("with several", () => {
+  it("optimizers only the one whose gradients overflow is skipped", async () => {
     const [p, q] = [leaf([1]), leaf([1])];
     const [first, second] = [new SGD([p], { lr: 1 }), new SGD([q], { lr: 1 })];
     const scaler = new GradScaler({ initScale: 4 });
@@ -234,7 +234,7 @@ describe("several", () => {
     expect(await q.item()).toBe(0);
   });
 
-  it("parameters: each counts its own steps", async () => {
+  it("parameters each counts its own steps", async () => {
     const run = async (withBad: boolean) => {
       const [p, q] = [leaf([1]), leaf([1])];
       const optimizer = new Adam([p, q], { lr: 0.1 });
@@ -256,7 +256,7 @@ describe("several", () => {
     expectClose(await run(true), await run(false), { rtol: 1e-6, atol: 0 }, "p and q");
   });
 
-  it("kinds of steps: those without a scaler count as well", async () => {
+  it("kinds of steps those without a scaler count as well", async () => {
     const [p, q] = [leaf(numbers(3)), leaf(numbers(3))];
     const [optimizer, other] = [new Adam([p], { lr: 0.1 }), new Adam([q], { lr: 0.1 })];
     const scaler = new GradScaler({ initScale: 1 });
@@ -273,7 +273,7 @@ describe("several", () => {
   });
 });
 
-it("nothing is read back, and no memory is taken", async () => {
+it("a scaler reads nothing back, and takes no memory", async () => {
   const params = leaves();
   const optimizer = new Adam(params, { lr: schedule.cosine({ peak: 0.1, total: 100 }) });
   const scaler = new GradScaler();
@@ -294,7 +294,7 @@ it("nothing is read back, and no memory is taken", async () => {
   expect(await countReadbacks(device, run)).toBe(0);
 });
 
-it("not enabled it stands aside", async () => {
+it("a scaler that is not enabled does nothing", async () => {
   const scaler = new GradScaler({ enabled: false });
   const p = leaf([1]);
   const optimizer = new SGD([p], { lr: 1 });
@@ -308,7 +308,7 @@ it("not enabled it stands aside", async () => {
   expect(scaler.stateDict()).toEqual({});
 });
 
-describe("state", () => {
+describe("the state", () => {
   const run = (optimizer: Adam, params: readonly Tensor[], scaler: GradScaler, from: number, to: number) => {
     for (let i = from; i < to; i++) {
       setScaled(params, i, 1, i % 3 === 1);
@@ -327,7 +327,7 @@ describe("state", () => {
     return { params, optimizer: new Adam(params), scaler: new GradScaler(options), model: { ...model, loadStateDict } };
   };
 
-  it("of scaler and optimizer goes on to the bit, through a checkpoint", async () => {
+  it("of scaler and optimizer continues to the bit through a checkpoint", async () => {
     const [whole, first, second] = [setup(), setup(), setup()];
     run(whole.optimizer, whole.params, whole.scaler, 0, 9);
     run(first.optimizer, first.params, first.scaler, 0, 5);
@@ -360,7 +360,7 @@ describe("state", () => {
   });
 });
 
-describe("refuses", () => {
+describe("GradScaler refuses", () => {
   const table: [string, () => unknown, string][] = [
     ["an unknown option", () => new GradScaler({ init: 1 } as object), "unknown option 'init'"],
     ["a scale of 0", () => new GradScaler({ initScale: 0 }), "initScale"],
@@ -376,7 +376,7 @@ describe("refuses", () => {
     expect(run).toThrow(message);
   });
 
-  it("what comes twice, and a scaler made in a capture", () => {
+  it("repeated calls, and creation inside a capture", () => {
     const p = leaf([1]);
     const optimizer = new SGD([p], { lr: 1 });
     const scaler = new GradScaler();
@@ -399,7 +399,7 @@ describe("refuses", () => {
   });
 });
 
-it("captured in two halves, and between eager ones, it keeps track", async () => {
+it("a scaler keeps track over captures of half a step, and between eager ones", async () => {
   const p = leaf([0]);
   const optimizer = new SGD([p], { lr: 1 });
   const scaler = new GradScaler({ initScale: 2, growthInterval: 1000 });

@@ -14,7 +14,7 @@ function refused(make: () => unknown, message: string | RegExp): void {
   expect(device.recorder.dispatchCount).toBe(before);
 }
 
-describe("parameters that are refused", () => {
+describe("an optimizer refuses as parameters", () => {
   const p = leaf([1, 2, 3, 4]);
   it.each([
     ["nothing", []],
@@ -31,10 +31,10 @@ describe("parameters that are refused", () => {
 
   const product = mul(p, 2);
   it("the result of an operation", () => refused(() => new Adam([product]), "only leaves"));
-  it("one twice", () => refused(() => new Adam([p, p]), "there twice"));
-  it("one in two groups", () => refused(() => new Adam([{ params: p }, { params: p }]), "there twice"));
-  it("two that share memory", () => refused(() => new Adam([p, p.detach()]), "shares its memory"));
-  it("a part of other memory", () => refused(() => new Adam([p.narrow(0, 0, 2).detach()]), "view of a part"));
+  it("one parameter twice", () => refused(() => new Adam([p, p]), "there twice"));
+  it("one parameter in two groups", () => refused(() => new Adam([{ params: p }, { params: p }]), "there twice"));
+  it("two parameters that share memory", () => refused(() => new Adam([p, p.detach()]), "shares its memory"));
+  it("a view of a part of other memory", () => refused(() => new Adam([p.narrow(0, 0, 2).detach()]), "view of a part"));
   it("one that is not dense", () => {
     refused(
       () =>
@@ -49,7 +49,7 @@ describe("parameters that are refused", () => {
       "not dense",
     );
   });
-  it("whole numbers", () => refused(() => new Adam([tensor([1, 2], { dtype: "i32" })]), "dtype i32"));
+  it("integers", () => refused(() => new Adam([tensor([1, 2], { dtype: "i32" })]), "dtype i32"));
   it("one that was freed", () => {
     const gone = leaf([1]);
     gone.dispose();

@@ -7,7 +7,7 @@ import { asRows, flip, type Matrix, map2, product, scaled, symmetric } from "../
 import { adamw } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
-import { followsTwin, leaf, numbers, setGrad } from "../support/optim.ts";
+import { leaf, matchesReference, numbers, setGrad } from "../support/optim.ts";
 
 await testDevice();
 
@@ -28,7 +28,7 @@ function orthogonal(matrix: Matrix): Matrix {
 }
 
 /** Muon in double precision on one matrix. */
-function muonTwin(columns: number, o: { lr: number; weightDecay: number; momentum: number; nesterov: boolean }) {
+function muonReference(columns: number, o: { lr: number; weightDecay: number; momentum: number; nesterov: boolean }) {
   let average: Matrix | undefined;
   return (p: number[], g: readonly number[]) => {
     const gradient = asRows(g, columns);
@@ -43,7 +43,7 @@ function muonTwin(columns: number, o: { lr: number; weightDecay: number; momentu
   };
 }
 
-function shampooTwin(columns: number, o: { lr: number; momentum: number; beta: number; eps: number }) {
+function shampooReference(columns: number, o: { lr: number; momentum: number; beta: number; eps: number }) {
   let [left, right, average]: (Matrix | undefined)[] = [];
   let count = 0;
   const root = (a: Matrix) => {
@@ -75,8 +75,8 @@ describe("Muon", () => {
   ])("follows the reference on (%d, %d), nesterov %s", async (rows, columns, nesterov) => {
     const options = { lr: 0.05, weightDecay: 0.1, momentum: 0.9, nesterov };
     const p = matrixLeaf(numbers(rows * columns), columns);
-    const twin = muonTwin(columns, options);
-    await followsTwin(new Muon([p], options), p, twin, 5, gradients(rows * columns), { rtol: 0, atol: 2e-5 });
+    const reference = muonReference(columns, options);
+    await matchesReference(new Muon([p], options), p, reference, 5, gradients(rows * columns), { rtol: 0, atol: 2e-5 });
   });
 
   it("makes singular values nearly 1", async () => {
@@ -95,32 +95,32 @@ describe("Shampoo", () => {
     const options = { lr: 0.05, momentum: 0.5, eps: 1e-3 };
     const p = matrixLeaf(numbers(ROWS * COLUMNS));
     const optimizer = new Shampoo([p], { ...options, statisticsBeta: 0.8, every: 1, adjustLr: "original" });
-    const twin = shampooTwin(COLUMNS, { ...options, beta: 0.8 });
-    await followsTwin(optimizer, p, twin, 5, gradients(ROWS * COLUMNS), { rtol: 0, atol: 3e-4 });
+    const reference = shampooReference(COLUMNS, { ...options, beta: 0.8 });
+    await matchesReference(optimizer, p, reference, 5, gradients(ROWS * COLUMNS), { rtol: 0, atol: 3e-4 });
   });
 
-  it("treats blocks as matrices of their own", async () => {
+  it("treats blocks as separate matrices", async () => {
     // (4, 6) in blocks of at most 3: four of (2, 3).
     const p = matrixLeaf(numbers(24), 6);
     const options = { lr: 0.05, momentum: 0, eps: 1e-3 };
     const optimizer = new Shampoo([p], { ...options, every: 1, blockSize: 3, adjustLr: "original" });
-    const twins = Array.from({ length: 4 }, () => shampooTwin(3, { ...options, beta: 0.99 }));
+    const references = Array.from({ length: 4 }, () => shampooReference(3, { ...options, beta: 0.99 }));
     const whole = (values: number[], g: readonly number[]) =>
-      twins.forEach((twin, block) => {
-        const places = Array.from(
+      references.forEach((reference, block) => {
+        const indices = Array.from(
           { length: 6 },
           (_, k) => 6 * (2 * (block >> 1) + (k < 3 ? 0 : 1)) + 3 * (block & 1) + (k % 3),
         );
-        const part = places.map((place) => values[place]!);
-        twin(
+        const part = indices.map((index) => values[index]!);
+        reference(
           part,
-          places.map((place) => g[place]!),
+          indices.map((index) => g[index]!),
         );
-        places.forEach((place, k) => {
-          values[place] = part[k]!;
+        indices.forEach((index, k) => {
+          values[index] = part[k]!;
         });
       });
-    await followsTwin(optimizer, p, whole, 3, gradients(24), { rtol: 0, atol: 3e-4 });
+    await matchesReference(optimizer, p, whole, 3, gradients(24), { rtol: 0, atol: 3e-4 });
   });
 
   it("computes roots only every few steps", async () => {
@@ -156,7 +156,7 @@ describe("Shampoo", () => {
   });
 });
 
-it.each([1e-2, 1e-4])("inverse fourth roots of a badly conditioned matrix, ridge %d", async (eps) => {
+it.each([1e-2, 1e-4])("inverse fourth roots of a badly conditioned matrix are accurate with ridge %d", async (eps) => {
   const n = 5;
   const basis = asRows(numbers(n * n, 4), n);
   const a = symmetric(product(basis, flip(basis)), (value) => value);
@@ -178,8 +178,8 @@ describe.each([
     const [p, q] = [leaf(numbers(5)), leaf(numbers(5))];
     const optimizer = new Class([p], options);
     expect(optimizer.paramGroups[0]).toMatchObject({ matrix: false });
-    await followsTwin(optimizer, p, adamw(options), 5, gradients(5), { rtol: 0, atol: 1e-6 });
-    await followsTwin(new AdamW([q], options), q, adamw(options), 5, gradients(5), { rtol: 0, atol: 1e-6 });
+    await matchesReference(optimizer, p, adamw(options), 5, gradients(5), { rtol: 0, atol: 1e-6 });
+    await matchesReference(new AdamW([q], options), q, adamw(options), 5, gradients(5), { rtol: 0, atol: 1e-6 });
   });
 
   it("does the same captured, whatever the step, and lowers a loss", async () => {
@@ -207,7 +207,7 @@ describe.each([
     expect(losses[12]).toBeLessThan(0.6 * losses[0]!);
   });
 
-  it("lets a group's matrices go with AdamW, and refuses what cannot be", () => {
+  it("updates the matrices of a group by AdamW when asked to, and refuses wrong options", () => {
     const p = matrixLeaf(numbers(4), 2);
     expect(new Class([{ params: [p], matrix: false }]).paramGroups).toHaveLength(1);
     expect(() => new Class([{ params: [leaf([1])], matrix: true }])).toThrow("2 dims");

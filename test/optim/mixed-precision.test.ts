@@ -19,7 +19,7 @@ const convNet = () =>
     new nn.Linear(8 * 16, 3),
   );
 
-describeHalf(device, "training in autocast", () => {
+describeHalf(device, "mixed precision", () => {
   const models: [string, () => nn.Sequential, number[]][] = [
     ["an MLP", mlp, [48, 8]],
     ["a ConvNet", convNet, [24, 1, 8, 8]],
@@ -48,7 +48,7 @@ describeHalf(device, "training in autocast", () => {
     return { losses, state };
   };
 
-  it.each(models)("%s comes as far as in f32, and captured has eager's bits", async (_, make, shape) => {
+  it.each(models)("training of %s converges as in f32, and captured has eager's bits", async (_, make, shape) => {
     const [exact, mixed] = [await train(make, shape, false, false), await train(make, shape, true, false)];
     const last = (run: { losses: number[] }) => run.losses[39] as number;
     expect(exact.losses[0]! / last(exact)).toBeGreaterThan(3);
@@ -61,7 +61,7 @@ describeHalf(device, "training in autocast", () => {
   it.each([
     ["a loss scale of 2^40", 2 ** 40, 1],
     ["an infinite input", 2 ** 10, Infinity],
-  ])("%s changes nothing but the scale", async (_, initScale, value) => {
+  ])("an overflow in %s changes nothing but the scale", async (_, initScale, value) => {
     manualSeed(2);
     const model = mlp();
     const optimizer = new optim.AdamW(model.parameters());

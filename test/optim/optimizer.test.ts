@@ -6,20 +6,20 @@ import { readData } from "../../src/tensor/readback.ts";
 import { adam, sgd } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
-import { dispatches, fillSlots, followsTwin, leaf, numbers, setGrad } from "../support/optim.ts";
+import { dispatches, fillSlots, leaf, matchesReference, numbers, setGrad } from "../support/optim.ts";
 
 const device = await testDevice();
 const close = { rtol: 2e-6, atol: 1e-6 };
 
-describe("dispatches", () => {
-  it("one for 100 tensors of 10,000", () => {
+describe("an optimizer's step takes", () => {
+  it("one dispatch for 100 tensors of 10,000", () => {
     const params = Array.from({ length: 100 }, (_, i) => leaf(numbers(10_000, i)));
     const optimizer = new Adam(params);
     fillSlots(params);
     expect(dispatches(device, () => optimizer.step())).toBe(1);
   });
 
-  it("one for groups with options of their own, one more for another kind", async () => {
+  it("one dispatch for groups with different options, one more for another kind", async () => {
     const params = Array.from({ length: 3 }, () => leaf([1, 1, 1]));
     const groups = params.map((p, i) => ({ params: [p], lr: 0.1 * (i + 1) }));
     const optimizer = new SGD(groups, { lr: 1 });
@@ -32,7 +32,7 @@ describe("dispatches", () => {
     expect(dispatches(device, () => mixed.step())).toBe(2);
   });
 
-  it("two where more groups differ than one dispatch has rows for", async () => {
+  it("two dispatches where more groups differ than one dispatch has rows for", async () => {
     const params = Array.from({ length: 20 }, () => leaf([0]));
     const optimizer = new SGD(
       params.map((p, i) => ({ params: p, lr: i + 1 })),
@@ -43,14 +43,14 @@ describe("dispatches", () => {
     for (const [i, p] of params.entries()) expect((await readData(p))[0]).toBe(-(i + 1));
   });
 
-  it("none without gradients", () => {
+  it("no dispatch without gradients", () => {
     const optimizer = new Adam([leaf([1])]);
     expect(dispatches(device, () => optimizer.step())).toBe(0);
     expect(optimizer.stepCount).toBe(1);
   });
 });
 
-it("takes two steps with different rates in one submit", async () => {
+it("two steps with different rates fit in one submit", async () => {
   const p = leaf([10]);
   const optimizer = new SGD([p], { lr: 1 });
   setGrad(p, [1]);
@@ -77,7 +77,7 @@ describe("parameters without gradient", () => {
     const options = { lr: 0.1, betas: [0.5, 0.75] as const };
     const params = Array.from({ length: 4 }, (_, i) => leaf(numbers(6, i)));
     const exact = params.map((_, i) => numbers(6, i));
-    const twins = params.map(() => adam(options));
+    const references = params.map(() => adam(options));
     const optimizer = new Adam(params, { ...options, betas: [0.5, 0.75] });
     for (let step = 0; step < 12; step++) {
       optimizer.zeroGrad();
@@ -85,7 +85,7 @@ describe("parameters without gradient", () => {
         if ((step + i) % (i + 1) > 0 || step % 5 === i) return;
         const grads = numbers(6, 7 * step + i);
         setGrad(p, grads);
-        twins[i]!(exact[i]!, grads);
+        references[i]!(exact[i]!, grads);
       });
       optimizer.step();
     }
@@ -108,8 +108,8 @@ describe("parameters without gradient", () => {
   });
 });
 
-describe("learning rate", () => {
-  it("of a schedule goes by the steps taken, from 0", async () => {
+describe("the learning rate", () => {
+  it("of a schedule follows the step count, from 0", async () => {
     const p = leaf([0]);
     const seen: number[] = [];
     const optimizer = new SGD([p], {
@@ -124,7 +124,7 @@ describe("learning rate", () => {
     expect(await readData(p)).toEqual(Float32Array.of(-6));
   });
 
-  it("and other options may be changed between steps; bad ones throw before anything moves", async () => {
+  it("and other options may change between steps; bad ones throw before anything moves", async () => {
     const p = leaf([1]);
     const optimizer = new SGD([p], { lr: 1, momentum: 0.5 });
     const group = optimizer.paramGroups[0] as { lr: unknown; momentum: number };
@@ -145,16 +145,16 @@ describe("learning rate", () => {
   });
 });
 
-it.each([1e-30, 1e30])("momentum with gradients of %d", async (scale) => {
+it.each([1e-30, 1e30])("SGD with momentum matches the reference with gradients of %d", async (scale) => {
   const p = leaf([0, 0]);
   const options = { lr: 0.5, momentum: 0.9 };
-  await followsTwin(new SGD([p], options), p, sgd(options), 10, (step) => [scale, -scale * step], {
+  await matchesReference(new SGD([p], options), p, sgd(options), 10, (step) => [scale, -scale * step], {
     rtol: 1e-5,
     atol: 0,
   });
 });
 
-it("gives its memory back", () => {
+it("dispose() returns the memory of an optimizer", () => {
   const params = [leaf(numbers(5000)), leaf(numbers(3))];
   const optimizer = new Adam(params);
   fillSlots(params);

@@ -12,7 +12,7 @@ const ONE_CYCLE = [
 ];
 const ONE_CYCLE_LINEAR = [0.01, 0.0325, 0.055, 0.0775, 0.1, 0.08002, 0.06004, 0.04006, 0.02008, 0.0001, 0.0001];
 
-describe("values", () => {
+describe("schedules have the right values", () => {
   it.each([
     ["constant", constant(0.1), [0.1, 0.1, 0.1]],
     ["linear", linear({ peak: 1, total: 4 }), [1, 0.75, 0.5, 0.25, 0, 0]],
@@ -58,8 +58,8 @@ it.each([
   () => oneCycle({ maxLr: 1, totalSteps: 10, divFactor: 0 }),
   () => oneCycle({ maxLr: 1, totalSteps: 10, annealStrategy: "sine" as "cos" }),
   () => warmup({ steps: 0, after: 1 }),
-])("refuses %s", (make) => expect(make).toThrow(/^schedule\.\w+: argument/));
+])("a schedule refuses %s", (make) => expect(make).toThrow(/^schedule\.\w+: argument/));
 
-it("names the nearest option", () => {
+it("a schedule names the nearest option", () => {
   expect(() => cosine({ peak: 1, total: 2, warmups: 1 } as never)).toThrow("did you mean 'warmup'");
 });

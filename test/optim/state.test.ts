@@ -59,7 +59,7 @@ describe("a run that is resumed", () => {
     expect(again.stateDict().paramGroups).toEqual(state.paramGroups);
   });
 
-  it("of other parameters in another order finds its state by name", async () => {
+  it("finds its state by name when parameters come in another order", async () => {
     const params = named(1);
     const optimizer = new Adam(params);
     steps(optimizer, params, 0, 5);
@@ -72,7 +72,7 @@ describe("a run that is resumed", () => {
     for (const [i, p] of params.entries()) expect(await readData(copies[i] as Tensor)).toEqual(await readData(p));
   });
 
-  it("forgets what it did before", async () => {
+  it("forgets its earlier state", async () => {
     const [p, q] = [leaf([1, 2]), leaf([1, 2])];
     const [fresh, used] = [new Adam([p]), new Adam([q])];
     const empty = fresh.stateDict();
@@ -88,7 +88,7 @@ describe("a run that is resumed", () => {
   });
 });
 
-it("has PyTorch's names", async () => {
+it("a state dict has PyTorch's names", async () => {
   const p = leaf([1]);
   const optimizer = new Adam([p], { amsgrad: true, lr: (step) => 0.5 ** step });
   setGrad(p, [2]);
@@ -123,7 +123,7 @@ describe("a state dict that does not fit", () => {
     ["another kernel", { ...good, paramGroups: [{ ...group, amsgrad: true }] }, "cannot change"],
     ["maximize", { ...good, paramGroups: [{ ...group, maximize: true }] }, "maximize"],
     ["a bad count", { ...good, stepCount: -1 }, "stepCount"],
-  ])("%s: refused, nothing changed", async (_, dict, message) => {
+  ])("with %s is refused and changes nothing", async (_, dict, message) => {
     expect(() => optimizer.loadStateDict(dict)).toThrow(message);
     expect(optimizer.stepCount).toBe(1);
     expect(optimizer.stateDict().paramGroups).toEqual(good.paramGroups);

@@ -29,7 +29,7 @@ afterAll(async () => {
   server?.close();
 });
 
-/** What the page's training came to; errors of the page fail the test. */
+/** Expects the training of the page to succeed; errors of the page fail the test. */
 async function expectTraining(path: string): Promise<void> {
   const page = await browser.newPage();
   const errors: string[] = [];
@@ -45,17 +45,20 @@ async function expectTraining(path: string): Promise<void> {
   expect(result.last).toBeLessThan(0.1);
 }
 
-it("trains from one file in a module script", () => expectTraining("cdn.html"));
+it("the package trains from one file in a module script", () => expectTraining("cdn.html"));
 
-it.each(["page.js", "page-of-parts.js"])("trains in an esbuild bundle without plugins: %s", async (page) => {
-  const outfile = join(folder, "out/page.js");
-  const entry = join(folder, page);
-  const { warnings } = await esbuild({ entryPoints: [entry], bundle: true, minify: true, format: "esm", outfile });
-  expect(warnings).toEqual([]);
-  await expectTraining("bundled.html");
-});
+it.each(["page.js", "page-of-parts.js"])(
+  "the package trains in an esbuild bundle without plugins: %s",
+  async (page) => {
+    const outfile = join(folder, "out/page.js");
+    const entry = join(folder, page);
+    const { warnings } = await esbuild({ entryPoints: [entry], bundle: true, minify: true, format: "esm", outfile });
+    expect(warnings).toEqual([]);
+    await expectTraining("bundled.html");
+  },
+);
 
-it("trains in a Vite app, in the page and in a worker", async () => {
+it("the package trains in a Vite app, in the page and in a worker", async () => {
   const input = ["index.html", "worker.html"].map((name) => join(folder, name));
   await vite({
     root: folder,

@@ -52,7 +52,7 @@ describe("the README's program", () => {
   );
 });
 
-it("Bun collects nothing that an open device needs, and goes on after a device was closed", async () => {
+it("Bun collects nothing that an open device needs, and continues after a device was closed", async () => {
   const program = `import { init, ones } from "gradwell";
     for (let i = 0; i < 3; i++) {
       const device = await init();

@@ -1,4 +1,4 @@
-/** How a Node worker may end: Dawn aborts the whole process where an answer of the GPU is still to come. */
+/** Endings of a Node worker: Dawn aborts the whole process if a promise of the GPU is still pending. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, inject, it } from "vitest";
@@ -16,7 +16,7 @@ const ends = {
 };
 
 it.each(Object.keys(work).flatMap((what) => Object.keys(ends).map((how) => [what, how] as const)))(
-  "a worker with %s ends %s, and the program goes on",
+  "a worker with %s ends %s, and the program continues",
   async (what, how) => {
     const program = `import { Worker, isMainThread } from "node:worker_threads";
     if (isMainThread) {

@@ -10,7 +10,7 @@ import { uniform } from "../support/values.ts";
 
 await testDevice();
 
-/** One link of a chain: the same step on tensors and on float64. `pick` gives whole numbers below a bound. */
+/** One link of a chain: the same step on tensors and on float64. `pick` gives integers below a bound. */
 interface Link {
   readonly ours: (x: Tensor) => Tensor;
   readonly exact: (x: ref.Values) => ref.Values;
@@ -48,8 +48,8 @@ const makers: Record<string, Maker> = {
     return {
       ours: (x) => x.flip(dim),
       exact: (x) =>
-        ref.build(x.shape, (place) =>
-          ref.at(x, place.with(dim, (x.shape[dim] as number) - 1 - (place[dim] as number))),
+        ref.build(x.shape, (index) =>
+          ref.at(x, index.with(dim, (x.shape[dim] as number) - 1 - (index[dim] as number))),
         ),
     };
   },
@@ -60,8 +60,8 @@ const makers: Record<string, Maker> = {
     return {
       ours: (x) => x.slice(dim, start, undefined, step),
       exact: (x) =>
-        ref.build(x.shape.with(dim, Math.ceil((size - start) / step)), (place) =>
-          ref.at(x, place.with(dim, start + step * (place[dim] as number))),
+        ref.build(x.shape.with(dim, Math.ceil((size - start) / step)), (index) =>
+          ref.at(x, index.with(dim, start + step * (index[dim] as number))),
         ),
     };
   },
@@ -73,7 +73,7 @@ const makers: Record<string, Maker> = {
     const dim = pick(shape.length + 1);
     return { ours: (x) => x.unsqueeze(dim), exact: (x) => ({ shape: x.shape.toSpliced(dim, 0, 1), data: x.data }) };
   },
-  centre: (shape, pick) => {
+  center: (shape, pick) => {
     const dim = pick(shape.length);
     return {
       ours: (x) => x.sub(x.mean(dim, { keepdim: true })),
@@ -105,9 +105,9 @@ const makers: Record<string, Maker> = {
     return {
       ours: (x) => g.cat([x, x.mul(2)], dim),
       exact: (x) =>
-        ref.build(x.shape.with(dim, 2 * size), (place) => {
-          const i = place[dim] as number;
-          return ref.at(x, place.with(dim, i % size)) * (i < size ? 1 : 2);
+        ref.build(x.shape.with(dim, 2 * size), (index) => {
+          const i = index[dim] as number;
+          return ref.at(x, index.with(dim, i % size)) * (i < size ? 1 : 2);
         }),
     };
   },
@@ -116,15 +116,15 @@ const makers: Record<string, Maker> = {
     return {
       ours: (x) => x.cumsum(dim).mul(0.5),
       exact: (x) =>
-        ref.build(x.shape, (place) => {
-          const upTo = Array.from({ length: (place[dim] as number) + 1 }, (_, i) => ref.at(x, place.with(dim, i)));
+        ref.build(x.shape, (index) => {
+          const upTo = Array.from({ length: (index[dim] as number) + 1 }, (_, i) => ref.at(x, index.with(dim, i)));
           return 0.5 * upTo.reduce((a, b) => a + b, 0);
         }),
     };
   },
 };
 
-const MOST_ELEMENTS = 2000;
+const MAX_ELEMENTS = 2000;
 
 function chainOf(shape: readonly number[], names: readonly string[], numbers: readonly number[]): Link[] {
   const links: Link[] = [];
@@ -134,7 +134,7 @@ function chainOf(shape: readonly number[], names: readonly string[], numbers: re
   for (const name of names) {
     const link = (makers[name] as Maker)(probe.shape, pick);
     const result = link.exact(probe);
-    if (result.data.length > MOST_ELEMENTS || result.shape.length > 6) continue;
+    if (result.data.length > MAX_ELEMENTS || result.shape.length > 6) continue;
     probe = result;
     links.push(link);
   }

@@ -1,4 +1,4 @@
-/** Laws that hold to the last bit for whole numbers in f32: of broadcasting, reductions, and cutting apart and together. */
+/** Laws that hold to the last bit for integers in f32: broadcasting, reductions, splitting and concatenation. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cat, stack, type Tensor, tensor } from "../../src/index.ts";
@@ -10,7 +10,7 @@ await testDevice();
 const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 });
 const runs = { numRuns: 60, seed: 3 };
 
-/** Small whole numbers of this shape, sometimes as a transposed view. */
+/** Small integers of this shape, sometimes as a transposed view. */
 function whole(shape: readonly number[], seed: number, requiresGrad = false): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
   const data = Float32Array.from(labels(size, 9, seed), (value) => value - 4);
@@ -32,7 +32,7 @@ const pairs = fc.record({
 });
 
 describe("broadcasting", () => {
-  it("is expanding both, and its gradient is the sum over what was repeated", async () => {
+  it("equals expanding both, and its gradient is the sum over what was repeated", async () => {
     await fc.assert(
       fc.asyncProperty(pairs, async ({ shape, cut, ones, seed }) => {
         const other = shape.slice(Math.min(cut, shape.length)).map((size, i) => (ones[i] ? 1 : size));
@@ -52,7 +52,7 @@ describe("broadcasting", () => {
 });
 
 describe("reductions", () => {
-  it("over several dims are those over one after the other, and over all that of the flattened tensor", async () => {
+  it("over several dims equal those over one after the other, and over all that of the flattened tensor", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.nat(15), fc.nat(99), async (shape, mask, seed) => {
         const x = whole(shape, seed);
@@ -73,8 +73,8 @@ describe("reductions", () => {
   });
 });
 
-describe("cutting", () => {
-  it("and joining gives the tensor again, and so do turning twice and padding and cutting off", async () => {
+describe("splitting", () => {
+  it("and concatenating returns the tensor, and so do transposing twice and padding and cropping", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.nat(99), fc.integer({ min: 1, max: 3 }), async (shape, seed, step) => {
         const x = whole(shape, seed);
@@ -106,16 +106,16 @@ describe("cutting", () => {
     );
   });
 
-  it("a slice of a slice is one slice", async () => {
+  it("twice by slices equals one slice", async () => {
     const slices = fc.record({ start: fc.integer({ min: -6, max: 6 }), step: fc.integer({ min: 1, max: 3 }) });
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 9 }), slices, slices, async (n, a, b) => {
         const x = whole([n, 2], n);
-        const places = [...Array(n).keys()];
+        const indices = [...Array(n).keys()];
         // As Python slices lists.
         const from = (list: number[], { start, step }: { start: number; step: number }) =>
           list.slice(start).filter((_, i) => i % step === 0);
-        const kept = from(from(places, a), b);
+        const kept = from(from(indices, a), b);
         const twice = x.slice(0, a.start, undefined, a.step).slice(0, b.start, undefined, b.step);
         await expectSame(twice, x.indexSelect(0, tensor(kept, { dtype: "i32" })));
       }),

@@ -9,7 +9,7 @@ await testDevice();
 type Pick = (below: number) => number;
 const one = <T>(pick: Pick, from: readonly T[]): T => from[pick(from.length)] as T;
 
-/** What may follow values of this width (rows of features) or of these channels (images): a layer, and what it gives. */
+/** Picks a layer for values of this width (rows of features) or these channels (images), and returns its output width. */
 function layer(pick: Pick, width: number, isImage: boolean): [nn.Module, number] {
   const next = one(pick, [3, 4, 8, 17]);
   const bias = pick(3) > 0;

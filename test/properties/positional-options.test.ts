@@ -98,17 +98,17 @@ const SURPLUS: readonly (readonly [string, () => unknown])[] = [
   ["matmul", () => g.matmul(x, ones([4, 4]), x)],
 ];
 
-it.each(SURPLUS)("%s refuses an argument too many", (name, call) => {
+it.each(SURPLUS)("%s refuses one argument too many", (name, call) => {
   expect(call).toThrow(gradwell.ArgumentError);
   expect(call).toThrow(`${name}: `);
 });
 
-it("maps zerosLike and onesLike over a list, and says how to map others", async () => {
+it("zerosLike and onesLike map over a list, and the others say how to map them", async () => {
   expect(await Promise.all([x, x].map(zerosLike).map((one) => one.sum().item()))).toEqual([0, 0]);
   expect(() => [x, x].map(g.relu)).toThrow("in map() write (x) => relu(x)");
 });
 
-it("takes options of another realm and options without a prototype, but no instance of a class", async () => {
+it("options may come from another realm or without a prototype, but not as an instance of a class", async () => {
   const bare = Object.assign(Object.create(null), { keepdim: true });
   expect(method.sum(1, bare).shape).toEqual([3, 1]);
   class Options {

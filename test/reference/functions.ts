@@ -47,6 +47,7 @@ export const functions: Readonly<Record<string, readonly [f: Function, slope: Fu
   gelu: [(x) => x * normalCdf(x), (x) => normalCdf(x) + x * normalDensity(x)],
   silu: [(x) => x * sigmoid(x), (x) => sigmoid(x) * (1 + x * sigmoid(-x))],
   softplus: [(x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), sigmoid],
+  softsign: [(x) => x / (1 + Math.abs(x)), (x) => (1 + Math.abs(x)) ** -2],
   sigmoid: [sigmoid, (x) => sigmoid(x) * sigmoid(-x)],
   tanh: [Math.tanh, (x) => Math.cosh(x) ** -2],
 };

@@ -1,5 +1,5 @@
 /** Matrix products with an epilogue, one element at a time in float64. */
-import type { Activation } from "../../src/kernels/matmul/run.ts";
+import type { Activation } from "../../src/activations.ts";
 
 export interface Product {
   readonly a: Float32Array;
@@ -12,7 +12,7 @@ export interface Product {
   readonly strideA?: number;
   readonly strideB?: number;
   readonly alpha?: number;
-  /** What C held before, where the product is added to it. */
+  /** The values of C that the result is added to. */
   readonly before?: Float32Array;
   readonly bias?: Float32Array;
   readonly activation?: Activation;

@@ -9,9 +9,9 @@ export interface Normalized {
   gradBias: Float64Array;
 }
 
-/** Values that are normalised together, each with the place of its weight. */
+/** Indices of values that are normalized together, and the channel of each. */
 interface Group {
-  readonly places: number[];
+  readonly indices: number[];
   readonly channel: (i: number) => number;
 }
 
@@ -30,16 +30,16 @@ function normalize(
     gradWeight: new Float64Array(weight.length),
     gradBias: new Float64Array(weight.length),
   };
-  for (const { places, channel } of groups) {
-    const values = places.map((at) => x[at]!);
+  for (const { indices, channel } of groups) {
+    const values = indices.map((at) => x[at]!);
     const n = values.length;
     const mean = rms ? 0 : total(values) / n;
     const rstd = 1 / Math.sqrt(total(values.map((v) => (v - mean) ** 2)) / n + eps);
     const normal = values.map((v) => (v - mean) * rstd);
-    const scaled = places.map((at, i) => g[at]! * weight[channel(i)]!);
+    const scaled = indices.map((at, i) => g[at]! * weight[channel(i)]!);
     const meanG = rms ? 0 : total(scaled) / n;
     const meanNormal = total(scaled.map((one, i) => one * normal[i]!)) / n;
-    places.forEach((at, i) => {
+    indices.forEach((at, i) => {
       const c = channel(i);
       result.y[at] = normal[i]! * weight[c]! + bias[c]!;
       result.gradX[at] = rstd * (scaled[i]! - meanG - normal[i]! * meanNormal);
@@ -61,7 +61,7 @@ export function rowNorm(
   rms = false,
 ): Normalized {
   const groups = Array.from({ length: cols ? x.length / cols : 0 }, (_, row) => ({
-    places: Array.from({ length: cols }, (_, i) => row * cols + i),
+    indices: Array.from({ length: cols }, (_, i) => row * cols + i),
     channel: (i: number) => i,
   }));
   return normalize(x, weight, bias, g, groups, eps, rms);
@@ -77,7 +77,7 @@ export function batchNorm(
   eps: number,
 ): Normalized {
   const groups = Array.from({ length: channels }, (_, c) => ({
-    places: Array.from(
+    indices: Array.from(
       { length: batch * inner },
       (_, i) => (Math.floor(i / inner) * channels + c) * inner + (i % inner),
     ),

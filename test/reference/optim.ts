@@ -54,6 +54,19 @@ export function rmsprop(o: Common & { alpha?: number; eps?: number; momentum?: n
   };
 }
 
+export function lion(o: Common & { betas?: readonly [number, number] }): Update {
+  const { lr, weightDecay = 0, betas: [beta1, beta2] = [0.9, 0.99] } = o;
+  const averages: number[] = [];
+  return (p, grads) => {
+    grads.forEach((g, i) => {
+      const m = averages[i] ?? 0;
+      const direction = Math.sign(beta1 * m + (1 - beta1) * g);
+      p[i] = (p[i] as number) - lr * (direction + weightDecay * (p[i] as number));
+      averages[i] = beta2 * m + (1 - beta2) * g;
+    });
+  };
+}
+
 export function adam(
   o: Common & { betas?: readonly [number, number]; eps?: number; amsgrad?: boolean; decoupled?: boolean },
 ): Update {

@@ -1,4 +1,4 @@
-/** Run as a process of its own: takes an adapter as the environment says, computes on it, prints what it got. */
+/** Run as a separate process: takes an adapter as the environment says, computes on it, prints what it got. */
 
 import { requestAdapter } from "../../src/gpu/adapter/adapter.node.ts";
 import type { AdapterRequest } from "../../src/gpu/adapter/adapter.ts";

@@ -1,10 +1,10 @@
 /** Kinds of arguments with a right value, and wrong values for each kind. */
 import { type Tensor, tensor } from "../../src/index.ts";
 
-/** What an argument may be: a right value, and which of the wrong values below are right for it after all. */
+/** A kind of argument: a valid value, and those of the wrong values below that are valid for it after all. */
 export interface Kind {
   readonly value: () => unknown;
-  /** Names of `wrongValues` that this kind takes, or refuses for a reason of its own. */
+  /** Names of `wrongValues` that this kind takes, or refuses for another reason. */
   readonly takes: readonly string[];
   readonly optional?: boolean;
   /** The options of an options object. */

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 
 export interface Tolerance {
-  /** Of the expected element. */
+  /** Relative to the expected element. */
   readonly rtol?: number;
   /** Absolute. */
   readonly atol?: number;
@@ -18,7 +18,7 @@ export function isClose(actual: number, expected: number, { rtol = 1e-5, atol = 
   return Math.abs(actual - expected) <= atol + rtol * Math.abs(expected);
 }
 
-/** Fails with the first places where `actual` is not close to `expected`; where that is undefined anything will do. */
+/** Fails with the first indices at which `actual` is not close to `expected`; where that is undefined anything will do. */
 export function expectClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number | undefined>,

@@ -20,7 +20,7 @@ let created = 0;
 for (const { shader, overrides } of requests) {
   if (shader.enables.some((name) => !device.features.has(`shader-${name}`))) continue;
   const what = `${shader.name} ${JSON.stringify(overrides)}`;
-  // Told beforehand: a panic of naga ends the process.
+  // Reported beforehand: a panic of naga ends the process.
   console.log(`creating ${what}`);
   device.pushErrorScope("validation");
   const module = device.createShaderModule({ label: shader.name, code: shader.code });

@@ -33,9 +33,9 @@ export function open(one: GoldenCase): CurvatureCase {
   };
 }
 
-/** sum of a (w - centre)^2 / 2: the Hessian is the diagonal a. */
-export function quadratic(a: readonly number[], start: readonly number[], centre = 0) {
+/** sum of a (w - center)^2 / 2: the Hessian is the diagonal a. */
+export function quadratic(a: readonly number[], start: readonly number[], center = 0) {
   const scales = tensor([...a]);
   const w = tensor([...start], { requiresGrad: true });
-  return { w, loss: () => mul(sum(mul(scales, square(sub(w, centre)))), 0.5) };
+  return { w, loss: () => mul(sum(mul(scales, square(sub(w, center)))), 0.5) };
 }

@@ -1,4 +1,4 @@
-/** The models of the golden training runs that are more than a Sequential; their PyTorch twins are in test/golden/areas. */
+/** The models of the golden training runs that are more than a Sequential; their PyTorch counterparts are in test/golden/areas. */
 import { nn, type Tensor, zeros } from "../../src/index.ts";
 import type { GoldenCase } from "./golden.ts";
 import { withState } from "./golden-module.ts";

@@ -4,7 +4,7 @@ import * as gradwell from "../../src/index.ts";
 import { grad, mul, Tensor, tensor } from "../../src/index.ts";
 import { expectClose, type Tolerance } from "./close.ts";
 import { type Area, fillArgs, type GoldenCase, golden } from "./golden.ts";
-import { type Layout, laid, layouts } from "./strided.ts";
+import { type Layout, layouts, withLayout } from "./strided.ts";
 
 type Callable = (...args: unknown[]) => Tensor | Tensor[];
 
@@ -35,7 +35,9 @@ async function attainable(one: GoldenCase, expected: number[]): Promise<(number 
 
 /** Compares one case with PyTorch, forward and backward. */
 export async function checkGolden(one: GoldenCase, layout: Layout, tolerance: Tolerance): Promise<void> {
-  const inputs = Object.fromEntries(Object.entries(one.inputs).map(([name, values]) => [name, laid(values, layout)]));
+  const inputs = Object.fromEntries(
+    Object.entries(one.inputs).map(([name, values]) => [name, withLayout(values, layout)]),
+  );
   const outputs = named(lookUp(one.op)(...fillArgs(one.args, inputs)));
   for (const [name, expected] of Object.entries(one.outputs)) {
     const output = outputs[name] as Tensor;
@@ -78,9 +80,9 @@ export async function goldenSuite(
   const cases = (await golden(area)).filter(({ op }) => !ops || ops.includes(op));
   const hasMatrix = (one: GoldenCase) => Object.values(one.inputs).some(({ shape }) => shape.length > 1);
   for (const layout of chosen) {
-    describe(`${area}, ${layout}`, () => {
+    describe(`the operations of ${area} have PyTorch's values on inputs that are ${layout}`, () => {
       // Turned, a vector is what it is when sliced.
-      const some = layout === "turned" ? cases.filter(hasMatrix) : cases;
+      const some = layout === "transposed" ? cases.filter(hasMatrix) : cases;
       it.each(some)("$name", (one) => checkGolden(one, layout, { ...rest, ...looser[one.op] }));
     });
   }

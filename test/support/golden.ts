@@ -102,12 +102,12 @@ function decodeCase(encoded: EncodedCase): GoldenCase {
 /** The cases of one area. Fields that a case leaves out are empty here. */
 export async function golden(area: Area): Promise<GoldenCase[]> {
   // A computed name keeps the type checker from inferring a type for a megabyte of numbers. No import attribute: Vite
-  // serves the browser a JavaScript module in the file's place, which an attribute would refuse.
+  // serves the browser a JavaScript module instead of the file, which an attribute would refuse.
   const file = await import(/* @vite-ignore */ `../golden/data/${area}.json`);
   return (file.default as { cases: EncodedCase[] }).cases.map(decodeCase);
 }
 
-/** `args` or `call` with each "$name" replaced by `tensors[name]`, and null in an argument's place by undefined. */
+/** `args` or `call` with each "$name" replaced by `tensors[name]`, and a null argument by undefined. */
 export function fillArgs<T>(args: readonly unknown[], tensors: Readonly<Record<string, T>>): unknown[] {
   return args.map((argument) => (argument === null ? undefined : fill(argument, tensors)));
 }

@@ -1,14 +1,14 @@
-/** What a GPUDevice is asked to make while something runs. */
+/** Counters of the objects that a GPUDevice is asked to create while a function runs. */
 import type { Device } from "../../src/gpu/device.ts";
 
-/** The names of its methods, in order. */
-export function madeBy(device: Device, fn: () => void): string[] {
-  const made: string[] = [];
+/** Runs `fn` and returns the names of the GPUDevice methods that created something, in order. */
+export function gpuCallsDuring(device: Device, fn: () => void): string[] {
+  const calls: string[] = [];
   const names = ["createBuffer", "createBindGroup", "createComputePipeline", "createShaderModule"] as const;
   const originals = names.map((name) => device.gpu[name]);
   for (const [i, name] of names.entries()) {
     (device.gpu as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
-      made.push(name);
+      calls.push(name);
       return (originals[i] as (...args: unknown[]) => unknown).apply(device.gpu, args);
     };
   }
@@ -17,10 +17,10 @@ export function madeBy(device: Device, fn: () => void): string[] {
   } finally {
     for (const [i, name] of names.entries()) (device.gpu as unknown as Record<string, unknown>)[name] = originals[i];
   }
-  return made;
+  return calls;
 }
 
-/** How many buffers for reading back are made while `fn` runs. */
+/** Counts the readback buffers that are created while `fn` runs. */
 export async function countReadbacks(device: Device, fn: () => unknown): Promise<number> {
   const create = device.gpu.createBuffer;
   let mapped = 0;

@@ -5,7 +5,7 @@ import { autocast, DtypeError, tensor } from "../../src/index.ts";
 
 export function describeHalf(device: Device, name: string, tests: () => void): void {
   if (device.features.f16) describe(name, tests);
-  else it(`${name}: refused without shader-f16`, () => expectRefused(device));
+  else it(`${name}: f16 is refused without shader-f16`, () => expectRefused(device));
 }
 
 /** Every way into f16 names the feature and the adapter. */

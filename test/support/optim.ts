@@ -1,4 +1,4 @@
-/** What the tests of optimizers share: leaves with given gradients, and a run against the double-precision twin. */
+/** Helpers of the optimizer tests: leaves with given gradients, and a run against the float64 reference. */
 
 import type { Device } from "../../src/gpu/device.ts";
 import type { Optimizer } from "../../src/optim/index.ts";
@@ -6,7 +6,7 @@ import type { BaseOptions } from "../../src/optim/optimizer-spec.ts";
 import { fill } from "../../src/tensor/copy.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/readback.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import { gradSlotOf, type Tensor } from "../../src/tensor/tensor.ts";
 import type { Update } from "../reference/optim.ts";
 import { expectClose, type Tolerance } from "./close.ts";
 
@@ -33,11 +33,11 @@ export const setGrad = (param: Tensor, values: readonly number[]): void => {
   param.grad = tensor(Float32Array.from(values), { shape: param.shape });
 };
 
-/** Steps with `gradient(step)` and compares every step with the twin. */
-export async function followsTwin(
+/** Steps `steps` times with `gradient(step)` and compares the result with the float64 reference. */
+export async function matchesReference(
   optimizer: AnyOptimizer,
   param: Tensor,
-  twin: Update,
+  reference: Update,
   steps: number,
   gradient: (step: number) => number[],
   tolerance: Tolerance,
@@ -47,7 +47,7 @@ export async function followsTwin(
     const grads = gradient(step).map(Math.fround);
     setGrad(param, grads);
     optimizer.step();
-    twin(exact, grads);
+    reference(exact, grads);
   }
   expectClose(await readData(param), exact, tolerance, `after ${steps} steps`);
 }
@@ -62,7 +62,7 @@ export function dispatches(device: Device, fn: () => void): number {
 /** Gradients written into the slots at once, as backward() leaves them. */
 export function fillSlots(params: readonly Tensor[]): void {
   for (const p of params) {
-    const slot = p.gradSlot as Tensor;
+    const slot = gradSlotOf(p) as Tensor;
     fill(slot, 1);
     p.grad = slot;
   }

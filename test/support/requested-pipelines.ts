@@ -10,7 +10,7 @@ import { capture, grad, nn, optim, rand, randint, randn, type Tensor } from "../
 import { opTable } from "./op-table.ts";
 import { allShaders } from "./shaders.ts";
 
-/** What `new Kernel` is given, as JSON can carry it. */
+/** Arguments of `new ComputeKernel`, as JSON can carry them. */
 export interface PipelineRequest {
   readonly shader: Shader;
   readonly overrides: OverrideValues;
@@ -192,6 +192,7 @@ function models(): Trained[] {
     (p) => new optim.RMSProp(p, { centered: true, momentum: 0.5 }),
     (p) => new optim.RMSProp(p),
     (p) => new optim.AdaGrad(p),
+    (p) => new optim.Lion(p),
     (p) => new optim.Shampoo(p),
     (p) => new optim.Muon(p),
   ];
@@ -224,7 +225,7 @@ class Attention extends nn.Module {
   }
 }
 
-/** Captured: elementwise kernels are then joined as well. */
+/** Captured: elementwise kernels are then fused as well. */
 function train({ model, input, optimizer }: Trained): void {
   const parameters = model.parameters();
   const used = optimizer(parameters);

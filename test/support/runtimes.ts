@@ -27,7 +27,7 @@ export function binaryOf(runtime: Runtime): string {
   return path;
 }
 
-/** What a process prints, whether or not it ends well: a runtime that dies says before what it was doing. */
+/** Output of a process, whether or not it ends well: a runtime that crashes prints beforehand what it was doing. */
 export interface Ended {
   readonly stdout: string;
   readonly stderr: string;

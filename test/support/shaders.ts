@@ -7,13 +7,14 @@ export const allShaders: readonly Shader[] = Object.values(generated).filter((va
 
 const minified = minify(
   allShaders.map(({ code }) => code),
-  generated.mathLibrary,
+  [generated.mathLibrary, generated.optimizerLibrary],
 );
 
-/** As the package has them: each shader's code, and the functions for kernels that are made at run time. */
+/** As the package has them: each shader's code, and the texts for kernels that are made at run time. */
 export const packedShaders = allShaders.map((shader, i) => ({
   name: shader.name,
   code: shader.code,
   packed: (minified.shaders[i] as string[]).join(""),
 }));
-export const packedLibrary = minified.library.join("");
+export const packedLibrary = (minified.libraries[0] as string[]).join("");
+export const packedOptimizerLibrary = (minified.libraries[1] as string[]).join("");

@@ -1,6 +1,7 @@
 /** Every function, class and method that users can call, with the kinds of its arguments. */
 import * as g from "../../src/index.ts";
 import { type Tensor, tensor } from "../../src/index.ts";
+import * as unary from "../../src/ops/unary.ts";
 import * as testing from "../../src/testing/index.ts";
 import {
   bag,
@@ -22,14 +23,14 @@ import {
   x,
 } from "./broken-values.ts";
 
-/** How something is called, and what with. */
+/** A function or method, and the arguments of a valid call. */
 export interface Entry {
   readonly name: string;
   readonly call: (self: never, ...args: never[]) => unknown;
   /** Made anew for each call: what a method belongs to. */
   readonly self?: () => unknown;
   readonly kinds: readonly Kind[];
-  /** Whether any number of arguments may follow. */
+  /** True when any number of arguments may follow. */
   readonly open?: boolean;
 }
 
@@ -69,10 +70,8 @@ const named = (names: string, kinds: readonly Kind[]): Record<string, readonly K
 
 const operations = table("", g, {
   ...named("add sub mul div maximum minimum eq ne lt le gt ge pow", [operand, operand]),
-  ...named("abs neg sign exp log log1p sqrt rsqrt square reciprocal sin cos erf relu gelu silu softplus sigmoid tanh", [
-    T,
-  ]),
-  ...named("isfinite logicalNot t contiguous clone detach", [T]),
+  ...named(Object.keys(unary).join(" "), [T]),
+  ...named("t contiguous clone detach", [T]),
   ...named("leakyRelu elu", [T, maybe(finite)]),
   clamp: [
     T,
@@ -153,6 +152,7 @@ const others = table("", g, {
   currentDevice: [],
   isGradEnabled: [],
   defineOp: [given(() => ({ name: "mine", forward: () => x() }))],
+  resumeOnLoss: [fn(() => 1), bag({ maxLosses: finite, onLoss: fn(() => undefined) })],
 });
 
 const label = given(() => tensor([0, 2, 1], { dtype: "i32" }), "tensor");
@@ -251,6 +251,8 @@ const layers = table("nn.", g.nn, {
   layerStatistics: [given(model), fn(() => 1), bag({ bins: integer })],
   Sequential: [given(model), given(model)],
   Module: [],
+  ModuleList: [maybe(given(() => [model()], "empty"))],
+  ModuleDict: [maybe(given(() => ({ left: model() }), "empty", "object"))],
 });
 
 const inits = table("nn.init.", g.nn.init, {
@@ -286,6 +288,7 @@ const optimizers = table("optim.", g.optim, {
     ),
   ],
   ...named("Adam AdamW", [params, bag({ lr: rate, betas, eps: finite, weightDecay: finite, amsgrad: flag })]),
+  Lion: [params, bag({ lr: rate, betas, weightDecay: finite })],
   AdaGrad: [
     params,
     bag({ lr: rate, lrDecay: finite, weightDecay: finite, initialAccumulatorValue: finite, eps: finite }),
@@ -300,7 +303,7 @@ const optimizers = table("optim.", g.optim, {
   GradScaler: [
     bag({
       initScale: given(() => 2, "one", "huge"),
-      growthFactor: given(() => 2),
+      growthFactor: given(() => 2, "huge"),
       backoffFactor: finite,
       growthInterval: integer,
       enabled: flag,
@@ -314,7 +317,7 @@ const optimizers = table("optim.", g.optim, {
   clipGradValue: [params, { ...finite, takes: [...finite.takes, "infinity"] }],
   decayGroups: [given(model), finite],
 });
-const schedule = given(() => 0.1, "one", "function");
+const schedule = given(() => 0.1, "one", "huge", "function");
 const schedules = table("optim.schedule.", g.optim.schedule, {
   constant: [finite],
   ...named("cosine linear", [
@@ -359,6 +362,17 @@ const files = table("data.", g.data, {
   loadSafetensors: [bytes, bag({})],
   saveCheckpoint: [given(() => ({ model: model() }))],
   loadCheckpoint: [bytes, given(() => ({ model: model() }))],
+});
+
+/** Below what is no folder, so that no call writes a file. */
+const nowhere = (path: unknown) => (typeof path === "string" ? `/dev/null/${path}` : path);
+const checkpoints = (["readCheckpoint", "writeCheckpoint"] as const).map((name): Entry => {
+  const run = g.data[name] as (...args: unknown[]) => unknown;
+  return {
+    name: `data.${name}`,
+    call: (_: never, path: unknown, ...rest: unknown[]) => run(nowhere(path), ...rest),
+    kinds: [word("none"), given(() => ({ model: model() }))],
+  };
 });
 
 const weights = () => g.ones([2], { requiresGrad: true });
@@ -456,6 +470,7 @@ export const surface: readonly Entry[] = [
   ...optimizers,
   ...schedules,
   ...files,
+  ...checkpoints,
   ...curvatures,
   ...tests,
   ...methods,

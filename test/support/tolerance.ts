@@ -1,11 +1,11 @@
-/** How far results in f32 may lie from float64 ones, by what is computed. */
+/** Tolerances of f32 results against float64 ones, by kind of computation. */
 import type { Tolerance } from "./close.ts";
 
-/** Sums over rows of a few hundred, then a product or two. */
+/** Sums over rows of a few hundred, then a multiplication or two. */
 export const norms: Tolerance = { rtol: 2e-5, atol: 1e-5 };
 
 /**
- * For `terms` normalised values added up, where x has this mean and a std near 1: the mean itself is only known to its last
+ * For `terms` normalized values added up, where x has this mean and a std near 1: the mean itself is only known to its last
  * bit, and that is off from every value alike.
  */
 export function around(mean: number, terms = 2): Tolerance {
@@ -21,8 +21,8 @@ export const softmaxes: Tolerance = { rtol: 2e-5, atol: 2e-6 };
 /** A logarithm near 0 is as absolute as the exp it is of. */
 export const losses: Tolerance = { rtol: 2e-5, atol: 5e-6 };
 
-/** Fused kernels against the same in plain operations: both are f32. */
-export const twins: Tolerance = { rtol: 5e-5, atol: 2e-5 };
+/** Fused kernels against their decomposition: both are f32. */
+export const decompositions: Tolerance = { rtol: 5e-5, atol: 2e-5 };
 
 /** Elementwise functions: a few ulp; slopes such as 1 - y*y cancel to an ulp of 1. */
 export const elementwise: Tolerance = { rtol: 3e-6, atol: 2e-7 };
@@ -36,10 +36,10 @@ export const sums: Tolerance = { rtol: 5e-6, atol: 1e-6 };
 /** Running sums of 131 numbers, added one after the other. */
 export const runningSums: Tolerance = { rtol: 5e-6, atol: 5e-6 };
 
-/** What only moves numbers, or adds two or three. */
+/** Operations that only move numbers, or add two or three. */
 export const moves: Tolerance = { rtol: 1e-6, atol: 2e-7 };
 
-/** Products of small matrices, and convolutions. */
+/** Matmuls of small matrices, and convolutions. */
 export const products: Tolerance = { rtol: 3e-6, atol: 3e-6 };
 
 /** Second derivatives of small networks: sums of products of first ones. */

@@ -1,9 +1,9 @@
-/** What `torch.optim.Optimizer.state_dict()` looks like for a golden case, with its values in tensors. */
+/** The `torch.optim.Optimizer.state_dict()` of a golden case, with its values in tensors. */
 import { tensor } from "../../src/index.ts";
 import type { GoldenCase } from "./golden.ts";
 
 export interface TorchOptimizerState {
-  /** By the parameter's place, then by PyTorch's slot name; step counts are numbers. */
+  /** Keyed by parameter index, then by PyTorch's slot name; step counts are numbers. */
   readonly state: Record<string, Record<string, unknown>>;
   readonly param_groups: Record<string, unknown>[];
 }

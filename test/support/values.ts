@@ -18,7 +18,7 @@ export function upstream(size: number, seed: number): Float32Array {
   return normals(size, seed).map((value) => value + Math.sign(value) / 2);
 }
 
-/** `size` whole numbers in [0, below). */
+/** `size` integers in [0, below). */
 export function labels(size: number, below: number, seed: number): Int32Array {
   return Int32Array.from(normals(size, seed), (value) => Math.floor(Math.abs(value) * 1e6) % below);
 }

@@ -2,27 +2,30 @@
 import { expect, it } from "vitest";
 import { capture, nn, optim, type Tensor, tensor } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
-import { madeBy } from "../support/gpu-call-counter.ts";
+import { gpuCallsDuring } from "../support/gpu-call-counter.ts";
 
 const device = await testDevice();
 const count = (length: number, from = 0) => tensor(Float32Array.from({ length }, (_, i) => from + i));
 
 // First, before other tests have compiled what it must not need.
-it("makes an optimizer without compiling anything: a first step comes soon", () => {
+it("creating an optimizer compiles nothing, so that a first step comes soon", () => {
   const model = new nn.Sequential(new nn.Linear(6, 5), new nn.ReLU(), new nn.BatchNorm1d(5), new nn.Linear(5, 3));
-  expect(madeBy(device, () => void new optim.Adam(model.parameters()))).not.toContain("createComputePipeline");
+  expect(gpuCallsDuring(device, () => void new optim.Adam(model.parameters()))).not.toContain("createComputePipeline");
 });
 
 const [three, nine, six] = [count(3, 100), count(9, 100), count(6, 100)];
-const cases: [string, (place: Tensor) => void][] = [
-  ["a copy", (place) => void place.copy_(three)],
-  ["a copy of a part", (place) => void place.copy_(nine.narrow(0, 5, 3))],
-  ["a copy of every second element", (place) => void place.copy_(six.reshape([3, 2]).t().narrow(0, 1, 1).reshape([3]))],
-  ["zeros", (place) => void place.fill_(0)],
-  ["a constant", (place) => void place.fill_(2.5)],
+const cases: [string, (target: Tensor) => void][] = [
+  ["a copy", (target) => void target.copy_(three)],
+  ["a copy of a part", (target) => void target.copy_(nine.narrow(0, 5, 3))],
+  [
+    "a copy of every second element",
+    (target) => void target.copy_(six.reshape([3, 2]).t().narrow(0, 1, 1).reshape([3])),
+  ],
+  ["zeros", (target) => void target.fill_(0)],
+  ["a constant", (target) => void target.fill_(2.5)],
 ];
 
-it.each(cases)("%s changes its place alone, eager and captured", async (_, write) => {
+it.each(cases)("%s changes its region alone, eager and captured", async (_, write) => {
   const [eager, captured] = [count(11), count(11)];
   write(eager.narrow(0, 5, 3));
   const step = capture(() => write(captured.narrow(0, 5, 3)));
@@ -35,7 +38,7 @@ it.each(cases)("%s changes its place alone, eager and captured", async (_, write
   expect(await captured.tolist()).toEqual(values);
 });
 
-it("comes in order with what is recorded around it", async () => {
+it("a copy runs in order with what is recorded around it", async () => {
   const x = count(4);
   const before = x.mul(10);
   x.fill_(0);

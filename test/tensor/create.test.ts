@@ -47,7 +47,7 @@ describe("tensor", () => {
     expect(await tensor([[], []]).shape).toEqual([2, 0]);
   });
 
-  it("chooses a dtype by the data unless told", () => {
+  it("chooses a dtype by the data unless one is given", () => {
     const dtypes = [
       tensor([1]),
       tensor(true),
@@ -77,7 +77,7 @@ describe("tensor", () => {
   });
 });
 
-it("makes constants of any shape, empty ones too", async () => {
+it("constants have any shape, empty ones included", async () => {
   expect(await zeros([2, 2]).tolist()).toEqual([
     [0, 0],
     [0, 0],
@@ -94,7 +94,7 @@ it("makes constants of any shape, empty ones too", async () => {
   expect(() => zeros([1.5])).toThrow(ArgumentError);
 });
 
-it("makes ranges as PyTorch does", async () => {
+it("ranges are as PyTorch's", async () => {
   expect(await list(arange(4))).toEqual([0, 1, 2, 3]);
   expect(await list(arange(1, 2, 0.25))).toEqual([1, 1.25, 1.5, 1.75]);
   expect(await list(arange(3, 0, -1, { dtype: "i32" }))).toEqual([3, 2, 1]);
@@ -110,7 +110,7 @@ it("makes ranges as PyTorch does", async () => {
 });
 
 describe("random tensors", () => {
-  it("come back with their seed, and differ without", async () => {
+  it("repeat with their seed, and differ without", async () => {
     const draw = async () => [
       ...(await list(rand([5]))),
       ...(await list(randn([7]))),
@@ -146,13 +146,13 @@ describe("random tensors", () => {
     expect([...new Set(dice)].sort()).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it("randperm is a permutation", async () => {
+  it("include randperm, which is a permutation", async () => {
     expect((await list(randperm(100))).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(await list(randperm(0))).toEqual([]);
   });
 });
 
-it("reads through any strides, nested and flat", async () => {
+it("tensors are read through any strides, nested and flat", async () => {
   const x = tensor([
     [1, 2, 3],
     [4, 5, 6],
@@ -167,7 +167,7 @@ it("reads through any strides, nested and flat", async () => {
   await expect(x.item()).rejects.toThrow(/one element/);
 });
 
-it("writes in place through views, outside the graph", async () => {
+it("in-place writes go through views, outside the graph", async () => {
   const x = zeros([2, 3]);
   x.narrow(1, 1, 1).fill_(5);
   expect(await x.tolist()).toEqual([
@@ -199,7 +199,7 @@ it("writes in place through views, outside the graph", async () => {
   expect(await list(leaf)).toEqual([7, 7]);
 });
 
-it("takes options last, whatever numbers are left out", async () => {
+it("creation takes options last, whatever numbers are omitted", async () => {
   const whole = { dtype: "i32" } as const;
   const made = [arange(3, whole), arange(1, 3, whole), arange(0, 6, 2, whole), eye(2, whole), eye(1, 2, whole)];
   expect(made.map(({ dtype }) => dtype)).toEqual(made.map(() => "i32"));
@@ -218,7 +218,7 @@ it("takes options last, whatever numbers are left out", async () => {
   expect([x, x].map(zerosLike).map(({ dtype }) => dtype)).toEqual(["f32", "f32"]);
 });
 
-it("takes booleans and 64-bit whole numbers", async () => {
+it("creation takes booleans and 64-bit integers", async () => {
   const flags = full([2], true);
   expect([flags.dtype, await flags.tolist()]).toEqual(["bool", [true, true]]);
   const labels = tensor(BigInt64Array.from([3n, -1n]));

@@ -18,26 +18,26 @@ const UNHELD: readonly (readonly [Dtype, number])[] = [
 ];
 
 describe.each(UNHELD)("%s does not hold %d", (dtype, value) => {
-  it("in data, and the message names the index", () => {
+  it("in data, where the error names the index", () => {
     expect(() => tensor([0, value], { dtype })).toThrow(ArgumentError);
     expect(() => tensor([0, value], { dtype })).toThrow(new RegExp(`${dtype} holds.*got ${value}.* at index 1`));
     expect(() => tensor(Float64Array.of(0, 1, value), { dtype })).toThrow("at index 2");
   });
 
-  it("when filled in or put around", () => {
+  it("as a fill or padding value", () => {
     expect(() => full([2], value, { dtype })).toThrow(ArgumentError);
     expect(() => zeros([2], { dtype }).fill_(value)).toThrow(ArgumentError);
     expect(() => zeros([2], { dtype }).pad([[1, 1]], value)).toThrow(ArgumentError);
   });
 });
 
-it("refuses int64 beyond 32 bits, and takes what is within", async () => {
+it("int64 values beyond 32 bits are refused, and those within are taken", async () => {
   expect(() => tensor(BigInt64Array.of(1n, 2n ** 40n))).toThrow("got 1099511627776 at index 1");
   expect(await tensor(BigInt64Array.of(-(2n ** 31n), 2n ** 31n - 1n)).tolist()).toEqual([-(2 ** 31), 2 ** 31 - 1]);
   expect(await tensor(BigUint64Array.of(2n ** 32n - 1n), { dtype: "u32" }).tolist()).toEqual([2 ** 32 - 1]);
 });
 
-it("cuts fractions off, keeps the ends of the range, and takes NaN for true", async () => {
+it("conversion truncates fractions, keeps the ends of the range, and takes NaN for true", async () => {
   expect(await tensor([1.9, -1.9, 2 ** 31 - 1, -(2 ** 31)], { dtype: "i32" }).tolist()).toEqual([
     1,
     -1,
@@ -49,21 +49,21 @@ it("cuts fractions off, keeps the ends of the range, and takes NaN for true", as
   expect(await tensor([1e39, -1e39]).tolist()).toEqual([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
 });
 
-it("makes bool of booleans alone: a number among them is a number", async () => {
+it("only a list of booleans becomes bool: a number among them makes it f32", async () => {
   expect(tensor([true, false]).dtype).toBe("bool");
   const mixed = tensor([true, 2]);
   expect(mixed.dtype).toBe("f32");
   expect(await mixed.tolist()).toEqual([1, 2]);
 });
 
-it("refuses a number that the integer tensor beside it cannot meet", async () => {
+it("a number that the dtype of an integer tensor cannot hold is refused beside it", async () => {
   const whole = tensor([1, 2], { dtype: "i32" });
   expect(() => whole.add(3e9)).toThrow(ArgumentError);
   expect(() => maximum(whole, -3e9)).toThrow(ArgumentError);
   expect(await whole.add(2 ** 30).tolist()).toEqual([2 ** 30 + 1, 2 ** 30 + 2]);
 });
 
-it("refuses sizes beyond 32 bits and lists that contain themselves, at once", () => {
+it("sizes beyond 32 bits and cyclic lists are refused at once", () => {
   const cycle: unknown[] = [];
   cycle.push(cycle);
   expect(() => tensor(cycle as never)).toThrow(ShapeError);
@@ -92,7 +92,7 @@ describe("pad by mode", () => {
     expect(rows.slice(0, 2)).toEqual([first, second]);
   });
 
-  it("has the gradient of how often each element is there", async () => {
+  it("has the number of copies of each element as its gradient", async () => {
     const leaf = tensor([1, 2, 3], { requiresGrad: true });
     leaf
       .pad([[2, 1]], { mode: "reflect" })
@@ -101,7 +101,7 @@ describe("pad by mode", () => {
     expect(await leaf.grad?.tolist()).toEqual([1, 3, 2]);
   });
 
-  it("refuses more than the mode can give, and a value without a place", () => {
+  it("refuses more padding than the mode supports, and a value that is not used", () => {
     expect(() =>
       x.pad(
         [

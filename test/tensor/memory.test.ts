@@ -1,4 +1,4 @@
-/** Memory of loops that free nothing themselves: it stays bounded in Node and in pages, and what grows is told. */
+/** Memory of loops that free nothing themselves: it stays bounded in Node and in pages, and growth gets a warning. */
 import { afterEach, expect, it, vi } from "vitest";
 import { cat, nn, noGrad, optim, randn, type Tensor, tensor } from "../../src/index.ts";
 import { empty } from "../../src/tensor/tensor.ts";
@@ -13,7 +13,7 @@ const turnsOf = (few: number) => (globalThis.process?.env.GRADWELL_TEST_ALL === 
 /** Resident bytes; a page cannot tell. */
 const resident = (): number => globalThis.process?.memoryUsage?.().rss ?? 0;
 
-/** The most live and resident bytes while `turn` runs so many times. */
+/** The peak of live and resident bytes while `turn` runs n times. */
 async function peaksOf(turns: number, turn: (i: number) => Promise<unknown>): Promise<{ live: number; rss: number }> {
   const peaks = { live: 0, rss: 0 };
   for (let i = 0; i < turns; i++) {
@@ -39,7 +39,7 @@ it("a chain of operations on 16 MiB, read in each turn, stays under 512 MiB", as
   expectBounded(peaks);
 }, 600_000);
 
-it("batches that are made on the host, normalised and flipped stay under 512 MiB", async () => {
+it("batches that are created on the host, normalized and flipped stay under 512 MiB", async () => {
   const host = new Float32Array(64 * 3 * 64 * 64).fill(0.5);
   const peaks = await peaksOf(turnsOf(80), async () => {
     const batch = tensor(host, { shape: [64, 3, 64, 64] });
@@ -94,7 +94,7 @@ it("eager training steps leave neither tensors nor bytes behind, and their peak 
   expect(last.peakBytes).toBe(first.peakBytes);
 }, 600_000);
 
-it("tensors that are disposed leave their stand-in to the next owner of their memory", () => {
+it("disposed tensors leave their stand-in to the next owner of their memory", () => {
   const first = empty(device, [MiB]);
   const { buffer } = first.storage;
   first.dispose();
@@ -106,7 +106,7 @@ it("tensors that are disposed leave their stand-in to the next owner of their me
   expect(buffer.standIn).toBe(left);
 });
 
-it("growth without a read is told once, with what to do", async () => {
+it("growth without a read gets one warning, which says what to do", async () => {
   const warn = vi.spyOn(console, "warn").mockImplementation(() => undefined);
   const bound = Math.max(1024 * MiB, device.limits.maxStorageBufferBindingSize);
   // Memory that is never written takes address space alone.

@@ -1,4 +1,4 @@
-/** What the published types of Tensor show. */
+/** Members in the published type of Tensor. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -6,7 +6,7 @@ import { testDevice } from "../support/device.ts";
 
 await testDevice();
 
-it("passes on equal values in any two forms, at once without tensors", async () => {
+it("assertClose passes on equal values in any two forms, synchronously without tensors", async () => {
   assertClose(1, 1);
   assertClose([[1, 2], [3, 4]], new Float32Array([1, 2, 3, 4])); // biome-ignore format: a matrix
   assertClose([], []);
@@ -20,7 +20,7 @@ it("passes on equal values in any two forms, at once without tensors", async () 
   await assertClose(tensor([true, false]), [true, false]);
 });
 
-it("allows atol and rtol of the expected value, and not more", () => {
+it("assertClose allows atol and rtol of the expected value, and not more", () => {
   assertClose([1.0001], [1], { atol: 2e-4, rtol: 0 });
   assertClose([1001], [1000], { atol: 0, rtol: 1e-3 });
   expect(() => assertClose([1.0003], [1], { atol: 2e-4, rtol: 0 })).toThrow(AssertionError);
@@ -28,7 +28,7 @@ it("allows atol and rtol of the expected value, and not more", () => {
   expect(() => assertClose([1 + 2e-5], [1])).toThrow(AssertionError);
 });
 
-it("names the worst element, its place and how many differ", () => {
+it("assertClose names the worst element, its index and how many differ", () => {
   const expected = [[1, 2, 3], [4, 5, 6]]; // biome-ignore format: a matrix
   expect(() => assertClose([[1, 2.5, 3], [4, 5, 7]], expected)).toThrow(
     /2 of 6 elements differ; the worst at \[1, 2\]: got 7, expected 6, difference 1 > 0\.0000178 \(atol 0\.00001, rtol 0\.0000013\)/,
@@ -36,7 +36,7 @@ it("names the worst element, its place and how many differ", () => {
   expect(() => assertClose(new Float32Array([1, 3]), new Float32Array([1, 2]))).toThrow(/1 of 2 .* worst at \[1\]/);
 });
 
-it("never takes NaN or an infinity for close", () => {
+it("assertClose never takes NaN or an infinity for close", () => {
   for (const [a, e] of [[NaN, 1], [1, NaN], [NaN, NaN], [1, Infinity], [Infinity, 1e38], [-Infinity, Infinity]]) {
     expect(() => assertClose([a!], [e!], { rtol: 1 }), `${a} ${e}`).toThrow(AssertionError);
   } // biome-ignore format: pairs
@@ -44,14 +44,14 @@ it("never takes NaN or an infinity for close", () => {
   expect(() => assertClose([1, Number.NaN, 9], [5, 0, 0])).toThrow(/worst at \[1\]: got NaN/);
 });
 
-it("compares shapes", async () => {
+it("assertClose compares shapes", async () => {
   expect(() => assertClose([[1, 2]], [1, 2])).toThrow(/expected shape \[2\], got shape \[1,2\]/);
   expect(() => assertClose(new Float32Array(3), [1, 2])).toThrow(/expected shape \[2\], got 3 elements/);
   await expect(assertClose(tensor([[1, 2]]), tensor([1, 2]))).rejects.toThrow(AssertionError);
   await expect(assertClose(tensor([1, 2]), [1, 3])).rejects.toThrow(/1 of 2 elements differ/);
 });
 
-it("refuses what holds no numbers", () => {
+it("assertClose refuses what holds no numbers", () => {
   expect(() => assertClose("1" as never, 1)).toThrow(
     /'actual' expected a tensor, a typed array, or nested numbers, got '1'/,
   );

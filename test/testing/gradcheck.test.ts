@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { defineOp } from "../../src/autograd/op.ts";
 import { ArgumentError } from "../../src/errors.ts";
-import "../../src/ops/methods.ts";
+import "../../src/tensor-methods.ts";
 import { add, div, mul } from "../../src/ops/binary.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { sum } from "../../src/ops/reduce.ts";
@@ -13,7 +13,7 @@ import { testDevice } from "../support/device.ts";
 
 const device = await testDevice({ seed: 1 });
 
-it("passes right gradients of several inputs and outputs", async () => {
+it("gradcheck passes correct gradients of several inputs and outputs", async () => {
   await gradcheck((a, b) => matmul(tanh(a!), b!), [randn([2, 3]), randn([3, 2])]);
   await gradcheck((a, b) => [mul(a!, b!), sin(a!), sum(b!)], [randn([3]), randn([3])]);
   await gradcheck((x, index) => mul(x!, index!.to("f32")), [randn([3]), tensor([1, 2, 3], { dtype: "i32" })]);
@@ -31,7 +31,7 @@ const squareWith = (error: number) =>
     backward: (ctx, g: Tensor) => mul(g, mul(ctx.saved[0]!, 2 + error)),
   });
 
-it("finds a gradient that is 5 % off, and names input, element and both values", async () => {
+it("gradcheck finds a gradient that is 5 % off, and names input, element and both values", async () => {
   const x = tensor([[0.001, 1.5], [0.002, 0.003]]); // biome-ignore format: a matrix
   await gradcheck((_, one) => squareWith(0)([one!]), [x, x]);
   const wrong = gradcheck((_, one) => squareWith(0.1)([one!]), [x, x]);
@@ -41,7 +41,7 @@ it("finds a gradient that is 5 % off, and names input, element and both values",
   );
 });
 
-it("finds a missing gradient, and a second derivative that is cut off", async () => {
+it("gradcheck finds a missing gradient, and gradgradcheck a missing second derivative", async () => {
   await expect(gradcheck((x) => add(x!, square(x!.detach())), [tensor([1, 2])])).rejects.toThrow(
     /input 0, element \[0\]/,
   );
@@ -57,7 +57,7 @@ it("finds a missing gradient, and a second derivative that is cut off", async ()
   await expect(gradgradcheck((x) => mul(x!, cut([x!])), [tensor([1, 2])])).rejects.toThrow(/gradgradcheck: input 0/);
 });
 
-it("leaves no tensors behind and the random numbers alone", async () => {
+it("gradcheck leaves no tensors behind and the random state unchanged", async () => {
   const x = randn([3]);
   await gradcheck((one) => tanh(one!), [x]);
   const before = [device.memory().tensors, device.random.call];
@@ -67,7 +67,7 @@ it("leaves no tensors behind and the random numbers alone", async () => {
   expect(device.random.call).toBe(before[1]);
 });
 
-it("refuses inputs it cannot move", async () => {
+it("gradcheck refuses inputs that it cannot vary", async () => {
   await expect(gradcheck((x) => x!, [])).rejects.toThrow(/'inputs' expected a list of tensors/);
   await expect(gradcheck((x) => x!, [zeros([2], { dtype: "i32" })])).rejects.toThrow(/at least one f32 tensor/);
   await expect(gradcheck(() => 3 as never, [zeros([2])])).rejects.toThrow(
@@ -112,7 +112,7 @@ const cube = (() => {
   });
 })();
 
-it("checks a differentiable operation of the user's own kernels, to the second derivative", async () => {
+it("gradcheck checks an operation of user-defined kernels, to the second derivative", async () => {
   await gradcheck((x) => cube([x!]), [randn([67])]);
   await gradgradcheck((x) => cube([x!]), [randn([3])]);
   const x = tensor([1, 2, 3], { requiresGrad: true });

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { DataLoader, IdxField } from "../../src/data/index.ts";
-import "../../src/ops/methods.ts";
+import "../../src/tensor-methods.ts";
 import { add, mul } from "../../src/ops/binary.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { ones, tensor, zeros } from "../../src/tensor/create.ts";
@@ -11,7 +11,7 @@ import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
 
-it("passes where everything is freed: disposed, scoped, or with its graph", async () => {
+it("assertNoLeak passes where everything is freed: disposed, scoped, or with its graph", async () => {
   const weight = tensor([1, 2], { requiresGrad: true });
   weight.grad = zeros([2]);
   await assertNoLeak(() => undefined);
@@ -25,14 +25,14 @@ it("passes where everything is freed: disposed, scoped, or with its graph", asyn
   await assertNoLeak(() => sum(mul(weight, 3)).backward());
 });
 
-it("takes what is made once, such as a data set's upload, for no leak", async () => {
+it("assertNoLeak ignores what is created once, such as the upload of a data set", async () => {
   const field = new IdxField([8, 100], "f32", new Uint8Array(800));
   await assertNoLeak(async () => {
     for (const [x] of new DataLoader([field], { batchSize: 4 })) await x.data();
   });
 });
 
-it("names the tensors that were left, by label, dtype and shape, and the bytes", async () => {
+it("assertNoLeak names the tensors that were left, by label, dtype and shape, and the bytes", async () => {
   const kept: Tensor[] = [];
   const leaky = () => {
     for (let i = 0; i < 3; i++) kept.push(ones([4, 64]));
@@ -53,7 +53,7 @@ it("names the tensors that were left, by label, dtype and shape, and the bytes",
   await expect(assertNoLeak(() => void add(ones([2]), 1))).rejects.toThrow(/2 x f32 \[2\]/);
 });
 
-it("finds bytes without a tensor, lets the function's error through, and refuses other values", async () => {
+it("assertNoLeak finds bytes without a tensor, rethrows the function's error, and refuses other values", async () => {
   await expect(assertNoLeak(() => void device.pool.acquire(512, () => "a test"))).rejects.toThrow(
     /512 bytes more .* in no new tensor/,
   );

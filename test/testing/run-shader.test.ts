@@ -18,12 +18,12 @@ override TWICE: bool = false;
 const x = new Float32Array([1, 2, 3, 4, 5]);
 const params = { factor: 3, shift: [10, 1] };
 
-it("runs a user's own shader", async () => {
+it("runShader runs a user-defined shader", async () => {
   const { y } = await runShader({ wgsl: scale, bindings: { x, y: new Float32Array(5) }, params, workgroups: 1 });
   expect(y).toEqual(new Float32Array([12, 15, 18, 21, 24]));
 });
 
-it("takes overrides, plain numbers and lengths, and any form of workgroups", async () => {
+it("runShader takes overrides, plain numbers and lengths, and any form of workgroups", async () => {
   for (const workgroups of [1, [1], [1, 1], [1, 1, 1], 70000, undefined]) {
     const bindings = { x: [1, 2], y: { length: 3 } };
     const run = { wgsl: scale, bindings, params, overrides: { TWICE: true } };
@@ -32,7 +32,7 @@ it("takes overrides, plain numbers and lengths, and any form of workgroups", asy
   }
 });
 
-it("gives buffers exactly their length, and outputs the type that was given or declared", async () => {
+it("runShader gives buffers exactly their length, and outputs the type that was given or declared", async () => {
   const wgsl = `
     @group(0) @binding(0) var<storage, read_write> lengths: array<u32>;
     @group(0) @binding(1) var<storage, read> a: array<i32>;
@@ -67,7 +67,7 @@ it("gives buffers exactly their length, and outputs the type that was given or d
   expect(floats.counter).toEqual(new Uint8Array([4, 0, 0, 0]));
 });
 
-it("leaves no memory behind, and inputs as they are", async () => {
+it("runShader leaves no memory behind, and inputs unchanged", async () => {
   await runShader({ wgsl: scale, bindings: { x, y: { length: 5 } }, params });
   const before = device.memory().liveBytes;
   await runShader({ wgsl: scale, bindings: { x, y: { length: 5 } }, params });
@@ -75,32 +75,30 @@ it("leaves no memory behind, and inputs as they are", async () => {
   expect(x).toEqual(new Float32Array([1, 2, 3, 4, 5]));
 });
 
-it("shows the line that does not compile, every time", async () => {
+it("runShader shows the line that does not compile, every time", async () => {
   const wgsl = scale.replace("params.factor * x", "params.faktor * x");
   for (let i = 0; i < 2; i++) {
     const run = runShader({ wgsl, bindings: { x, y: { length: 5 } }, params });
     await expect(run).rejects.toThrow(ValidationError);
-    await expect(run).rejects.toThrow(/wgsl:9:\d+ .*faktor[\s\S]*y\[id\.x\] = select/);
+    await expect(run).rejects.toThrow(/kernel 'runShader'[\s\S]*wgsl:9:\d+ [\s\S]*y\[id\.x\] = select.*faktor/);
   }
 });
 
-it("shows what WebGPU refuses of an override or a binding", async () => {
+it("runShader reports what WebGPU refuses of an override or a binding", async () => {
   const wgsl = `override SIZE: u32 = 1;
     @group(0) @binding(0) var<storage, read_write> y: array<vec4f>;
     @compute @workgroup_size(SIZE) fn main() { y[0] = vec4f(1.0); }`;
   await expect(runShader({ wgsl, bindings: { y: { length: 4 } }, overrides: { SIZE: 100000 } })).rejects.toThrow(
-    /runShader.*[Ww]orkgroup|100000/s,
+    /^kernel 'runShader': ./,
   );
-  await expect(runShader({ wgsl, bindings: { y: { length: 1 } } })).rejects.toThrow(/bind|size/i);
+  await expect(runShader({ wgsl, bindings: { y: { length: 1 } } })).rejects.toThrow(ValidationError);
 });
 
-it("refuses names, values and shaders that do not fit", async () => {
+it("runShader refuses names, values and shaders that do not fit", async () => {
   const run = (options: object) => runShader({ wgsl: scale, bindings: { x, y: { length: 5 } }, params, ...options });
   await expect(run({ bindings: { x } })).rejects.toThrow(/'bindings.y' expected a typed array, numbers, or \{ length/);
   await expect(run({ bindings: { x, z: x } })).rejects.toThrow(/unknown option 'z'.*known: x, y/);
-  await expect(run({ bindings: { x, y: { length: -1 } } })).rejects.toThrow(
-    /bindings.y.length' expected a whole number/,
-  );
+  await expect(run({ bindings: { x, y: { length: -1 } } })).rejects.toThrow(/bindings.y.length' expected an integer/);
   await expect(run({ bindings: { x, y: { length: 1, type: "f64" } } })).rejects.toThrow(/expected f32, i32 or u32/);
   await expect(run({ params: { factor: 1 } })).rejects.toThrow(/'shift' expected a number or a list of numbers/);
   await expect(run({ params: { ...params, faktor: 1 } })).rejects.toThrow(

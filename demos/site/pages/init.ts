@@ -1,16 +1,9 @@
-/** Initialisation: the same network, five times, but for how its weights are drawn. */
-import {
-  ACTIVATIONS,
-  type ActivationName,
-  INITS,
-  type InitName,
-  OPTIMIZERS,
-  type OptimizerName,
-  WIDTHS,
-} from "../shared/settings.ts";
+/** Initialization: the same network, five times, but for how its weights are drawn. */
+import { ACTIVATIONS, INITS, type InitName, OPTIMIZERS, WIDTHS } from "../shared/settings.ts";
 import { BATCH_SIZES, Controls, LEARNING_RATES, named, same } from "../ui/controls.ts";
 import { mount } from "../ui/dom.ts";
 import { frame, hasWebGpu } from "../ui/page.ts";
+import { fitControls, raceOf, runsOf } from "../ui/race-config.ts";
 import { RaceView } from "../ui/race-view.ts";
 
 frame();
@@ -26,25 +19,15 @@ if (await hasWebGpu()) {
     ],
     () => view.restart(),
   );
-  const config = () => ({
-    runs: Object.entries(INITS).map(([init, label]) => ({
-      label,
-      init: init as InitName,
-      norm: "none" as const,
-      activation: controls.value("activation") as ActivationName,
-      optimizer: controls.value("optimizer") as OptimizerName,
-      lr: controls.number("lr"),
-      hidden: controls.value("hidden").split(",").map(Number),
-    })),
-    batchSize: controls.number("batch"),
-    seed: 1,
-    steps: controls.number("steps"),
-    distributions: true,
+  const variants = Object.entries(INITS).map(([init, label]) => ({
+    label,
+    init: init as InitName,
+    norm: "none" as const,
+  }));
+  const view = new RaceView({
+    controls,
+    config: () => raceOf(controls, runsOf(controls, variants), true),
+    onDevice: (device) => fitControls(controls, device),
   });
-  const onDevice = ({ isSoftware, optimizers }: { isSoftware: boolean; optimizers: string[] }) => {
-    if (isSoftware) controls.suggest("hidden", "64,32");
-    controls.limit("optimizer", optimizers);
-  };
-  const view = new RaceView({ controls, config, onDevice });
   mount().append(view.element);
 }

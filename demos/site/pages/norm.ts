@@ -1,16 +1,9 @@
-/** Normalisation: the same network without, with BatchNorm and with LayerNorm. */
-import {
-  ACTIVATIONS,
-  type ActivationName,
-  NORMS,
-  type NormName,
-  OPTIMIZERS,
-  type OptimizerName,
-  WIDTHS,
-} from "../shared/settings.ts";
+/** Normalization: the same network without, with BatchNorm and with LayerNorm. */
+import { ACTIVATIONS, NORMS, type NormName, OPTIMIZERS, WIDTHS } from "../shared/settings.ts";
 import { BATCH_SIZES, Controls, LEARNING_RATES, named, same } from "../ui/controls.ts";
 import { mount } from "../ui/dom.ts";
 import { frame, hasWebGpu } from "../ui/page.ts";
+import { fitControls, raceOf, runsOf } from "../ui/race-config.ts";
 import { RaceView } from "../ui/race-view.ts";
 
 frame();
@@ -26,25 +19,15 @@ if (await hasWebGpu()) {
     ],
     () => view.restart(),
   );
-  const config = () => ({
-    runs: Object.entries(NORMS).map(([norm, label]) => ({
-      label,
-      init: "heNormal" as const,
-      norm: norm as NormName,
-      activation: controls.value("activation") as ActivationName,
-      optimizer: controls.value("optimizer") as OptimizerName,
-      lr: controls.number("lr"),
-      hidden: controls.value("hidden").split(",").map(Number),
-    })),
-    batchSize: controls.number("batch"),
-    seed: 1,
-    steps: controls.number("steps"),
-    distributions: true,
+  const variants = Object.entries(NORMS).map(([norm, label]) => ({
+    label,
+    init: "heNormal" as const,
+    norm: norm as NormName,
+  }));
+  const view = new RaceView({
+    controls,
+    config: () => raceOf(controls, runsOf(controls, variants), true),
+    onDevice: (device) => fitControls(controls, device),
   });
-  const onDevice = ({ isSoftware, optimizers }: { isSoftware: boolean; optimizers: string[] }) => {
-    if (isSoftware) controls.suggest("hidden", "64,32");
-    controls.limit("optimizer", optimizers);
-  };
-  const view = new RaceView({ controls, config, onDevice });
   mount().append(view.element);
 }

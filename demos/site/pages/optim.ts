@@ -1,8 +1,10 @@
 /** Optimizers: paths over surfaces of two parameters, then a race on digits. */
+import type { RunConfig } from "../shared/protocol.ts";
 import { OPTIMIZERS, type OptimizerName, WIDTHS } from "../shared/settings.ts";
 import { BATCH_SIZES, Controls, named, same } from "../ui/controls.ts";
 import { mount } from "../ui/dom.ts";
 import { frame, hasWebGpu } from "../ui/page.ts";
+import { hiddenOf, raceOf } from "../ui/race-config.ts";
 import { RaceView } from "../ui/race-view.ts";
 import { SurfaceView } from "../ui/surface-view.ts";
 
@@ -53,21 +55,17 @@ if (await hasWebGpu()) {
     return available.filter((name) => wanted.includes(name));
   };
   const rate = (name: OptimizerName) => Number((RATES[name] * controls.number("factor")).toPrecision(2));
-  const config = () => ({
-    runs: chosen().map((optimizer) => ({
+  const runs = (): RunConfig[] =>
+    chosen().map((optimizer) => ({
       label: `${OPTIMIZERS[optimizer]}, lr ${rate(optimizer)}`,
-      init: "heNormal" as const,
-      norm: "none" as const,
-      activation: "relu" as const,
+      init: "heNormal",
+      norm: "none",
+      activation: "relu",
       optimizer,
       lr: rate(optimizer),
-      hidden: controls.value("hidden").split(",").map(Number),
-    })),
-    batchSize: controls.number("batch"),
-    seed: 1,
-    steps: controls.number("steps"),
-    distributions: false,
-  });
+      hidden: hiddenOf(controls),
+    }));
+  const config = () => raceOf(controls, runs(), false);
   const onDevice = ({ isSoftware, optimizers }: { isSoftware: boolean; optimizers: OptimizerName[] }) => {
     available = optimizers;
     if (isSoftware) {

@@ -1,7 +1,7 @@
 /** Every message between a page and its worker. A page sends requests; a worker answers with reports when it has any. */
 import type { ActivationName, InitName, NormName, OptimizerName } from "./settings.ts";
 
-/** What every worker tells about itself. */
+/** Reports of every worker about itself. */
 export type CommonReport =
   | { type: "device"; description: string; isSoftware: boolean; timestamps: boolean; optimizers: OptimizerName[] }
   | { type: "lost"; reason: string }
@@ -25,9 +25,9 @@ export interface RaceConfig {
   runs: RunConfig[];
   batchSize: number;
   seed: number;
-  /** The race is over after so many steps. */
+  /** The number of steps of the race. */
   steps: number;
-  /** Whether distributions of weights, activations and gradients are wanted. */
+  /** True when distributions of weights, activations and gradients are requested. */
   distributions: boolean;
 }
 
@@ -57,7 +57,7 @@ export interface LayerDistributions {
   name: string;
   weights: Distribution;
   activations: Distribution;
-  /** Of log10 |gradient|. */
+  /** Distribution of log10 |gradient|. */
   gradients: Distribution;
 }
 
@@ -99,7 +99,7 @@ export type SurfaceReport =
   | { type: "points"; step: number; points: Float32Array[] }
   | { type: "finished"; step: number };
 
-/** How a buffer of the shader bench is filled before the kernel runs. */
+/** Initial values of a buffer of the shader bench. */
 export type Fill = "random" | "zeros" | "ones" | "counting";
 
 export interface BenchBuffer {

@@ -1,4 +1,4 @@
-/** What can be chosen on the pages: names as the library has them, and what people call them. */
+/** Choices on the pages: names as the library has them, and their labels. */
 
 export const INITS = {
   torchDefault: "PyTorch default",
@@ -8,7 +8,7 @@ export const INITS = {
   heNormal: "He normal",
 } as const;
 
-export const NORMS = { none: "no normalisation", batch: "BatchNorm", layer: "LayerNorm" } as const;
+export const NORMS = { none: "no normalization", batch: "BatchNorm", layer: "LayerNorm" } as const;
 
 export const ACTIVATIONS = {
   relu: "ReLU",

@@ -2,7 +2,7 @@
 import type { SurfaceName } from "./protocol.ts";
 
 export const ROSENBROCK = 20;
-/** Of y^4, which bounds the saddle from below. */
+/** Coefficient of y^4, which bounds the saddle from below. */
 export const SADDLE = 0.05;
 
 export interface Surface {

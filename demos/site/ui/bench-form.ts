@@ -1,4 +1,4 @@
-/** What a kernel gets: a row for each buffer it binds, a field for each param, and the workgroups. */
+/** Arguments of a kernel: a row for each buffer it binds, a field for each param, and the workgroups. */
 import type { Example } from "../shared/examples.ts";
 import type { BenchBuffer, BenchReport, Fill } from "../shared/protocol.ts";
 import { el } from "./dom.ts";
@@ -24,7 +24,7 @@ export class BenchForm {
     this.#given = given;
   }
 
-  /** What the fields start from the next time they are shown. */
+  /** The initial values of the fields the next time they are shown. */
   set given(example: Example) {
     this.#given = example;
     this.#buffers.clear();

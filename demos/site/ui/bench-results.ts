@@ -1,4 +1,4 @@
-/** What the shader bench shows: a kernel's outputs and speed, and the table of the library's kernels. */
+/** Results of the shader bench: a kernel's outputs and speed, and the table of the library's kernels. */
 import type { BenchReport, BenchRow, Limits } from "../shared/protocol.ts";
 import { el } from "./dom.ts";
 

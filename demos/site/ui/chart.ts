@@ -1,4 +1,4 @@
-/** What all charts share: a titled figure with a uPlot in it that follows its width and the page's colours. */
+/** Base of all charts: a titled figure with a uPlot in it that follows its width and the colors of the page. */
 import "./language.ts";
 import uPlot from "uplot";
 import { el } from "./dom.ts";
@@ -80,7 +80,7 @@ export function axes({ xTitle, yTitle }: ChartText, small = false): uPlot.Axis[]
   ];
 }
 
-/** The lines of runs, in their colours. */
+/** The lines of runs, in their colors. */
 export function runSeries(names: readonly string[], more: uPlot.Series = {}): uPlot.Series[] {
   return names.map((label, i) => ({
     label,

@@ -1,6 +1,6 @@
-/** Curves that grow while something trains. Long ones are thinned: neighbouring points become their mean. */
+/** Curves that grow while something trains. Long ones are thinned: neighboring points become their mean. */
 
-const MOST_POINTS = 1000;
+const MAX_POINTS = 1000;
 
 export class Curves {
   readonly x: number[] = [];
@@ -19,7 +19,7 @@ export class Curves {
     this.x.push(mean(this.#pending.map((one) => one.x))!);
     for (const [i, line] of this.y.entries()) line.push(mean(this.#pending.map(({ values }) => values[i]!)));
     this.#pending = [];
-    if (this.x.length > MOST_POINTS) this.#halve();
+    if (this.x.length > MAX_POINTS) this.#halve();
   }
 
   /** Forgets all points beyond `x`. */

@@ -19,7 +19,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** The place in the page's HTML where its script builds. */
+/** The element of the page in which its script builds. */
 export function mount(id = "app"): HTMLElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`the page has no element #${id}`);

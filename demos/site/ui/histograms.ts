@@ -5,7 +5,7 @@ import { axes, Chart, runSeries, stepped } from "./chart.ts";
 import { el } from "./dom.ts";
 
 const HEIGHT = 150;
-const MOST_SNAPSHOTS = 60;
+const MAX_SNAPSHOTS = 60;
 
 const KINDS = [
   ["weights", "weights", "value"],
@@ -47,7 +47,7 @@ export class Histograms {
   add(step: number, layers: LayerDistributions[]): void {
     const follows = this.#slider.value === this.#slider.max;
     this.#snapshots.push({ step, layers });
-    if (this.#snapshots.length > MOST_SNAPSHOTS) this.#snapshots = this.#snapshots.filter((_, i) => i % 2 === 0);
+    if (this.#snapshots.length > MAX_SNAPSHOTS) this.#snapshots = this.#snapshots.filter((_, i) => i % 2 === 0);
     const last = String(this.#snapshots.length - 1);
     this.#slider.max = last;
     if (follows || this.#snapshots.length === 1) this.#slider.value = last;

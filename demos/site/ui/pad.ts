@@ -5,7 +5,7 @@ import { onTheme, themed } from "./theme.ts";
 const SIZE = 280;
 const PEN = 22;
 const MNIST = 28;
-/** MNIST's digits fill a square of 20 pixels, centred by their mass in one of 28. */
+/** MNIST's digits fill a square of 20 pixels, centered by their mass in one of 28. */
 const DIGIT = 20;
 const KEY_STEP = 14;
 
@@ -53,12 +53,12 @@ export class Pad {
     this.#changed();
   }
 
-  /** 28 x 28 values in [0, 1], row by row: cropped, scaled to 20 pixels and centred by mass. */
+  /** 28 x 28 values in [0, 1], row by row: cropped, scaled to 20 pixels and centered by mass. */
   pixels(): Float32Array {
     const { x, y, width, height } = this.#bounds();
     const scale = DIGIT / Math.max(width, height);
     const [left, top] = [MNIST / 2 - (x + width / 2) * scale, MNIST / 2 - (y + height / 2) * scale];
-    const [massX, massY] = centreOfMass(this.#rendered(left, top, scale));
+    const [massX, massY] = centerOfMass(this.#rendered(left, top, scale));
     return this.#rendered(left + MNIST / 2 - massX, top + MNIST / 2 - massY, scale);
   }
 
@@ -70,7 +70,7 @@ export class Pad {
   }
 
   #rendered(dx: number, dy: number, scale: number): Float32Array {
-    // Four times as fine, then averaged: thin lines keep their grey.
+    // Four times as fine, then averaged: thin lines keep their gray.
     const fine = 4;
     const canvas = el("canvas", { width: MNIST * fine, height: MNIST * fine });
     const context = canvas.getContext("2d", { willReadFrequently: true })!;
@@ -157,7 +157,7 @@ function drawStrokes(
   }
 }
 
-function centreOfMass(pixels: Float32Array): Point {
+function centerOfMass(pixels: Float32Array): Point {
   let [sum, x, y] = [1e-6, 0, 0];
   for (const [i, value] of pixels.entries()) {
     sum += value;

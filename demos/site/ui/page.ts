@@ -2,8 +2,8 @@
 import { el, mount } from "./dom.ts";
 
 const PAGES: [string, string][] = [
-  ["init.html", "Initialisation"],
-  ["norm.html", "Normalisation"],
+  ["init.html", "Initialization"],
+  ["norm.html", "Normalization"],
   ["optim.html", "Optimizers"],
   ["draw.html", "Draw a digit"],
   ["bench.html", "Shader bench"],
@@ -19,10 +19,10 @@ export function frame(): void {
   document.body.prepend(el("header", {}, el("nav", { attributes: { "aria-label": "Demos" } }, home, ...links)));
 }
 
-/** Whether the page can compute; if not, it says what is missing and how to get it. */
-export async function hasWebGpu(place: HTMLElement = mount()): Promise<boolean> {
+/** Returns true if the page can compute; if not, it shows what is missing and how to get it. */
+export async function hasWebGpu(parent: HTMLElement = mount()): Promise<boolean> {
   const missing = await whatIsMissing();
-  if (missing) place.append(notice(missing));
+  if (missing) parent.append(notice(missing));
   return !missing;
 }
 

@@ -19,7 +19,7 @@ export interface RaceViewOptions {
   controls: Controls;
   /** The race that the controls ask for. */
   config: () => RaceConfig;
-  /** Whether training starts by itself when all is loaded. */
+  /** True when training starts by itself once all is loaded. */
   autostart?: boolean;
   /** Called when the worker has its device: software adapters deserve smaller networks. */
   onDevice?: (device: Extract<RaceReport, { type: "device" }>) => void;

@@ -5,7 +5,7 @@ import { axes, Chart } from "./chart.ts";
 import { runColor, runDash, themed } from "./theme.ts";
 
 const HEIGHT = 380;
-/** Of the painted heights, along each side. */
+/** Cells of the height map, along each side. */
 const CELLS = 240;
 const BANDS = 14;
 

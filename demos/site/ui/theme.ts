@@ -1,4 +1,4 @@
-/** The colours of the page for what is painted on canvases: they are set in style.css alone, light and dark. */
+/** The colors of the page for what is painted on canvases: they are set in style.css alone, light and dark. */
 
 const known = new Map<string, string>();
 const listeners = new Set<() => void>();
@@ -18,14 +18,14 @@ export function themed(name: string): string {
 }
 
 export const RUN_COLORS = 9;
-/** The name of the colour of the n-th run. */
+/** The name of the color of the n-th run. */
 export const runColor = (n: number): string => `--run-${n % RUN_COLORS}`;
 
-/** Dashes repeat what the colours say. */
+/** Dashes repeat what the colors say. */
 const DASHES: readonly number[][] = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 export const runDash = (n: number): number[] => DASHES[n % DASHES.length]!;
 
-/** Calls back when the colours have changed; the result ends it. */
+/** Calls back when the colors have changed; the result ends it. */
 export function onTheme(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

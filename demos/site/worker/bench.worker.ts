@@ -56,7 +56,7 @@ class Session {
   }
 }
 
-/** What the kernel wants, so that the page can ask for it. */
+/** Reports the bindings and params of the kernel, so that the page can ask for them. */
 function reflect(device: Device, wgsl: string): void {
   const { bindings, params, workgroupSize } = device.kernel({ wgsl, name: NAME }).shader;
   const found = bindings.map(({ name, type, access }) => ({ name, type, writable: access === "read_write" }));

@@ -1,11 +1,11 @@
-/** How weights, activations and gradients of several networks are spread, layer by layer. */
+/** Distributions of weights, activations and gradients of several networks, layer by layer. */
 import { grad, nn, scope, type Tensor } from "gradwell";
 import type { Distribution, LayerDistributions } from "../shared/protocol.ts";
 import { linearLayers } from "./nets.ts";
 
 const BINS = 40;
-/** Of the largest arrays only so many values, evenly spread, are counted. */
-const MOST_VALUES = 20_000;
+/** The limit of counted values: larger arrays are sampled evenly. */
+const MAX_VALUES = 20_000;
 
 type Values = ArrayLike<number>;
 
@@ -24,9 +24,9 @@ export async function distributions(
   const networks = await Promise.all(models.map((model) => valuesOf(model, x, y)));
   return linearLayers(models[0]!).map((layer, i, all) => {
     const of = (kind: keyof LayerValues) => networks.map((network) => thinned(network[i]![kind]));
-    const place = i === all.length - 1 ? "output" : `hidden ${i + 1}`;
+    const position = i === all.length - 1 ? "output" : `hidden ${i + 1}`;
     return {
-      name: `${place}, ${layer.inFeatures} to ${layer.outFeatures}`,
+      name: `${position}, ${layer.inFeatures} to ${layer.outFeatures}`,
       weights: distribution(of("weights")),
       activations: distribution(of("activations").map(withoutZeros)),
       gradients: distribution(of("gradients").map(magnitudes)),
@@ -46,7 +46,7 @@ function valuesOf(model: nn.Sequential, x: Tensor, y: Tensor): Promise<LayerValu
   });
 }
 
-/** What leaves each activation layer, and the logits. Batch norm uses the batch, as in training, but learns nothing. */
+/** Returns the outputs of each activation layer, and the logits. Batch norm uses the batch, as in training, but learns nothing. */
 function activations(model: nn.Sequential, x: Tensor): { outputs: Tensor[]; logits: Tensor } {
   const layers = [...model];
   const outputs: Tensor[] = [];
@@ -62,7 +62,7 @@ function activations(model: nn.Sequential, x: Tensor): { outputs: Tensor[]; logi
 }
 
 function thinned(values: Values): number[] {
-  const every = Math.max(1, Math.floor(values.length / MOST_VALUES));
+  const every = Math.max(1, Math.floor(values.length / MAX_VALUES));
   return Array.from({ length: Math.floor(values.length / every) }, (_, i) => values[i * every]!).filter(
     Number.isFinite,
   );

@@ -6,11 +6,11 @@ import type { ActivationName, InitName, NormName, OptimizerName } from "../share
 const PIXELS = 28 * 28;
 const DIGITS = 10;
 
-/** What training needs of an optimizer, whatever its options. */
+/** The part of an optimizer that training needs, whatever its options. */
 export interface Stepper {
   zeroGrad(): void;
-  /** `lossFn` is for those that look at the curvature too. */
-  step(lossFn: () => Tensor): void;
+  /** Only second-order optimizers accept `lossFn`. */
+  step(lossFn?: () => Tensor): void;
   dispose(): void;
   stateDict(): object;
   loadStateDict(state: object): unknown;
@@ -54,7 +54,7 @@ const OPTIMIZER_CLASSES: Record<OptimizerName, [string, object]> = {
   muon: ["Muon", {}],
 };
 
-/** Whether this build of the library has the optimizer. */
+/** True when this build of the library has the optimizer. */
 export const isAvailable = (name: OptimizerName): boolean => OPTIMIZER_CLASSES[name][0] in optim;
 
 export function buildOptimizer(name: OptimizerName, params: Tensor[], lr: number): Stepper {
@@ -64,7 +64,13 @@ export function buildOptimizer(name: OptimizerName, params: Tensor[], lr: number
   return new Class(params, { lr, ...options });
 }
 
-/** Linear, normalisation if wanted and activation for every hidden layer, then Linear to the ten digits. */
+/** Takes a step; a second-order optimizer computes the curvature from `lossFn`. */
+export function takeStep(optimizer: Stepper, lossFn: () => Tensor): void {
+  if ("updateCurvature" in optimizer) optimizer.step(lossFn);
+  else optimizer.step();
+}
+
+/** Linear, normalization if wanted and activation for every hidden layer, then Linear to the ten digits. */
 export function buildModel({ hidden, norm, activation, init }: RunConfig, seed: number): nn.Sequential {
   const sizes = [PIXELS, ...hidden];
   const layers = hidden.flatMap((size, i) => [
@@ -73,12 +79,12 @@ export function buildModel({ hidden, norm, activation, init }: RunConfig, seed: 
     ACTIVATION_LAYERS[activation](),
   ]);
   const model = new nn.Sequential(...layers, new nn.Linear(sizes.at(-1)!, DIGITS));
-  initialise(model, init, seed);
+  initialize(model, init, seed);
   return model;
 }
 
 /** Biases are zero, or drawn as PyTorch does for its default. */
-function initialise(model: nn.Sequential, init: InitName, seed: number): void {
+function initialize(model: nn.Sequential, init: InitName, seed: number): void {
   manualSeed(seed);
   const draw = INITIALIZERS[init]();
   for (const { weight, bias } of linearLayers(model)) {

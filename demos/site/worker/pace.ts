@@ -1,4 +1,4 @@
-/** How many steps fit between two reads, so that reports come several times a second on any adapter. */
+/** Number of steps between two reads, chosen so that reports come several times a second on any adapter. */
 
 /** Milliseconds. */
 const WANTED = 150;

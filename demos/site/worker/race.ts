@@ -2,10 +2,10 @@
 import { type Captured, capture, data, nn, noGrad, stack, type Tensor, zeros } from "gradwell";
 import type { RaceConfig } from "../shared/protocol.ts";
 import type { Digits } from "./mnist.ts";
-import { buildModel, buildOptimizer, type Stepper } from "./nets.ts";
+import { buildModel, buildOptimizer, type Stepper, takeStep } from "./nets.ts";
 
 /** Losses that fit on the GPU before they must be read. */
-export const MOST_STEPS_PER_READ = 64;
+export const MAX_STEPS_PER_READ = 64;
 const TEST_BATCH = 1000;
 
 interface Entry {
@@ -33,7 +33,7 @@ export class Race {
       const model = buildModel(run, config.seed);
       return { model, optimizer: buildOptimizer(run.optimizer, model.parameters(), run.lr) };
     });
-    this.#losses = zeros([MOST_STEPS_PER_READ, config.runs.length]);
+    this.#losses = zeros([MAX_STEPS_PER_READ, config.runs.length]);
     const { batchSize, seed } = config;
     this.#loader = new data.DataLoader(digits.train, { batchSize, shuffle: true, dropLast: true, seed });
     this.#batches = this.#loader[Symbol.iterator]();
@@ -48,7 +48,7 @@ export class Race {
     return models.reduce((a, b) => a + b, 0);
   }
 
-  /** One step of every network; the losses stay on the GPU. At most MOST_STEPS_PER_READ between two reads. */
+  /** One step of every network; the losses stay on the GPU. At most MAX_STEPS_PER_READ between two reads. */
   train(): void {
     const [x, y] = this.#nextBatch();
     const losses = this.#trainStep(x, y);
@@ -122,9 +122,9 @@ function trained({ model, optimizer }: Entry, x: Tensor, y: Tensor): Tensor {
   const lossFn = () => nn.crossEntropy(model.forward(x), y);
   const loss = lossFn();
   loss.backward();
-  optimizer.step(lossFn);
+  takeStep(optimizer, lossFn);
   return loss.detach();
 }
 
-/** How many rows have their greatest logit at the label. */
+/** Counts the rows whose greatest logit is at the label. */
 const right = (logits: Tensor, y: Tensor): Tensor => logits.argmax(1).eq(y).to("f32").sum();

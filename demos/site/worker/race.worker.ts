@@ -1,4 +1,4 @@
-/** Trains networks for the pages on initialisation, normalisation, optimizers and digits. */
+/** Trains networks for the pages on initialization, normalization, optimizers and digits. */
 import { type Device, DeviceLostError, data, noGrad, scope, tensor } from "gradwell";
 import type { RaceReport, RaceRequest } from "../shared/protocol.ts";
 import { distributions } from "./distributions.ts";
@@ -6,7 +6,7 @@ import { messageOf, openDevice } from "./gpu.ts";
 import { serve } from "./mailbox.ts";
 import { type Digits, fetchDigits } from "./mnist.ts";
 import { Pace } from "./pace.ts";
-import { MOST_STEPS_PER_READ, Race } from "./race.ts";
+import { MAX_STEPS_PER_READ, Race } from "./race.ts";
 import { SideJob } from "./side-job.ts";
 
 const PROBE_BATCH = 250;
@@ -21,7 +21,7 @@ class Session {
   /** Steps that were asked for one by one. */
   #owed = 0;
   #checkpoint: Awaited<ReturnType<Race["save"]>> | undefined;
-  readonly #pace = new Pace(MOST_STEPS_PER_READ);
+  readonly #pace = new Pace(MAX_STEPS_PER_READ);
   // Milliseconds between two, and the share of all time that each may take: training comes first.
   readonly #testing = new SideJob(0, 0.2);
   readonly #looking = new SideJob(1500, 0.1);
@@ -109,7 +109,7 @@ class Session {
     report({ type: "finished", step: race.step });
   }
 
-  /** What is looked at now and then, and always when training halts. */
+  /** Does the periodic work: evaluations and distributions, always when training halts. */
   async #sideWork(race: Race, idle: boolean): Promise<void> {
     await this.#testing.maybe(idle, async () => {
       report({ type: "accuracy", step: race.step, accuracy: await race.test() });

@@ -3,7 +3,7 @@ import { type Captured, capture, DeviceLostError, stack, type Tensor, tensor, ze
 import type { SurfaceReport, SurfaceRequest, WalkConfig } from "../shared/protocol.ts";
 import { messageOf, openDevice } from "./gpu.ts";
 import { serve } from "./mailbox.ts";
-import { buildOptimizer, type Stepper } from "./nets.ts";
+import { buildOptimizer, type Stepper, takeStep } from "./nets.ts";
 import { lossOf } from "./surfaces.ts";
 
 /** Steps between two reads. */
@@ -18,19 +18,19 @@ class Walk {
   readonly #optimizers: Stepper[];
   readonly #stepOnce: Captured<[], Tensor>;
   /** The points of the steps since the last read. */
-  readonly #places: Tensor;
+  readonly #path: Tensor;
 
   constructor({ surface, condition, from, runs, steps }: WalkConfig) {
     this.steps = steps;
     this.#points = runs.map(() => tensor(from, { requiresGrad: true }));
     this.#optimizers = runs.map(({ optimizer, lr }, i) => buildOptimizer(optimizer, [this.#points[i]!], lr));
-    this.#places = zeros([STRETCH, runs.length, 2]);
+    this.#path = zeros([STRETCH, runs.length, 2]);
     this.#stepOnce = capture(() => {
       this.#optimizers.forEach((optimizer, i) => {
         const lossFn = () => lossOf(surface, condition, this.#points[i]!);
         optimizer.zeroGrad();
         lossFn().backward();
-        optimizer.step(lossFn);
+        takeStep(optimizer, lossFn);
       });
       return stack(this.#points.map((point) => point.detach()));
     });
@@ -38,8 +38,8 @@ class Walk {
 
   /** The next points (x, y, x, y, ...) of every path. */
   async go(count: number): Promise<Float32Array[]> {
-    for (let i = 0; i < count; i++) this.#places.narrow(0, i, 1).copy_(this.#stepOnce().unsqueeze(0));
-    const values = await this.#places.data();
+    for (let i = 0; i < count; i++) this.#path.narrow(0, i, 1).copy_(this.#stepOnce().unsqueeze(0));
+    const values = await this.#path.data();
     const runs = this.#points.length;
     this.step += count;
     return this.#points.map((_, run) =>
@@ -49,7 +49,7 @@ class Walk {
 
   dispose(): void {
     this.#stepOnce.dispose();
-    this.#places.dispose();
+    this.#path.dispose();
     for (const optimizer of this.#optimizers) optimizer.dispose();
     for (const point of this.#points) point.dispose();
   }

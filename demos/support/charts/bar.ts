@@ -1,4 +1,4 @@
-/** Horizontal bars with their values written at the end, in groups by colour: times, ratios. */
+/** Horizontal bars with their values written at the end, in groups by color: times, ratios. */
 import type { TopLevelSpec } from "vega-lite";
 import { assertDrawable, brief, frame, hueOf, logTicks, ruleAt } from "./parts.ts";
 import { extent } from "./series.ts";
@@ -6,7 +6,7 @@ import { renderLite } from "./style.ts";
 
 export interface BarChart {
   title: string;
-  /** What a bar's length means, with the unit. */
+  /** Meaning of a bar's length, with the unit. */
   xTitle: string;
   bars: { name: string; value: number; low?: number; high?: number; group?: string }[];
   /** A log scale, on which bars start at `rule` (a ratio of 2 is drawn as long as one of 1/2). */
@@ -45,20 +45,25 @@ function layersOf(x: object, names: string[], groups: string[], start: number) {
   const hue = hueOf("group", groups);
   const legend = several ? { ...hue.legend, symbolType: "square", symbolSize: 120 } : null;
   const y = { field: "name", type: "nominal", sort: names, title: null, axis: { labelLimit: 190, ticks: false } };
-  const place = { y, ...(several ? { yOffset: { field: "group", type: "nominal", sort: groups } } : {}) };
+  const position = { y, ...(several ? { yOffset: { field: "group", type: "nominal", sort: groups } } : {}) };
   return [
     {
       mark: { type: "bar" },
-      encoding: { ...place, x: { ...x, field: "value", stack: null }, x2: { datum: start }, color: { ...hue, legend } },
+      encoding: {
+        ...position,
+        x: { ...x, field: "value", stack: null },
+        x2: { datum: start },
+        color: { ...hue, legend },
+      },
     },
     {
       transform: [{ filter: "isValid(datum.low) && isValid(datum.high)" }],
       mark: { type: "rule", strokeWidth: 1.5, color: "currentColor", opacity: 0.7 },
-      encoding: { ...place, x: { ...x, field: "low" }, x2: { field: "high" } },
+      encoding: { ...position, x: { ...x, field: "low" }, x2: { field: "high" } },
     },
     {
       mark: { type: "text", align: "left", dx: 4 },
-      encoding: { ...place, x: { ...x, field: "tip" }, text: { field: "text" } },
+      encoding: { ...position, x: { ...x, field: "tip" }, text: { field: "text" } },
     },
   ];
 }

@@ -11,7 +11,7 @@ export function frame(title: string) {
   } as const;
 }
 
-/** The colour channel over `field`, with a legend below the figure, in as many columns as fit its width. */
+/** The color channel over `field`, with a legend below the figure, in as many columns as fit its width. */
 export function hueOf(field: string, names: readonly string[]) {
   const longest = Math.max(...names.map((name) => name.length));
   const columns = Math.max(1, Math.min(names.length, Math.floor(68 / (longest + 7))));

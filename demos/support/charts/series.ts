@@ -16,13 +16,13 @@ export interface Point {
   high?: number;
 }
 
-/** How many neighbouring points become one so that the longest series has at most `limit`. */
+/** Returns the number of neighboring points to average so that the longest series has at most `limit`. */
 export function windowFor(series: readonly Series[], limit: number): number {
   const longest = Math.max(0, ...series.map((s) => s.x.length));
   return Math.max(1, Math.ceil(longest / limit));
 }
 
-/** One point per `window` neighbours, each coordinate being their mean. Points that are not finite are left out. */
+/** One point per `window` neighbors, each coordinate being their mean. Points that are not finite are left out. */
 export function thin(series: Series, window: number): Point[] {
   const points: Point[] = [];
   for (let start = 0; start < series.x.length; start += window) {
@@ -51,8 +51,8 @@ export function bin(values: ArrayLike<number>, low: number, high: number, count:
   const width = (high - low) / count;
   const counts = new Array<number>(count).fill(0);
   for (let i = 0; i < values.length; i++) {
-    const place = Math.floor((values[i]! - low) / width);
-    counts[Math.min(count - 1, Math.max(0, place))]! += 1;
+    const index = Math.floor((values[i]! - low) / width);
+    counts[Math.min(count - 1, Math.max(0, index))]! += 1;
   }
   return { edges: Array.from({ length: count + 1 }, (_, i) => low + i * width), counts };
 }

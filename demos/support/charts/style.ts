@@ -2,9 +2,9 @@
 import * as vega from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
-/** Eight colours that people with colour-blindness can tell apart (Okabe and Ito's, less yellow), readable on light and dark. */
+/** Eight colors that people with color-blindness can tell apart (Okabe and Ito's, less yellow), readable on light and dark. */
 export const PALETTE = ["#0a7cc1", "#e0621b", "#0d9e78", "#c86ba3", "#d99a00", "#54afe0", "#8a6fd1", "#8c8c8c"];
-/** Dashes repeat what the colours say, for print without colour and for lines that lie on each other. */
+/** Dashes repeat what the colors say, for print without color and for lines that lie on each other. */
 export const DASHES = [
   [1, 0],
   [6, 3],
@@ -12,11 +12,11 @@ export const DASHES = [
   [8, 3, 2, 3],
 ];
 
-/** Of the inner frame, without axes and legend; small, so that a phone need not shrink the text much. */
+/** Size of the inner frame, without axes and legend; small, so that a phone need not shrink the text much. */
 export const WIDTH = 420;
 export const HEIGHT = 230;
 
-// Text and axes take the colour of the page around them, so that one SVG serves light and dark.
+// Text and axes take the color of the page around them, so that one SVG serves light and dark.
 const INK = "currentColor";
 const FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif";
 

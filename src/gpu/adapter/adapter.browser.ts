@@ -6,7 +6,7 @@ export { load, save } from "../persistent-cache.browser.ts";
 /** A page cannot ask for a collection. */
 export const garbageCollector = (): (() => void) | undefined => undefined;
 
-/** Where debug messages go, and what asks for them beside `init`. */
+/** The destination of debug messages, and their default level. */
 export const debugEnvironment = { level: (): unknown => 0, log: (line: string): void => console.log(line) };
 
 export async function requestAdapter(request: AdapterRequest): Promise<AdapterChoice> {

@@ -1,4 +1,4 @@
-/** The adapter provider of Node and Bun: Dawn (npm `webgpu`) on a GPU, on an installed lavapipe, or on a SwiftShader of its own. */
+/** The adapter provider of Node and Bun: Dawn (npm `webgpu`) on a GPU, on an installed lavapipe, or on the SwiftShader of this package. */
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ interface Attempt {
 const WANTED = ["auto", "gpu", "software", "lavapipe", "swiftshader"] as const;
 type Wanted = (typeof WANTED)[number];
 
-/** Where debug messages go, and what asks for them beside `init`. A level that is no number is told as it was written. */
+/** The destination of debug messages, and their level in the environment. A level that is no number is reported verbatim. */
 export const debugEnvironment = {
   level: (): unknown => {
     const text = process.env.GRADWELL_DEBUG ?? "";
@@ -62,7 +62,7 @@ export async function requestAdapter(request: AdapterRequest): Promise<AdapterCh
   throw noAdapter(wanted, tried, fixes());
 }
 
-/** What the program asks for, or the environment where the program leaves it open. */
+/** Returns the adapter that the program requests, or the environment where the program leaves it open. */
 export function wantedAdapter(requested: AdapterRequest["adapter"]): Wanted {
   const forced = process.env.GRADWELL_ADAPTER || "auto";
   const known = WANTED.find((wanted) => wanted === forced);
@@ -94,7 +94,7 @@ function attempts(wanted: Wanted): Attempt[] {
   }
 }
 
-/** Dawn rounds timestamps to 65.5 us against spying pages; a process of one's own may measure. */
+/** Dawn rounds timestamps to 65.5 us against spying pages; a Node process may measure. */
 const EXACT_TIMESTAMPS = "disable-dawn-features=timestamp_quantization";
 
 /** Dawn crashes when the object of `create()` is collected, so all are kept; asking again reuses them. */
@@ -110,7 +110,7 @@ async function createInstance(key: string, flags: string[]): Promise<GPU> {
 }
 
 async function systemInstance(flag?: string): Promise<GPU> {
-  // Dawn prints a warning of its own when there is no Vulkan, so it is only asked where there is one.
+  // Dawn prints a warning when there is no Vulkan, so it is only asked where there is one.
   if (process.platform === "linux" && !mapLibrary("libvulkan.so.1"))
     throw new Error("no Vulkan loader (libvulkan.so.1)");
   return createInstance(flag ?? "system", flag ? [flag] : []);

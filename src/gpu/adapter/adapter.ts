@@ -1,7 +1,7 @@
-/** What an adapter provider takes and gives, for pages and Node alike, and how software adapters are told apart. */
+/** The interface of an adapter provider, for pages and Node alike, and the detection of software adapters. */
 import { NoAdapterError } from "../../errors.ts";
 
-/** Awaits what the GPU must do first, so many tiny dispatches (see `isTiny`) among it. */
+/** Awaits pending GPU work, of which `tiny` dispatches are small (see `isSmallDispatch`). */
 export type Wait = <T>(promise: Promise<T>, tiny?: number) => Promise<T>;
 
 export interface AdapterRequest {
@@ -19,7 +19,7 @@ export interface AdapterChoice {
   readonly name: string;
   /** Must stay referenced as long as anything of the adapter is used: Dawn's instance dies with its wrapper. */
   readonly keepAlive: unknown;
-  /** How to wait for the adapter's promises, where simply awaiting them costs it speed. */
+  /** Waits for the adapter's promises, where simply awaiting them costs it speed. */
   readonly wait?: Wait;
 }
 

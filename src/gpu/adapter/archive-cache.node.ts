@@ -6,7 +6,7 @@ import { freshFolder, isPrivate, privateCaches } from "./private-folder.node.ts"
 
 /**
  * The folder `name` of the cache, filled by `fill(draft)` when it is not there yet. The name must carry the version of
- * what is in it. Several processes may ask at once: each fills a draft of its own, and the first to rename it wins.
+ * what is in it. Several processes may ask at once: each fills a separate draft, and the first to rename it wins.
  */
 export function unpackOnce(name: string, fill: (draft: string) => void): string {
   const folders = privateCaches().map((root) => join(root, name));

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { basename } from "node:path";
 
-/** What the other runtimes have for it; their `process.dlopen` unmaps at once whatever is no addon. */
+/** The counterparts in other runtimes, whose `process.dlopen` unmaps at once whatever is no addon. */
 interface Runtimes {
   readonly Bun?: unknown;
   readonly Deno?: { dlopen(path: string, symbols: object): unknown };

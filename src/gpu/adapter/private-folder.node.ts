@@ -1,6 +1,6 @@
 /**
  * Folders that only this user can have written: what is loaded from them runs in this process or decides what it computes.
- * Where users and modes do not exist (Windows), the user's own profile is trusted as it is.
+ * Without users and modes (Windows), the profile of the user is trusted as it is.
  */
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, type Stats, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -27,7 +27,7 @@ export function freshFolder(): string {
   return made;
 }
 
-/** Whether a file or folder is there, no link, the user's own, and not writable by anybody else. */
+/** Returns true if a file or folder exists, is no link, belongs to the user, and is not writable by anybody else. */
 export function isPrivate(path: string, kind: "file" | "folder"): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found || !(kind === "file" ? found.isFile() : found.isDirectory())) return false;
@@ -56,7 +56,7 @@ function parentsOf(folder: string): string[] {
   return [...parents];
 }
 
-/** Whether only this user and root can move what lies in a folder: it is theirs, and not open to others or sticky. */
+/** Returns true if only this user and root can move the entries of a folder: it is theirs, and sticky or not writable by others. */
 function keepsEntries(folder: string): boolean {
   if (process.getuid === undefined) return true;
   const found = statSync(folder);

@@ -1,68 +1,77 @@
-/** Depthwise convolution: every channel has filters of its own. As matrices these would have one row, so they go direct. */
+/**
+ * Depthwise convolution: every channel has its own filters. As a matmul each group would have a single row or a few, so
+ * these kernels sum the windows directly.
+ */
 import { launchPolicy, strideGroups } from "../../gpu/launch-policy.ts";
 import { depthwise, depthwise_grad_weight, depthwise_grad_x } from "../../gpu/shaders.generated.ts";
+import { withScratch } from "../../tensor/scratch.ts";
 import { type Shape, sizeOf } from "../../tensor/shape.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 import { runReduce } from "../reduce.ts";
 import type { Windows } from "./windows.ts";
 
-/** With more filters per channel the products of matrices have rows enough. */
-const MOST_FILTERS = 4;
+/** With more filters per channel a matmul has enough rows. */
+const MAX_FILTERS = 4;
 
-/** Whether a convolution of images x (N, C, H, W) is a depthwise one that is faster direct. */
-export const isDepthwise = (x: Tensor, weight: Tensor, groups: number): boolean =>
-  groups > 1 && x.shape[1] === groups && (weight.shape[0] as number) <= MOST_FILTERS * groups;
+/** Neighbors in a row that an invocation computes. */
+const STRIP = 4;
 
-/** What the kernels take beside their buffers; `strips` is what their invocations share out. */
-const paramsOf = (strips: number, [images = 0, channels = 1]: Shape, outputs: number, windows: Windows) => ({
-  ...{ strips, images, partImages: images, channels, filters: outputs / channels },
-  ...windows,
-});
+/** Returns true when the convolution of images x (N, C, H, W) is depthwise, with so few filters that these kernels are faster. */
+export function isDepthwise(x: Tensor, weight: Tensor, groups: number): boolean {
+  const [outputs = 0] = weight.shape;
+  return groups > 1 && x.shape[1] === groups && outputs <= MAX_FILTERS * groups;
+}
 
-/** y (N, O, outH, outW) of dense x (N, C, H, W) and weight (O, 1, kH, kW). */
+/** The params of all three kernels for images (N, C, H, W); `strips` counts the work items. */
+function paramsOf(strips: number, [images = 0, channels = 1]: Shape, outputs: number, windows: Windows) {
+  return { strips, images, partImages: images, channels, filters: outputs / channels, ...windows };
+}
+
+/** Returns y (N, O, outH, outW) of x (N, C, H, W) and weight (O, 1, kH, kW). */
 export function runDepthwise(x: Tensor, weight: Tensor, windows: Windows): Tensor {
   const { device } = x;
-  const outputs = weight.shape[0] as number;
-  const y = empty(device, [x.shape[0] as number, outputs, windows.outHeight, windows.outWidth]);
-  const strips = sizeOf(y.shape.slice(0, 3)) * Math.ceil(windows.outWidth / 4);
+  const [images = 0] = x.shape;
+  const [outputs = 0] = weight.shape;
+  const y = empty(device, [images, outputs, windows.outHeight, windows.outWidth]);
+  const strips = images * outputs * windows.outHeight * Math.ceil(windows.outWidth / STRIP);
   const params = paramsOf(strips, x.shape, outputs, windows);
-  device.run(
-    depthwise,
-    { x: x.binding, weight: weight.binding, y: y.binding, ...params },
-    strideGroups(device, strips),
-  );
+  withScratch((scratch) => {
+    const inputs = { x: scratch.contiguous(x).binding, weight: scratch.contiguous(weight).binding };
+    device.run(depthwise, { ...inputs, y: y.binding, ...params }, strideGroups(device, strips));
+  });
   return y;
 }
 
-/** The gradient of x, of this shape, from dense gradY and weight. */
+/** Returns the gradient of x, of this shape (N, C, H, W), from gradY (N, O, outH, outW) and weight (O, 1, kH, kW). */
 export function runDepthwiseGradX(gradY: Tensor, weight: Tensor, windows: Windows, shape: Shape): Tensor {
   const { device } = gradY;
+  const [outputs = 0] = weight.shape;
   const gradX = empty(device, shape);
-  const strips = sizeOf(shape.slice(0, 3)) * Math.ceil(windows.width / 4);
-  const params = paramsOf(strips, shape, weight.shape[0] as number, windows);
-  device.run(
-    depthwise_grad_x,
-    { gradY: gradY.binding, weight: weight.binding, gradX: gradX.binding, ...params },
-    strideGroups(device, strips),
-    { STRIDE_Y: windows.strideY, STRIDE_X: windows.strideX },
-  );
+  const strips = sizeOf(shape.slice(0, 3)) * Math.ceil(windows.width / STRIP);
+  const params = paramsOf(strips, shape, outputs, windows);
+  withScratch((scratch) => {
+    const inputs = { gradY: scratch.contiguous(gradY).binding, weight: scratch.contiguous(weight).binding };
+    device.run(depthwise_grad_x, { ...inputs, gradX: gradX.binding, ...params }, strideGroups(device, strips), {
+      STRIDE_Y: windows.strideY,
+      STRIDE_X: windows.strideX,
+    });
+  });
   return gradX;
 }
 
-/** The gradient of weight, of this shape, from dense gradY and x. */
+/** Returns the gradient of weight, of this shape (O, 1, kH, kW), from gradY (N, O, outH, outW) and x (N, C, H, W). */
 export function runDepthwiseGradWeight(gradY: Tensor, x: Tensor, windows: Windows, shape: Shape): Tensor {
   const { device } = x;
-  const images = x.shape[0] as number;
+  const [images = 0] = x.shape;
+  const [outputs = 0] = shape;
   const wanted = Math.ceil(launchPolicy(device).fillInvocations / sizeOf(shape));
   const partImages = Math.max(1, Math.ceil(images / wanted));
-  const sums = empty(device, [Math.max(1, Math.ceil(images / partImages)), ...shape]);
-  const params = { ...paramsOf(sums.size, x.shape, shape[0] as number, windows), partImages };
-  device.run(
-    depthwise_grad_weight,
-    { gradY: gradY.binding, x: x.binding, gradWeight: sums.binding, ...params },
-    strideGroups(device, sums.size),
-  );
-  const total = runReduce(sums, [0], "sum");
-  sums.dispose();
-  return total;
+  return withScratch((scratch) => {
+    const sums = scratch.empty(device, [Math.max(1, Math.ceil(images / partImages)), ...shape]);
+    const inputs = { gradY: scratch.contiguous(gradY).binding, x: scratch.contiguous(x).binding };
+    const params = { ...paramsOf(sums.size, x.shape, outputs, windows), partImages };
+    const args = { ...inputs, gradWeight: sums.binding, ...params };
+    device.run(depthwise_grad_weight, args, strideGroups(device, sums.size));
+    return runReduce(sums, [0], "sum");
+  });
 }

@@ -1,8 +1,8 @@
 /** Runs an element function over broadcast operands: four dense elements at a time where all operands allow it. */
 
-import type { KernelArgs } from "../../gpu/compute-kernel.ts";
 import type { Device } from "../../gpu/device.ts";
 import { strideGroups, workgroupSize } from "../../gpu/launch-policy.ts";
+import { PackedArgs } from "../../gpu/packed-args.ts";
 import {
   broadcastStrides,
   coalesceDims,
@@ -13,32 +13,14 @@ import {
 } from "../../tensor/shape.ts";
 import { DTYPES } from "../../tensor/storage.ts";
 import { empty, Tensor } from "../../tensor/tensor.ts";
-import {
-  type ElementwiseShader,
-  type Expression,
-  elementwiseShader,
-  inputName,
-  numberName,
-  outputName,
-  periodName,
-  type Source,
-  storedType,
-} from "./shader.ts";
+import { type ElementwiseShader, type Expression, elementwiseShader, type Source, storedType } from "./shader.ts";
 
 /** An operand: a tensor, or a number that goes into the params. */
 export type Operand = Tensor | number;
 
-/** How a flat kernel reads an operand; where one of them is strided, all are. */
+/** Access patterns of a flat kernel's operands; where one of them is strided, all are. */
 const ACCESS = ["number", "dense", "one", "row", "column", "strided"] as const;
 type Access = (typeof ACCESS)[number];
-
-/** What the shader of a single stage calls its operands. */
-const NAMES = /* @__PURE__ */ [0, 1, 2, 3].map((i) => ({
-  input: inputName(0, i),
-  number: numberName(0, i),
-  period: periodName(0, i),
-}));
-const OUTPUT = /* @__PURE__ */ outputName(0);
 
 /** The shaders of each expression, by how its operands are read: to look one up by its WGSL took a tenth of a small operation. */
 const shaders = new WeakMap<Expression, Map<number, ElementwiseShader>>();
@@ -58,16 +40,17 @@ export function runElementwise(
   const access = operands.map((operand) => accessOf(operand, shape));
   const flat = !access.includes("strided");
   const shader = shaderOf(expression, operands, access, flat);
-  const args: Record<string, KernelArgs[string]> = { [OUTPUT]: y.binding, size: y.size };
+  const args = new PackedArgs();
+  args.scalar("u32", y.size);
   operands.forEach((operand, i) => {
-    const { input, number, period } = NAMES[i] as (typeof NAMES)[number];
-    if (typeof operand === "number") args[number] = operand;
+    if (typeof operand === "number") args.scalar(expression.compute, operand);
     else {
-      args[input] = flat ? operand.binding : operand.wholeBinding;
-      if (access[i] === "row") args[period] = operand.size / 4;
-      if (access[i] === "column") args[period] = y.size / operand.size / 4;
+      args.slices.push(flat ? operand.binding : operand.wholeBinding);
+      if (flat && access[i] === "row") args.scalar("u32", operand.size / 4);
+      if (flat && access[i] === "column") args.scalar("u32", y.size / operand.size / 4);
     }
   });
+  args.slices.push(y.binding);
   const items = flat ? Math.ceil(y.size / 4) : addStrides(args, operands, shape);
   device.dispatch(device.kernelOf(shader, { WORKGROUP: workgroupSize(device) }), args, strideGroups(device, items));
   return y;
@@ -110,18 +93,18 @@ function accessOf(operand: Operand, shape: Shape): Access {
   return inner === 0 && (size / operand.size) % 4 === 0 ? "column" : "strided";
 }
 
-/** Adds what the strided kernel needs; returns how many pieces there are. */
-function addStrides(args: Record<string, KernelArgs[string]>, operands: readonly Operand[], shape: Shape): number {
+/** Adds the params of a strided kernel; returns how many chunks there are. */
+function addStrides(args: PackedArgs, operands: readonly Operand[], shape: Shape): number {
   const tensors = operands.filter((operand) => operand instanceof Tensor);
   const all = tensors.map((one) => broadcastStrides(one.shape, one.strides, shape));
-  const { shape: places, strides } = rowsAndInner(shape, all);
-  const { rows, dims, ...params } = places;
-  const pieces = rows * places.piecesPerRow;
-  Object.assign(args, params, { pieces, shape: dims });
-  operands.forEach((operand, i) => {
-    if (typeof operand === "number") return;
-    const { inner, outer } = strides[tensors.indexOf(operand)] as InnerStrides;
-    Object.assign(args, { [`offset_${i}`]: operand.offset, [`inner_${i}`]: inner, [`strides_${i}`]: outer });
+  const { shape: rowed, strides } = rowsAndInner(shape, all);
+  const chunks = rowed.rows * rowed.piecesPerRow;
+  for (const value of [chunks, rowed.piecesPerRow, rowed.inner, rowed.rank]) args.scalar("u32", value);
+  tensors.forEach(({ offset }, i) => {
+    args.scalar("u32", offset);
+    args.scalar("u32", (strides[i] as InnerStrides).inner);
   });
-  return pieces;
+  args.vectors(rowed.dims);
+  for (const { outer } of strides) args.vectors(outer);
+  return chunks;
 }

@@ -21,7 +21,7 @@ export interface Expression {
 }
 
 /**
- * Where a stage's operand comes from: a param, a dense buffer, one element, a row that repeats, a column whose elements
+ * The source of a stage's operand: a param, a dense buffer, one element, a row that repeats, a column whose elements
  * repeat, any strided view, or the value of an earlier stage. `type` is the element type in memory.
  */
 export type Source =
@@ -29,16 +29,30 @@ export type Source =
   | { readonly kind: "dense" | "one" | "row" | "column" | "strided"; readonly type: string }
   | { readonly kind: "stage"; readonly stage: number };
 
+/** Returns true for operands that take a param: a number itself, or the period of a row or column. */
+export const takesParam = ({ kind }: Source): boolean => kind === "number" || kind === "row" || kind === "column";
+
 export interface ElementwiseStage {
   readonly expression: Expression;
   readonly sources: readonly Source[];
-  /** Whether its value is written to a buffer. */
+  /** True if its value is written to a buffer. */
   readonly stored: boolean;
 }
 
-/** An elementwise shader knows its stages, so that a capture can join it with another. */
+/**
+ * A generated shader that knows its stages, so that a capture can fuse it with another. Stage by stage it binds its
+ * operands and then its output, and has a param for each operand that takes one; before these stands the size, behind
+ * them a zero for each operand position that is a stage's value, and what a strided kernel needs.
+ */
 export interface ElementwiseShader extends Shader {
   readonly stages: readonly ElementwiseStage[];
+}
+
+/** The stages of a flat elementwise shader, which can be fused with others; undefined for any other shader. */
+export function fusableStages(shader: Shader): readonly ElementwiseStage[] | undefined {
+  if (!("stages" in shader)) return undefined;
+  const { stages } = shader as ElementwiseShader;
+  return stages.some(({ sources }) => sources.some(({ kind }) => kind === "strided")) ? undefined : stages;
 }
 
 const LETTERS = ["a", "b", "c", "d"];
@@ -49,35 +63,35 @@ const shaders = new Map<string, ElementwiseShader>();
 /** The element type in memory. */
 export const storedType = (dtype: Dtype): string => (dtype === "bool" ? "u32" : dtype);
 
-export const inputName = (stage: number, operand: number): string => `in_${stage}_${operand}`;
-export const numberName = (stage: number, operand: number): string => `number_${stage}_${operand}`;
-export const periodName = (stage: number, operand: number): string => `period_${stage}_${operand}`;
-export const outputName = (stage: number): string => `out_${stage}`;
+const inputName = (stage: number, operand: number): string => `in_${stage}_${operand}`;
+const numberName = (stage: number, operand: number): string => `number_${stage}_${operand}`;
+const periodName = (stage: number, operand: number): string => `period_${stage}_${operand}`;
+const outputName = (stage: number): string => `out_${stage}`;
 /** A param that is 0, one per operand: two operands that are one value must not look alike to the compiler. */
-export const zeroName = (operand: number): string => `zero_${operand}`;
+const zeroName = (operand: number): string => `zero_${operand}`;
 
 /** The shader of these stages, made once. One stage with a strided operand is a strided kernel. */
 export function elementwiseShader(stages: readonly ElementwiseStage[]): ElementwiseShader {
-  const key = keyOf(stages);
+  const key = stagesKey(stages);
   const known = shaders.get(key);
   if (known) return known;
   const strided = stages.some(({ sources }) => sources.some(({ kind }) => kind === "strided"));
   const code = strided ? stridedCode(stages[0] as ElementwiseStage) : flatCode(stages);
-  const name = nameOf(stages);
+  const name = shaderName(stages);
   const shader: ElementwiseShader = { name, code, ...reflect(code), stages };
   shaders.set(key, shader);
   return shader;
 }
 
-/** The names of the stages, those of long chains shortened to the first ones and a count. */
-function nameOf(stages: readonly ElementwiseStage[]): string {
+/** The names of the stages, the first ones and a count where there are many. */
+function shaderName(stages: readonly ElementwiseStage[]): string {
   const names = stages.map(({ expression }) => expression.name);
   if (names.length <= NAMED_STAGES + 1) return names.join("_");
   return `${names.slice(0, NAMED_STAGES).join("_")}_and_${names.length - NAMED_STAGES}_more`;
 }
 
-/** By hand rather than by JSON: it is made for every elementwise operation that runs. */
-function keyOf(stages: readonly ElementwiseStage[]): string {
+/** A key, written by hand rather than by JSON: it is made for every new combination of operands. */
+function stagesKey(stages: readonly ElementwiseStage[]): string {
   let key = "";
   for (const { expression, sources, stored } of stages) {
     const { wgsl, compute, result, name } = expression;
@@ -132,7 +146,7 @@ function handedOver(stages: readonly ElementwiseStage[], stage: number, operand:
   return `bitcast<vec4<${type}>>(bitcast<${words}>(r${stage}) ^ ${words}(params.${zeroName(operand)}))`;
 }
 
-/** A piece of the last dim at a time, its place in each operand found by strides. */
+/** A chunk of the last dim at a time, its offset in each operand found by strides. */
 function stridedCode(stage: ElementwiseStage): string {
   const { expression, sources } = stage;
   const tensors = sources.flatMap(({ kind }, i) => (kind === "number" ? [] : [i]));

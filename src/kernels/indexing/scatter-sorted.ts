@@ -1,5 +1,4 @@
-/** Sums by place, in a fixed order and without atomics: places are sorted, then each place adds up what goes to it. */
-
+/** Sums by index, in a fixed order and without atomics: indices are sorted, then each element adds up what goes to it. */
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { Device } from "../../gpu/device.ts";
 import { strideGroups } from "../../gpu/launch-policy.ts";
@@ -12,15 +11,15 @@ import {
   scatter_add,
 } from "../../gpu/shaders.generated.ts";
 import { type Scratch, withScratch } from "../../tensor/scratch.ts";
-import { type Shape, sizeOf } from "../../tensor/shape.ts";
+import { type Shape, sizeAt, sizeOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import { isFloat } from "../promotion.ts";
 
 /** Elements per step along `dim`. */
 export const innerSize = (shape: Shape, dim: number): number => sizeOf(shape.slice(dim + 1));
 
-/** Places per line up to which every result looks at all of them, rather than sorting them. */
-const FEW = 64;
+/** Indices per line up to which every result searches all of them rather than sorting them. */
+const MAX_SEARCHED = 64;
 
 /** Keys that are sorted by comparing all with all; longer lists are merged from such blocks. */
 const BLOCK = 256;
@@ -28,72 +27,61 @@ const BLOCK = 256;
 const list = (scratch: Scratch, device: Device, size: number): BufferSlice =>
   scratch.empty(device, [size], "u32").binding;
 
-/** y = zeros with the rows of `src` added at one list of places along `dim`. */
+/** y = zeros with the rows of `src` added at one list of indices along `dim`: y[..., index[j], ...] += src[..., j, ...]. */
 export function addRows(y: Tensor, src: Tensor, index: Tensor, dim: number): void {
   withScratch((scratch) => {
     const keys = scratch.contiguous(index).binding;
-    const length = y.shape[dim] as number;
-    addSorted(scratch, y, src, { keys, count: index.size, length }, innerSize(y.shape, dim));
+    addSorted(scratch, y, src, { keys, count: index.size, length: sizeAt(y.shape, dim) }, innerSize(y.shape, dim));
   });
 }
 
-/** y = zeros with `src` added at places along `dim`, every element's own. */
+/** y = zeros with `src` added along `dim`, an index per element; src and index have one shape. */
 export function addElements(y: Tensor, src: Tensor, index: Tensor, dim: number): void {
-  withScratch((scratch) => addByElement(scratch, y, src, index, dim));
-}
-
-function addByElement(scratch: Scratch, y: Tensor, src: Tensor, index: Tensor, dim: number): void {
   const { device } = y;
-  const [count, length] = [src.shape[dim] as number, y.shape[dim] as number];
+  const [count, length] = [sizeAt(src.shape, dim), sizeAt(y.shape, dim)];
   const sizes = { count, length, inner: innerSize(src.shape, dim) };
-  const places = scratch.contiguous(index).binding;
-  if (count <= FEW) {
-    const source = scratch.contiguous(src).binding;
-    device.run(
-      scatter_add,
-      { src: source, index: places, y: y.binding, size: y.size, ...sizes },
-      strideGroups(device, y.size),
-      { INTEGER: !isFloat(src.dtype) },
-    );
-    return;
-  }
-  const keys = list(scratch, device, src.size);
-  const args = { index: places, keys, size: src.size, ...sizes, nowhere: y.size };
-  device.run(index_keys, args, strideGroups(device, src.size));
-  addSorted(scratch, y, src, { keys, count: src.size, length: y.size }, 1);
+  withScratch((scratch) => {
+    const indices = scratch.contiguous(index).binding;
+    if (count <= MAX_SEARCHED) {
+      const buffers = { src: scratch.contiguous(src).binding, index: indices, y: y.binding };
+      const overrides = { INTEGER: !isFloat(src.dtype) };
+      device.run(scatter_add, { ...buffers, size: y.size, ...sizes }, strideGroups(device, y.size), overrides);
+      return;
+    }
+    const keys = list(scratch, device, src.size);
+    const args = { index: indices, keys, size: src.size, ...sizes, nowhere: y.size };
+    device.run(index_keys, args, strideGroups(device, src.size));
+    addSorted(scratch, y, src, { keys, count: src.size, length: y.size }, 1);
+  });
 }
 
 interface Keys {
   /** (count) */
   readonly keys: BufferSlice;
   readonly count: number;
-  /** Keys below it are places, others nowhere. */
+  /** Keys below it are indices; the others are out of range. */
   readonly length: number;
 }
 
 function addSorted(scratch: Scratch, y: Tensor, src: Tensor, { keys, count, length }: Keys, inner: number): void {
-  const { device } = y;
+  const { device, size } = y;
   const { sorted, order } = sort(scratch, device, keys, count);
   const starts = list(scratch, device, length + 1);
   device.run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
-  device.run(
-    index_add,
-    {
-      ...{ src: scratch.contiguous(src).binding, order, starts, y: y.binding },
-      ...{ size: y.size, count, length, inner },
-    },
-    strideGroups(device, y.size),
-    { INTEGER: !isFloat(src.dtype) },
-  );
+  const buffers = { src: scratch.contiguous(src).binding, order, starts, y: y.binding };
+  const overrides = { INTEGER: !isFloat(src.dtype) };
+  device.run(index_add, { ...buffers, size, count, length, inner }, strideGroups(device, size), overrides);
 }
 
-/** The keys in order, and where each stood; equal ones as they came. n log n: blocks, then merges of twice the width. */
-function sort(
-  scratch: Scratch,
-  device: Device,
-  keys: BufferSlice,
-  count: number,
-): { sorted: BufferSlice; order: BufferSlice } {
+interface Sorted {
+  /** (count): the keys in ascending order. */
+  readonly sorted: BufferSlice;
+  /** (count): the offset of each in the unsorted list. */
+  readonly order: BufferSlice;
+}
+
+/** Stable merge sort in O(n log n): blocks, then merges of runs that double in width. */
+function sort(scratch: Scratch, device: Device, keys: BufferSlice, count: number): Sorted {
   const groups = strideGroups(device, count);
   let [sorted, order] = [list(scratch, device, count), list(scratch, device, count)];
   device.run(index_order, { index: keys, sorted, order, count, block: BLOCK }, groups);

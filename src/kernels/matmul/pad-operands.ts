@@ -1,4 +1,4 @@
-/** Operands of a product copied so that kernels which read fours can take them; the zeros around add nothing. */
+/** Operands of a matmul, copied and padded with zeros for kernels that read vec4 only; the zeros add nothing. */
 
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { Device } from "../../gpu/device.ts";
@@ -7,19 +7,19 @@ import { pad_matrix } from "../../gpu/shaders.generated.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 import type { Product } from "./select.ts";
 
-/** A product of these matrices. */
+/** A matmul of these matrices. */
 interface Operands extends Product {
-  readonly a: BufferSlice;
-  readonly b: BufferSlice;
+  readonly a: BufferSlice<"f32", "read">;
+  readonly b: BufferSlice<"f32", "read">;
 }
 
 const roundUp4 = (length: number): number => Math.ceil(length / 4) * 4;
 
-/** The same product with contiguous sides and K of fours, and what to dispose when it is recorded. */
+/** The same matmul with contiguous sides and K multiples of 4, and the copies to dispose once it is recorded. */
 export function padOperands<P extends Operands>(device: Device, matmul: P): { product: P; copies: Tensor[] } {
   const { M, N, K, transA, transB, batch = 1, strideA = M * K, strideB = K * N } = matmul;
   const copies: Tensor[] = [];
-  const side = (x: BufferSlice, rows: number, cols: number, stride: number, padRows: number) => {
+  const side = (x: Operands["a"], rows: number, cols: number, stride: number, padRows: number) => {
     const padCols = roundUp4(cols);
     if (padRows === rows && padCols === cols && stride % 4 === 0) return { x, stride };
     const matrices = stride === 0 ? 1 : batch;

@@ -1,8 +1,10 @@
-/** How a matmul kernel is launched: params, epilogues, the cutting of K. Which one runs is said in matmul-table.ts. */
+/** Launch of a matmul kernel: params, epilogues, split-K. Which kernel runs is decided in select.ts. */
 
+import { type Activation, activationRow, DEFAULT_SLOPE } from "../../activations.ts";
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { Device } from "../../gpu/device.ts";
 import { launchPolicy } from "../../gpu/launch-policy.ts";
+import type { RunArgs } from "../../gpu/shader.ts";
 import { matmul_reduce } from "../../gpu/shaders.generated.ts";
 import { empty } from "../../tensor/tensor.ts";
 import { padOperands } from "./pad-operands.ts";
@@ -11,6 +13,7 @@ import {
   isAligned,
   isTransposedA,
   kernels,
+  type MatmulArgs,
   type MatmulChoice,
   type MatmulKernel,
   type Product,
@@ -19,30 +22,32 @@ import {
   type Variant,
 } from "./select.ts";
 
-export type Activation = "none" | "relu" | "leakyRelu" | "gelu" | "tanh" | "sigmoid" | "silu";
+/** Memory that a matmul reads, and memory that it writes: the types keep the first from being bound as the second. */
+type Operand = BufferSlice<"f32", "read">;
+type Result = BufferSlice<"f32", "read_write">;
 
 /** `C = epilogue(alpha * op(A) op(B))`, f32, row-major; op(A) is (M, K), op(B) is (K, N). C shares no buffer with an input. */
 export interface Matmul extends Product {
   /** (batch, M, K), or (batch, K, M) with `transA`. */
-  readonly a: BufferSlice;
+  readonly a: Operand;
   /** (batch, K, N), or (batch, N, K) with `transB`. */
-  readonly b: BufferSlice;
+  readonly b: Operand;
   /** (batch, M, N), dense. */
-  readonly c: BufferSlice;
+  readonly c: Result;
   readonly alpha?: number;
   /** Adds to what C (and `biasGrad`) hold, before bias and activation. */
   readonly accumulate?: boolean;
   /** (N), added before the activation. */
-  readonly bias?: BufferSlice;
+  readonly bias?: Operand;
   readonly activation?: Activation;
-  /** Of leakyRelu, above 0. Default 0.01. */
+  /** Negative slope of leakyRelu, above 0. Default 0.01. */
   readonly slope?: number;
   /** Multiplies by this activation's derivative, computed from `saved`. Not together with `activation`. */
   readonly derivative?: Activation;
-  /** Of C's shape: the output of the activation to derive, or its input for gelu and silu. */
-  readonly saved?: BufferSlice;
+  /** Tensor of C's shape: the output of the activation to derive, or its input for gelu and silu. */
+  readonly saved?: Operand;
   /** (M): gets the sums of op(A)'s rows, a bias's gradient where C is the weight's. For batch 1 and N > 0. */
-  readonly biasGrad?: BufferSlice;
+  readonly biasGrad?: Result;
   /** Forces a kernel, for tests and measurements. */
   readonly variant?: Variant;
   /** Forces how many parts K is cut into. */
@@ -52,10 +57,7 @@ export interface Matmul extends Product {
 /** Parts of K are a multiple of every kernel's step. */
 const SPLIT_STEP = 16;
 
-/** Activations that are no piecewise linear function, by their number in the shaders; the derivative's is 4 more. */
-const EPILOGUE_IDS: Partial<Record<Activation, number>> = { gelu: 1, tanh: 2, sigmoid: 3, silu: 4 };
-
-/** Records the product; nothing where C is empty. */
+/** Records the matmul; nothing where C is empty. */
 export function runMatmul(device: Device, matmul: Matmul): void {
   const { M, N, batch = 1 } = matmul;
   if (M * N * batch === 0) return;
@@ -68,7 +70,7 @@ export function runMatmul(device: Device, matmul: Matmul): void {
 }
 
 /**
- * Products that a kernel adds up one after another at most: rounding errors grow with their number. Past `longest` K is
+ * Terms that a kernel adds up one after another at most: rounding errors grow with their number. Past `longest` K is
  * cut into parts of `part` (a multiple of 64, so that each starts at an offset that can be bound).
  */
 const EXACT = { longest: 4096, part: 2048 };
@@ -96,7 +98,7 @@ function runParts(device: Device, kernel: MatmulKernel, choice: MatmulChoice, ma
   const { K, M, N, transA, transB, strideA = M * K, strideB = K * N, accumulate = false } = matmul;
   const { bias, activation, derivative, saved, ...plain } = matmul;
   const { pitchA = transA ? M : K, pitchB = transB ? K : N } = matmul;
-  const from = ({ buffer, offset, size }: BufferSlice, start: number): BufferSlice => {
+  const from = ({ buffer, offset, size }: Operand, start: number): Operand => {
     return { buffer, offset: offset + 4 * start, size: size - 4 * start };
   };
   for (let start = 0; start < K; start += EXACT.part) {
@@ -105,7 +107,11 @@ function runParts(device: Device, kernel: MatmulKernel, choice: MatmulChoice, ma
       ...(isLast ? matmul : plain),
       a: from(matmul.a, transA ? start * pitchA : start),
       b: from(matmul.b, transB ? start : start * pitchB),
-      ...{ K: Math.min(EXACT.part, K - start), strideA, strideB, pitchA, pitchB },
+      K: Math.min(EXACT.part, K - start),
+      strideA,
+      strideB,
+      pitchA,
+      pitchB,
       accumulate: accumulate || start > 0,
     });
   }
@@ -132,7 +138,7 @@ const REDUCE_GROUP = 64;
 
 function reduce(device: Device, matmul: Matmul, splits: number): void {
   const { a, c, bias = a, saved = a, M, N, batch = 1 } = matmul;
-  const args = { ...paramsOf(matmul, splits, 0), matrixA: a, matrixC: c, bias, saved };
+  const args: RunArgs<typeof matmul_reduce> = { ...paramsOf(matmul, splits, 0), matrixA: a, matrixC: c, bias, saved };
   const overrides = { ...epilogueOf(matmul), WORKGROUP: REDUCE_GROUP };
   device.run(matmul_reduce, args, Math.ceil((M * N * batch) / REDUCE_GROUP), overrides);
 }
@@ -140,6 +146,7 @@ function reduce(device: Device, matmul: Matmul, splits: number): void {
 function launch(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: number, part: number): void {
   const { a, b, c, bias = a, saved = a, biasGrad = spare(device) } = matmul;
   const slices = { matrixA: a, vectorsA: a, matrixB: b, matrixC: c, bias, saved, biasGrad };
+  const args: MatmulArgs = { ...paramsOf(matmul, splits, part), ...slices };
   // What is the shader's default is left out, so that as few pipelines as possible are made.
   const overrides = {
     ...kernel.overrides,
@@ -148,12 +155,22 @@ function launch(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: nu
     ...(kernel.isLarge && matmul.biasGrad && { BIAS_GRAD: true }),
     ...epilogueOf(matmul),
   };
-  const pipeline = device.kernelOf(programOf(kernel, matmul), overrides);
-  device.dispatch(pipeline, { ...paramsOf(matmul, splits, part), ...slices }, tiles(kernel, matmul) * splits);
+  device.run(programOf(kernel, matmul), args, tiles(kernel, matmul) * splits, overrides);
 }
 
 function paramsOf(matmul: Matmul, splits: number, splitK: number) {
-  const { M, N, K, transA, transB, batch = 1, strideA = M * K, strideB = K * N, alpha = 1, slope = 0.01 } = matmul;
+  const {
+    M,
+    N,
+    K,
+    transA,
+    transB,
+    batch = 1,
+    strideA = M * K,
+    strideB = K * N,
+    alpha = 1,
+    slope = DEFAULT_SLOPE,
+  } = matmul;
   const { bias, saved, biasGrad, derivative, activation = derivative } = matmul;
   const { pitchA = transA ? M : K, pitchB = transB ? K : N } = matmul;
   const a = { strideAm: transA ? 1 : pitchA, strideAk: transA ? pitchA : 1, batchStrideA: strideA };
@@ -164,13 +181,13 @@ function paramsOf(matmul: Matmul, splits: number, splitK: number) {
 }
 
 function epilogueOf({ accumulate, derivative, activation = derivative ?? "none" }: Matmul) {
-  const curve = EPILOGUE_IDS[activation];
-  return { ...(accumulate && { ACCUMULATE: true }), ...(curve && { EPILOGUE: curve + (derivative ? 4 : 0) }) };
+  const { epilogue } = activationRow(activation);
+  return { ...(accumulate && { ACCUMULATE: true }), ...(epilogue && { EPILOGUE: epilogue + (derivative ? 4 : 0) }) };
 }
 
 const spares = new WeakMap<Device, BufferSlice>();
 
-/** A buffer for the output that a product without `biasGrad` does not write. */
+/** A buffer for the output that a matmul without `biasGrad` does not write. */
 function spare(device: Device): BufferSlice {
   let slice = spares.get(device);
   if (!slice) {

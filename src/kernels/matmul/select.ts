@@ -1,7 +1,7 @@
-/** Which matmul kernel runs where: a table per kind of adapter, by the shape of the product. */
+/** Selection of the matmul kernel: a table per kind of adapter, by the shape of the matmul. */
 import type { Device } from "../../gpu/device.ts";
 import { adapters, launchPolicy } from "../../gpu/launch-policy.ts";
-import type { Shader } from "../../gpu/shader.ts";
+import type { RunArgs, Shader } from "../../gpu/shader.ts";
 import {
   matmul_register,
   matmul_register_vec4,
@@ -35,15 +35,19 @@ export interface Product {
   readonly pitchB?: number;
 }
 
-export interface MatmulKernel {
-  readonly shader: Shader;
-  /** Its twin that reads B as vec4, and along which sides of B it can. */
-  readonly vec4: Shader;
+/** Any of the matmul kernels' shaders, and the arguments that fit each of them. */
+type MatmulShader = (typeof kernels)[Variant]["shader" | "vec4"];
+export type MatmulArgs = RunArgs<typeof matmul_register> & RunArgs<typeof matmul_subgroup8_large_vec4>;
+
+export interface MatmulKernel<S = MatmulShader> {
+  readonly shader: S;
+  /** The variant that reads B as vec4, and along which sides of B it can. */
+  readonly vec4: S;
   readonly vec4B: "n" | "nk";
   /** The tile of C that a workgroup makes. */
   readonly rows: number;
   readonly cols: number;
-  /** How many k it stages at a time; those that stage nothing guard every load. */
+  /** Number of k that it stages at a time; those that stage nothing guard every load. */
   readonly staged?: number;
   /** Takes vec4 of A and B only and no tail of K (others are padded first): fast, but slow to compile. */
   readonly isLarge?: boolean;
@@ -51,7 +55,7 @@ export interface MatmulKernel {
   /** The adapters that it can run on, and those that it is for. */
   readonly supportedOn?: (device: Device) => boolean;
   readonly preferredOn: (device: Device) => boolean;
-  /** How many tiles, and how many multiply-adds, there must be for it to be worth while. */
+  /** Tiles and multiply-adds from which on it is worth while. */
   readonly minTiles?: number;
   readonly minWork?: number;
 }
@@ -59,7 +63,7 @@ export interface MatmulKernel {
 /** Multiply-adds that take a software adapter about as long as a hundredth of what compiling another kernel does. */
 const LARGE = 2 ** 25;
 
-/** Rows and columns of C from which on a padded copy of the operands is cheap beside the product. */
+/** Rows and columns of C from which on a padded copy of the operands is cheap beside the matmul. */
 const WORTH_PADDING = 64;
 
 /** The first line that fits is taken. Software adapters pay for every barrier; GPUs need enough workgroups to be busy. */
@@ -142,7 +146,7 @@ export const kernels = {
     overrides: { TILE: 32 },
     preferredOn: adapters.gpu,
   },
-} as const satisfies Record<string, MatmulKernel>;
+} as const satisfies Record<string, MatmulKernel<Shader>>;
 
 export type Variant = keyof typeof kernels;
 export const variants = Object.keys(kernels) as Variant[];
@@ -153,13 +157,13 @@ export interface MatmulChoice {
   readonly splits?: number;
 }
 
-/** Whether a device can run a kernel on such a product, whatever the table prefers. */
+/** True if a device can run a kernel on such a matmul, whatever the table prefers. */
 export function canRun(device: Device, variant: Variant, product: Product): boolean {
   const { supportedOn, isLarge }: MatmulKernel = kernels[variant];
   return (!supportedOn || supportedOn(device)) && (!isLarge || isAligned(product) || canPad(product));
 }
 
-/** What tune() measured to be the fastest for a product, else the kernel that the table names. */
+/** The kernel that tune() measured to be the fastest for a matmul, else the one that the table names. */
 export function choose(device: Device, product: Product): MatmulChoice {
   const { tuning } = device;
   if (tuning.isActive) {
@@ -182,7 +186,7 @@ export function choose(device: Device, product: Product): MatmulChoice {
 const isKnown = ({ variant, splits }: MatmulChoice): boolean =>
   Object.hasOwn(kernels, variant) && (splits === undefined || splits <= Math.max(...SPLITS));
 
-/** The shape alone: a product in use also holds its buffers. */
+/** The shape alone: a matmul in use also holds its buffers. */
 function shapeOf({
   M,
   N,
@@ -206,7 +210,7 @@ function matmulShapeKey({ M, N, K, transA, transB, batch = 1, strideA, strideB }
 const SPLITS = [1, 4, 16];
 const LEAST_PART = 64;
 
-/** What tune() compares: every kernel meant for such an adapter, on GPUs with K cut in several ways. */
+/** The choices that tune() compares: every kernel meant for such an adapter, on GPUs with several split-Ks. */
 export function candidates(device: Device, product: Product): MatmulChoice[] {
   const able = variants.filter((variant) => kernels[variant].preferredOn(device) && canRun(device, variant, product));
   if (!launchPolicy(device).tunesSplits) return able.map((variant) => ({ variant }));
@@ -214,23 +218,23 @@ export function candidates(device: Device, product: Product): MatmulChoice[] {
   return able.flatMap((variant) => splits.map((parts) => ({ variant, splits: parts })));
 }
 
-/** How many tiles of a kernel cover C. */
+/** Number of a kernel's tiles that cover C. */
 export function tiles({ rows, cols }: { rows: number; cols: number }, { M, N, batch = 1 }: Product): number {
   return Math.ceil(M / rows) * Math.ceil(N / cols) * batch;
 }
 
 /** The kernel's program for how B lies. */
-export function programOf({ shader, vec4, vec4B }: MatmulKernel, product: Product): Shader {
+export function programOf({ shader, vec4, vec4B }: MatmulKernel, product: Product): MatmulShader {
   return vec4B.includes(product.transB ? "k" : "n") && vectorsB(product) ? vec4 : shader;
 }
 
-/** Whether A is read along M, its contiguous side. */
+/** True if A is read along M, its contiguous side. */
 export const isTransposedA = ({ transA }: Product): boolean => transA === true;
 
 const ofFour = (length: number, batch: number, stride: number): boolean =>
   length > 0 && length % 4 === 0 && (batch === 1 || stride % 4 === 0);
 
-/** Whether the contiguous side of B is a multiple of four. */
+/** True if the contiguous side of B is a multiple of four. */
 function vectorsB({ N, K, transB, batch = 1, strideB = K * N }: Product): boolean {
   return ofFour(transB ? K : N, batch, strideB);
 }
@@ -242,7 +246,7 @@ function canPad({ M, N, K, batch = 1 }: Product): boolean {
   return K > 0 && Math.max(M, N) * K * batch <= MOST_PADDED;
 }
 
-/** Whether all that is contiguous comes in fours, and K does. */
+/** True if every contiguous side, and K, is a multiple of 4. */
 export function isAligned(product: Product): boolean {
   const { M, K, transA, batch = 1, strideA = M * K } = product;
   return K % 4 === 0 && ofFour(transA ? M : K, batch, strideA) && vectorsB(product);

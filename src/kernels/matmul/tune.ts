@@ -10,7 +10,7 @@ import { candidates, choose, type MatmulChoice, type Product } from "./select.ts
 export interface TunedShape {
   /** Operation and shape, such as `matmul 128x784x256 nt`: M, K, N, and which operands are stored transposed. */
   readonly shape: string;
-  /** What the table takes by itself, and what is taken from now on. */
+  /** The kernel that the table takes by itself, and the one that is taken from now on. */
   readonly before: string;
   readonly after: string;
   /** Milliseconds of each candidate, the fastest of some runs. */
@@ -19,7 +19,7 @@ export interface TunedShape {
 
 export interface Tuned {
   readonly shapes: readonly TunedShape[];
-  /** Whether later runs on this adapter will know. */
+  /** True if later runs on this adapter will know. */
   readonly remembered: boolean;
 }
 

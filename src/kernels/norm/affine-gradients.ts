@@ -1,12 +1,13 @@
 /** Memory for the gradients of a norm's weight and bias: one binding, since an optimizer keeps both in one buffer. */
 import { ALIGNMENT, type BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { Device } from "../../gpu/device.ts";
-import { empty, type Tensor, view } from "../../tensor/tensor.ts";
+import type { Scratch } from "../../tensor/scratch.ts";
+import { type Tensor, view } from "../../tensor/tensor.ts";
 
-/** In a shader's params: this gradient is not wanted. */
+/** In a shader's params: an offset that stands for a gradient that is not computed. */
 const NONE = 0xffffffff;
 
-/** Which of the two gradients are wanted, and the slots that are waiting for them. */
+/** The gradients, of the two, that are computed, and leaf storage that they may be written to directly. */
 export interface WantedGradients {
   readonly weight: boolean;
   readonly bias: boolean;
@@ -19,32 +20,44 @@ export interface AffineGradients {
   /** Offsets in `grads`, in elements. */
   readonly weightAt: number;
   readonly biasAt: number;
+  /** (C), or a slot of the same size. */
   readonly weight: Tensor | undefined;
   readonly bias: Tensor | undefined;
 }
 
-/** Gradients of `size` elements each, where they are wanted: the slots, if they share a buffer, else fresh memory. */
-export function affineGradients(device: Device, wanted: WantedGradients, size: number): AffineGradients {
+/** Allocates the wanted gradients of `size` elements each: in the slots if they share a buffer, else in fresh memory. */
+export function affineGradients(
+  scratch: Scratch,
+  device: Device,
+  wanted: WantedGradients,
+  size: number,
+): AffineGradients {
   const { weightSlot: weight, biasSlot: bias } = wanted;
   const isComplete = (weight || !wanted.weight) && (bias || !wanted.bias);
   const sharesBuffer = !weight || !bias || weight.binding.buffer === bias.binding.buffer;
-  if (isComplete && sharesBuffer) return bindingOver(device, weight, bias);
-  const both = wanted.weight && wanted.bias;
-  const apart = Math.ceil((size * 4) / ALIGNMENT) * (ALIGNMENT / 4);
-  const room = empty(device, [both ? apart + size : size]);
+  if (isComplete && sharesBuffer) return bindingOver(scratch, device, weight, bias);
+  const hasBoth = wanted.weight && wanted.bias;
+  const biasOffset = hasBoth ? Math.ceil((size * 4) / ALIGNMENT) * (ALIGNMENT / 4) : 0;
+  const both = scratch.empty(device, [biasOffset + size]);
   return bindingOver(
+    scratch,
     device,
-    wanted.weight ? view(room, [size], [1], 0) : undefined,
-    wanted.bias ? view(room, [size], [1], both ? apart : 0) : undefined,
+    wanted.weight ? view(both, [size], [1], 0) : undefined,
+    wanted.bias ? view(both, [size], [1], biasOffset) : undefined,
   );
 }
 
-function bindingOver(device: Device, weight: Tensor | undefined, bias: Tensor | undefined): AffineGradients {
-  const slices = [weight, bias].flatMap((one) => (one ? [one.binding] : []));
-  const first = slices[0] ?? empty(device, [1]).binding;
+function bindingOver(
+  scratch: Scratch,
+  device: Device,
+  weight: Tensor | undefined,
+  bias: Tensor | undefined,
+): AffineGradients {
+  const slices = [weight, bias].flatMap((gradient) => (gradient ? [gradient.binding] : []));
+  const first = slices[0] ?? scratch.empty(device, [1]).binding;
   const offset = Math.min(first.offset, ...slices.map((slice) => slice.offset));
   const end = Math.max(first.offset + first.size, ...slices.map((slice) => slice.offset + slice.size));
-  const at = (one: Tensor | undefined) => (one ? (one.binding.offset - offset) / 4 : NONE);
+  const at = (gradient: Tensor | undefined) => (gradient ? (gradient.binding.offset - offset) / 4 : NONE);
   const grads = { buffer: first.buffer, offset, size: end - offset };
   return { grads, weightAt: at(weight), biasAt: at(bias), weight, bias };
 }

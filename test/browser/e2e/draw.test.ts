@@ -19,7 +19,7 @@ const circle = Array.from({ length: 25 }, (_, i) => {
   return [0.5 + 0.2 * Math.sin(angle), 0.5 - 0.32 * Math.cos(angle)] as const;
 });
 
-it("draw a digit: training reads nothing back but once in many steps", async () => {
+it("the drawing page reads back only once in many training steps", async () => {
   const { page } = await visit("draw.html?hidden=32&steps=2000");
   await reachStep(page, 20);
   const worker = page.workers()[0]!;
@@ -41,7 +41,7 @@ it("draw a digit: training reads nothing back but once in many steps", async () 
   await page.close();
 });
 
-it("draw a digit: trains past 90 %, then reads what is drawn by pointer and by keys", async () => {
+it("the drawing page trains past 90 %, then classifies what is drawn by pointer and by keys", async () => {
   const visited = await visit("draw.html?hidden=64,32&steps=500");
   const { page } = visited;
   await expect.poll(async () => (await column(page, 1))[0], { timeout: 30_000 }).toBeGreaterThan(90);

@@ -3,7 +3,7 @@ import { shoot, visitor } from "./visit.ts";
 
 const visit = visitor();
 
-it("gallery: links to every page, by keyboard too", async () => {
+it("the gallery links to every page, by keyboard too", async () => {
   const visited = await visit("");
   const { page } = visited;
   await shoot(visited, "index");
@@ -20,7 +20,7 @@ it("gallery: links to every page, by keyboard too", async () => {
   await expect.poll(() => page.title()).toContain("Shader bench");
 });
 
-it("draws charts where the browser's language is none that Intl knows", async () => {
+it("charts are drawn where Intl does not know the browser's language", async () => {
   const odd = () => Object.defineProperty(Navigator.prototype, "language", { get: () => "en-US@posix" });
   const { page, errors } = await visit("draw.html", odd);
   await expect.poll(() => page.locator(".chart canvas").count()).toBe(2);

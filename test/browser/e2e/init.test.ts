@@ -3,7 +3,7 @@ import { column, expectResponsive, reachStep, shoot, stepShown, takeLongTasks, v
 
 const visit = visitor();
 
-it("initialisation: five networks pass 85 % while the page stays responsive", async () => {
+it("the initialization page takes five networks past 85 % and stays responsive", async () => {
   const visited = await visit("init.html?steps=200");
   const { page } = visited;
   await page.getByLabel("Hidden layers").selectOption("32");
@@ -30,7 +30,7 @@ it("initialisation: five networks pass 85 % while the page stays responsive", as
   await shoot(visited, "init");
 });
 
-it("initialisation: pause, step, reset; settings live in the link", async () => {
+it("the initialization page pauses, steps and resets, and keeps its settings in the link", async () => {
   const { page } = await visit("init.html?hidden=32&batch=16&steps=5000");
   await reachStep(page, 3);
   await page.getByRole("button", { name: "Pause" }).click();

@@ -3,7 +3,7 @@ import { column, expectResponsive, reachStep, shoot, stepShown, visitor } from "
 
 const visit = visitor();
 
-it("normalisation: at a high learning rate only the normalised networks learn; the GPU may be lost", async () => {
+it("at a high learning rate only the normalized networks learn, also after the GPU was lost", async () => {
   const visited = await visit("norm.html?hidden=64,32&batch=64&steps=500");
   const { page } = visited;
   await page.getByLabel("Learning rate").selectOption("1");
@@ -35,7 +35,7 @@ it("normalisation: at a high learning rate only the normalised networks learn; t
   await shoot(visited, "norm");
 });
 
-it("normalisation: batches of two", async () => {
+it("the normalization page trains on batches of two", async () => {
   const { page } = await visit("norm.html?hidden=32&batch=2&lr=0.01&steps=200");
   await reachStep(page, 30);
   const losses = await column(page, 0);

@@ -3,7 +3,7 @@ import { column, expectResponsive, reachStep, shoot, visitor } from "./visit.ts"
 
 const visit = visitor();
 
-it("optimizers: paths over three surfaces, then digits", async () => {
+it("the optimizer page draws paths over three surfaces, then trains on digits", async () => {
   const visited = await visit("optim.html?hidden=32&batch=64&steps=200");
   const { page } = visited;
   const surface = page.locator(".surface");

@@ -13,7 +13,7 @@ declare module "vitest" {
   interface ProvidedContext {
     /** URL of the site's folder. */
     site: string;
-    /** Where the browser listens. */
+    /** The address on which the browser listens. */
     browser: string;
   }
 }

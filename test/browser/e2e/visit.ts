@@ -94,10 +94,10 @@ export async function column(page: Page, index: number): Promise<number[]> {
   return texts.map((text) => Number.parseFloat(text));
 }
 
-/** Charts without any coloured pixel: their axes are grey. */
+/** Charts without any colored pixel: their axes are gray. */
 export function emptyCharts(page: Page): Promise<string[]> {
   return page.evaluate(() => {
-    const isColoured = (data: Uint8ClampedArray) => {
+    const isColored = (data: Uint8ClampedArray) => {
       for (let i = 0; i < data.length; i += 4) {
         const [r, g, b, alpha] = data.subarray(i, i + 4) as unknown as [number, number, number, number];
         if (alpha > 100 && Math.max(r, g, b) - Math.min(r, g, b) > 60) return true;
@@ -107,7 +107,7 @@ export function emptyCharts(page: Page): Promise<string[]> {
     const empty = [...document.querySelectorAll<HTMLElement>(".chart")].filter((figure) => {
       const canvas = figure.querySelector("canvas");
       const pixels = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data;
-      return !pixels || !isColoured(pixels);
+      return !pixels || !isColored(pixels);
     });
     return empty.map((figure) => figure.innerText);
   });

@@ -60,7 +60,7 @@ const formulas: Operators = {
     const low = call.attribute<number>("min") ?? (await call.number(1, -Infinity));
     return call.x.clamp(low, call.attribute<number>("max") ?? (await call.number(2, Infinity)));
   },
-  /** Of whole numbers the quotient is whole. */
+  /** The quotient of integers is an integer. */
   Div: binary((a, b) => (isWhole(a) ? a.div(b).to(a.dtype) : a.div(b))),
   /** The result has the base's type. */
   Pow: binary((a, b) => a.pow(b).to(a.dtype)),

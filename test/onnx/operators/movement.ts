@@ -41,8 +41,8 @@ function sliceAlong(x: Tensor, axis: number, start: number, end: number, step: n
   if (step > 0) return x.slice(axis, start, end, step);
   // Backwards is forwards in the flipped tensor.
   const size = x.shape.at(axis)!;
-  const place = (at: number) => size - 1 - Math.max(-1, Math.min(size - 1, at < 0 ? at + size : at));
-  return x.flip(axis).slice(axis, place(start), place(end), -step);
+  const mirrored = (at: number) => size - 1 - Math.max(-1, Math.min(size - 1, at < 0 ? at + size : at));
+  return x.flip(axis).slice(axis, mirrored(start), mirrored(end), -step);
 }
 
 async function split(call: Call): Promise<Tensor[]> {

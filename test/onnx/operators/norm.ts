@@ -1,4 +1,4 @@
-/** Normalisation, and softmax. */
+/** Normalization, and softmax. */
 import { logSoftmax, nn, noGrad, softmax, type Tensor } from "gradwell";
 import type { Call, Operators } from "../call.ts";
 

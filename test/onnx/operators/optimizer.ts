@@ -42,7 +42,7 @@ function take(
   return [...params.map((param) => param.detach().clone()), ...after];
 }
 
-/** ONNX adds eps to the root of the raw second moment, and corrects no bias in step 0; the first step of ours does. */
+/** ONNX adds eps to the root of the raw second moment, and corrects no bias in step 0; the first step here does. */
 async function adam(call: Call): Promise<Tensor[]> {
   if (call.real("norm_coefficient_post", 0) !== 0)
     leaveOut("norm_coefficient_post: Adam's decay is one of the gradient");

@@ -5,7 +5,7 @@ import { leaveOut } from "../value.ts";
 
 interface Cell {
   readonly layer: (inputs: number, hidden: number) => nn.RNN | nn.LSTM | nn.GRU;
-  /** For each gate of ours the place of the same gate in ONNX's order. */
+  /** For each of the library's gates the index of the same gate in ONNX's order. */
   readonly gates: readonly number[];
   /** Leaves out what the layer does not compute. */
   readonly check?: (call: Call) => Promise<void>;

@@ -1,4 +1,4 @@
-/** Sums, extremes and their places along axes. */
+/** Sums, extremes and their indices along axes. */
 import { cumsum, type Tensor } from "gradwell";
 import type { Call, Operator, Operators } from "../call.ts";
 

@@ -3,7 +3,7 @@ import { avgPool2d, conv2d, grad, maxPool2d, onesLike, type Tensor, zeros } from
 import type { Call, Operators } from "../call.ts";
 import { leaveOut } from "../value.ts";
 
-/** How windows lie: [vertical, horizontal], paddings [before, after]. */
+/** Geometry of sliding windows: [vertical, horizontal], paddings [before, after]. */
 interface Windows {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
@@ -100,7 +100,7 @@ function cut(call: Call, whole: Tensor, stride: readonly [number, number], x: Te
 }
 
 function maxPool(call: Call): Tensor {
-  if (call.wants(1)) leaveOut("the places of the largest values: maxPool2d gives the values");
+  if (call.wants(1)) leaveOut("the indices of the largest values: maxPool2d gives the values");
   const x = asImages(call.x, "maxPool2d");
   const windows = windowsOf(call, x, []);
   if (Math.max(...windows.dilation) > 1) leaveOut("dilations: maxPool2d has none");

@@ -1,4 +1,4 @@
-/** What a program in TypeScript sees: names, arguments and results with their types. */
+/** The package as a program in TypeScript sees it: names, arguments and results with their types. */
 import { type Captured, capture, curvature, type Device, data, init, nn, optim, type Tensor, tensor } from "gradwell";
 import { relu } from "gradwell/core";
 import { hessianDiagonal } from "gradwell/curvature";

@@ -1,0 +1,27 @@
+/** Kernels that draw random numbers and apply them. */
+import { strideGroups } from "../gpu/launch-policy.ts";
+import { dropout } from "../gpu/shaders.generated.ts";
+import type { RandomCall } from "../tensor/random.ts";
+import { withScratch } from "../tensor/scratch.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
+
+const WORDS = 2 ** 32;
+
+/**
+ * Returns x with each element 0 with probability `p`, else times 1 / (1 - p); f32. `call` gives the random call of the
+ * current run or replay: the same call gives the same mask.
+ */
+export function runDropout(x: Tensor, p: number, call: () => RandomCall): Tensor {
+  const { device, size } = x;
+  const y = empty(device, x.shape);
+  if (size === 0) return y;
+  // No word reaches 2^32: p = 1 keeps one element in 2^32, times 0.
+  const threshold = Math.min(Math.floor(p * WORDS), WORDS - 1);
+  const scale = p === 1 ? 0 : 1 / (1 - p);
+  withScratch((scratch) => {
+    // Replays ask for the args when the tensors are gone, so the closure holds their bindings.
+    const fixed = { x: scratch.contiguous(x).binding, y: y.binding, size, threshold, scale };
+    device.runDynamic(dropout, () => ({ ...fixed, ...call() }), strideGroups(device, Math.ceil(size / 4)));
+  });
+  return y;
+}
