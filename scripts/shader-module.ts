@@ -1,4 +1,5 @@
 /** The text of src/gpu/shaders.generated.ts: every shader as one constant, what several share written once. */
+import { createHash } from "node:crypto";
 import { reflect, stripComments } from "../src/gpu/reflect.ts";
 import { minify } from "./minify-wgsl.ts";
 
@@ -83,9 +84,18 @@ export const ${name} = /* @__PURE__ */ ${text}.join("");\n`;
   return `// Written by scripts/link-shaders.ts from shaders/**/*.wgsl; edit those.
 import { linkedShader, type Read, type Shader, type Write } from "./shader.ts";
 
+/** A hash of all shaders, for what is remembered of them. */
+export const SHADERS = ${literal(hashOf(shaders))};
+
 ${chunks.join("")}
 ${constants.join("\n")}
 ${texts.join("\n")}`;
+}
+
+/** The same for the same text, minified or not. */
+function hashOf(shaders: readonly LinkedShader[]): string {
+  const text = shaders.map(({ name, wgsl }) => `${name}\n${wgsl}`).join("\n");
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
 /** The argument of linkedShader that declares a cost; empty without one. A name that is no param does not compile. */

@@ -22,7 +22,7 @@ import * as capturing from "./capture/capture.ts";
 import * as current from "./gpu/default-device.ts";
 import * as profiler from "./gpu/profiler.ts";
 import * as resuming from "./gpu/resume.ts";
-import * as tuning from "./kernels/matmul/tune.ts";
+import * as tuning from "./kernels/tuning/tune.ts";
 import { backwardArguments, device, tensors, tensorArgument as x } from "./tensor/arguments.ts";
 import * as random from "./tensor/random.ts";
 import * as scopes from "./tensor/scope.ts";

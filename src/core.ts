@@ -60,7 +60,7 @@ export type { AdapterLimits } from "./gpu/roofline.ts";
 export type { ParamValue } from "./gpu/shader.ts";
 export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
 export type { Operand } from "./kernels/elementwise/run.ts";
-export type { Tuned, TunedShape } from "./kernels/matmul/tune.ts";
+export type { Tuned, TunedShape } from "./kernels/tuning/tune.ts";
 export * from "./ops/checked.ts";
 export type { Conv2dOptions, Padding } from "./ops/conv.ts";
 export * from "./ops/create.ts";

@@ -10,6 +10,7 @@ import type { Input } from "./inputs.ts";
 import { KeyWriter } from "./key.ts";
 import { type Call, Recording } from "./recording.ts";
 import { Recordings } from "./recordings.ts";
+import { CaptureTuning } from "./tuning.ts";
 
 export type { HostArray } from "./host-arrays.ts";
 
@@ -56,13 +57,14 @@ export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: 
   check(Array.isArray(shapes), ArgumentError, () => expected("capture", "shapes", "a list of shapes", shapes));
   const given = new GivenShapes(shapes);
   const recordings = new Recordings(maxRecordings);
+  const tuning = new CaptureTuning();
   const captured = (...args: { [K in keyof A]: Capturable<A[K]> }): R => {
     const call = callOf(args, given);
     const found = recordings.find(call);
     // A recording gives what fn returned, with other tensors in it.
-    if (found) return (checked ? found.replayChecked(call, fn as never) : found.replay(call)) as R;
+    if (found) return (checked ? found.replayChecked(call, fn as never) : tuning.replay(found, call)) as R;
     recordings.makeRoom(call);
-    const { recording, result } = Recording.make(fn as never, call);
+    const { recording, result } = tuning.watch(call, () => Recording.make(fn as never, call));
     recordings.add(recording);
     return result as R;
   };

@@ -36,9 +36,10 @@ export class Recording {
   readonly key: string;
   readonly device: Device;
   readonly tape: RecordedTape;
-  /** Epochs of the storage layout and of requiresGrad when recording began. */
-  readonly layoutEpoch = layout.epoch;
-  readonly freezingEpoch = requiresGradEpoch.epoch;
+  /** Epochs of the storage layout, of requiresGrad and of the measured kernels when recording began. */
+  readonly #layoutEpoch = layout.epoch;
+  readonly #freezingEpoch = requiresGradEpoch.epoch;
+  readonly #tuningEpoch: number;
   readonly #pool: BufferPool;
   #bound: BoundInputs | undefined;
   #outputs: Outputs | undefined;
@@ -46,6 +47,7 @@ export class Recording {
   private constructor({ key, device }: Call) {
     this.key = key;
     this.device = device;
+    this.#tuningEpoch = device.tuning.epoch;
     this.#pool = device.pool.child();
     this.tape = new RecordedTape(device, this.#pool);
   }
@@ -59,6 +61,13 @@ export class Recording {
       recording.free();
       throw error;
     }
+  }
+
+  /** True if flat storage, `requiresGrad` and the choice of kernels are still those that were recorded. */
+  get isFresh(): boolean {
+    const { tuning } = this.device;
+    const isLaidOut = this.#layoutEpoch === layout.epoch && this.#freezingEpoch === requiresGradEpoch.epoch;
+    return isLaidOut && this.#tuningEpoch === tuning.epoch;
   }
 
   /** The result of a call, by one submit. */
@@ -160,7 +169,7 @@ export class Recording {
   #check({ inputs }: Call, bound: BoundInputs): void {
     bound.checkApart(inputs, this.#isWritten);
     check(
-      layout.epoch === this.layoutEpoch,
+      layout.epoch === this.#layoutEpoch,
       CaptureError,
       () => "capture: an optimizer was made inside the captured function; make it outside",
     );

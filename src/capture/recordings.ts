@@ -1,6 +1,4 @@
 /** The recordings of one captured function, the one not used for longest first. */
-import { layout } from "../tensor/storage.ts";
-import { requiresGradEpoch } from "../tensor/tensor.ts";
 import type { Call, Recording } from "./recording.ts";
 
 /** Consecutive calls that record, in multiples of what is kept, after which a warning is printed. */
@@ -9,8 +7,6 @@ const CHURN = 2;
 export class Recordings {
   readonly #most: number;
   #list: Recording[] = [];
-  #layoutEpoch = layout.epoch;
-  #freezingEpoch = requiresGradEpoch.epoch;
   /** The parts of the key of the last call that was recorded, and how many were in a row. */
   #last: readonly string[] = [];
   #inRow = 0;
@@ -53,13 +49,9 @@ export class Recordings {
 
   /** Frees what no call can find again. */
   #dropStale(): void {
-    if (this.#layoutEpoch === layout.epoch && this.#freezingEpoch === requiresGradEpoch.epoch) return;
-    [this.#layoutEpoch, this.#freezingEpoch] = [layout.epoch, requiresGradEpoch.epoch];
-    this.#list = this.#list.filter((one) => {
-      const isFresh = one.layoutEpoch === layout.epoch && one.freezingEpoch === requiresGradEpoch.epoch;
-      if (!isFresh) one.free();
-      return isFresh;
-    });
+    if (this.#list.every((one) => one.isFresh)) return;
+    for (const one of this.#list) if (!one.isFresh) one.free();
+    this.#list = this.#list.filter((one) => one.isFresh);
   }
 
   #noteChurn({ parts }: Call): void {

@@ -5,6 +5,7 @@ import { type Dispatch, isSmallDispatch, type Tape } from "../gpu/command-record
 import type { KernelArgs } from "../gpu/compute-kernel.ts";
 import type { Device } from "../gpu/device.ts";
 import { type ParamWords, paramWords } from "../gpu/uniform-arena.ts";
+import type { ReplayTiming } from "../kernels/tuning/background.ts";
 import type { GradientRecorder } from "../tensor/gradient-recorders.ts";
 import {
   cutOffGrad,
@@ -53,6 +54,8 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
   #counts = new Uint32Array(0);
   #tiny = 0;
   #writtenByReplay: readonly GpuBuffer[] | undefined;
+  /** How the next replay is timed, where tuning asks for it. */
+  timing: ReplayTiming | undefined;
   #uniform: GPUBuffer | undefined;
   #words: ParamWords | undefined;
 
@@ -160,7 +163,8 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     const encoder = recorder.encoder();
     before(encoder);
     if (recorder.timer) this.#playTimed(encoder);
-    else this.#play(encoder);
+    else this.#play(encoder, this.timing?.descriptor ?? PASS);
+    this.timing?.encoded(encoder);
     recorder.dispatchCount += this.#entries.length;
     recorder.smallDispatchCount += this.#tiny;
     if (recorder.debug)
@@ -172,6 +176,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     for (const gradient of this.#overwrittenGrads) cutOffGrad(gradient);
     const result = after(encoder);
     recorder.flush();
+    this.timing?.submitted();
     return result;
   }
 
@@ -214,8 +219,8 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     if (dynamic) gpu.queue.writeBuffer(this.#uniform as GPUBuffer, 0, words.u32.buffer as ArrayBuffer);
   }
 
-  #play(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass(PASS);
+  #play(encoder: GPUCommandEncoder, descriptor: GPUComputePassDescriptor): void {
+    const pass = encoder.beginComputePass(descriptor);
     for (let i = 0; i < this.#pipelines.length; i++) this.#encode(pass, i);
     pass.end();
   }

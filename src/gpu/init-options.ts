@@ -1,6 +1,7 @@
 /** Options of init(), checked before any reaches WebGPU: Dawn aborts the process at values that it does not expect. */
 import { ArgumentError, check, checkKeys, expected, show } from "../errors.ts";
 import type { DebugLevel } from "./debug.ts";
+import type { TuningMode } from "./tuning.ts";
 
 export interface InitOptions {
   /** `"auto"` (default) takes a GPU, else a software adapter; the others force one. */
@@ -21,10 +22,14 @@ export interface InitOptions {
    */
   debug?: DebugLevel;
   /**
-   * The way kernels are chosen: `"auto"` (default) by what `tune()` measured on this adapter, in earlier runs too, else
-   * by the built-in table; `"table"` by the table alone. `true` and `false` mean the same two.
+   * The way kernels are chosen where several can do the same work. `"table"` (default): what was measured on this adapter,
+   * driver and version, by `tune()` or in the background of an earlier run, else the built-in table. `"auto"`: as
+   * `"table"`, and what captured functions ask for and nobody measured yet is measured between their replays, at most 30 ms
+   * at a time and 2 s in all; a faster kernel is kept if the whole replay gets faster by 3 %. Another kernel may sum in
+   * another order, so the last bits can differ from those of a run before. `false`: the built-in table alone, the same
+   * bits in every run.
    */
-  tuning?: "auto" | "table" | boolean;
+  tuning?: TuningMode;
 }
 
 /** Rules for what each option may be, in words and as a test. */
@@ -39,7 +44,7 @@ const rules: { readonly [K in keyof InitOptions]-?: readonly [string, (value: un
   seed: ["an integer", Number.isSafeInteger],
   validation: ["true or false", isBoolean],
   debug: ["0, 1, 2 or 3", isLevel],
-  tuning: ["'auto', 'table', true or false", (value) => value === "auto" || value === "table" || isBoolean(value)],
+  tuning: ["'auto', 'table' or false", (value) => value === "auto" || value === "table" || value === false],
 };
 const names = Object.keys(rules) as (keyof InitOptions)[];
 

@@ -19,7 +19,7 @@ let opening: Promise<Device> | undefined;
 export async function init(options: InitOptions = {}): Promise<Device> {
   const wanted = checkedOptions(options);
   const level = checkLevel("GRADWELL_DEBUG", debugEnvironment.level());
-  const fresh: InitOptions = { debug: level, tuning: "auto", ...wanted };
+  const fresh: InitOptions = { debug: level, tuning: "table", ...wanted };
   if (asksForItsOwn(wanted)) {
     const known = wanted.device && deviceOn(wanted.device);
     return known ? setUp(known, wanted) : opened(fresh);
@@ -68,8 +68,7 @@ async function setUp(device: Device, { seed, validation, debug, tuning, ...rest 
   if (seed !== undefined) Object.assign(device.random, { seed, call: 0 });
   if (validation !== undefined) device.validation = validation;
   if (debug !== undefined) device.recorder.debug = debug > 0 ? new Debug(debug, debugEnvironment.log) : undefined;
-  if (tuning === "auto" || tuning === true) await device.tuning.load();
-  else if (tuning !== undefined) device.tuning.choices.clear();
+  if (tuning !== undefined) await device.tuning.use(tuning);
   if (rest.default) setDefaultDevice(device);
   return device;
 }

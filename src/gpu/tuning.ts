@@ -1,5 +1,6 @@
-/** The fastest of several kernels for a shape on one adapter, as tune() measured it. */
+/** The fastest of several kernels for a shape on one adapter, as measured there: by tune(), or in the background of captures. */
 import { load, save } from "#adapter";
+import { SHADERS } from "./shaders.generated.ts";
 import { VERSION } from "./version.ts";
 
 /** A kernel by its name in the table of its family, and into how many parts it cuts the sum. */
@@ -8,16 +9,37 @@ export interface Choice {
   readonly splits?: number;
 }
 
+export const choiceName = ({ variant, splits }: Choice): string => (splits ? `${variant}/${splits}` : variant);
+
+/** `"auto"` measures in the background what is not known yet; `"table"` takes what is known; false the built-in table alone. */
+export type TuningMode = "auto" | "table" | false;
+
+/** The shapes that were asked for, by key: the family that a key begins with knows how to read its shape. */
+export type Asked = Map<string, unknown>;
+
+/** What is remembered of a shape: the kernel that measured fastest, and those that gave wrong results. */
+interface Entry {
+  readonly choice?: Choice;
+  readonly barred?: readonly string[];
+}
+
 export class Tuning {
+  mode: TuningMode = "table";
   /** Keyed by operation and shape. */
   readonly choices = new Map<string, Choice>();
-  /** While tune() watches a program: the shapes that it asks for. */
-  asked: Map<string, unknown> | undefined;
+  /** Names of the choices that failed their check on this adapter, by the same keys. */
+  readonly barred = new Map<string, Set<string>>();
+  /** While a program is watched: the work that it asks for. */
+  asked: Asked | undefined;
+  /** Milliseconds that measuring in the background may still take. */
+  budget = 2000;
+  /** Counts the changes of `choices`, so that a recording made before one can be told from one made after it. */
+  epoch = 0;
   readonly #adapter: string;
 
   /** `adapter` names it with its driver's version, where the platform tells. */
   constructor(adapter: string) {
-    this.#adapter = `gradwell ${VERSION}, ${adapter}`;
+    this.#adapter = `gradwell ${VERSION}, shaders ${SHADERS}, ${adapter}`;
   }
 
   /** True if there is anything to look up or to write down. */
@@ -25,15 +47,54 @@ export class Tuning {
     return this.choices.size > 0 || this.asked !== undefined;
   }
 
-  /** Takes what earlier runs measured on this adapter with this version. */
-  async load(): Promise<void> {
-    const text = await load(this.#adapter).catch(() => undefined);
-    for (const [shape, choice] of parsed(text)) this.choices.set(shape, choice);
+  /** The measured choice for `key`, if there is one. While a program is watched, `shape` is noted. */
+  lookUp(key: string, shape: () => unknown): Choice | undefined {
+    this.asked?.set(key, shape());
+    return this.choices.get(key);
   }
 
-  /** Keeps the choices for later runs; false where nothing can be written. */
+  set(key: string, choice: Choice | undefined): void {
+    if (choice) this.choices.set(key, choice);
+    else this.choices.delete(key);
+    this.epoch++;
+  }
+
+  bar(key: string, choice: Choice): void {
+    this.barred.set(key, (this.barred.get(key) ?? new Set()).add(choiceName(choice)));
+    if (choiceName(this.choices.get(key) ?? { variant: "" }) === choiceName(choice)) this.set(key, undefined);
+  }
+
+  isBarred(key: string, choice: Choice): boolean {
+    return this.barred.get(key)?.has(choiceName(choice)) === true;
+  }
+
+  /** Sets the mode of `init()`; what earlier runs measured on this adapter with these shaders is taken, or forgotten. */
+  async use(mode: TuningMode): Promise<void> {
+    this.mode = mode;
+    if (mode === false) {
+      this.choices.clear();
+      this.barred.clear();
+      this.epoch++;
+    } else await this.load();
+  }
+
+  /** Takes what earlier runs measured on this adapter with these shaders. */
+  async load(): Promise<void> {
+    const text = await load(this.#adapter).catch(() => undefined);
+    for (const [key, { choice, barred = [] }] of parsed(text)) {
+      if (choice) this.set(key, choice);
+      if (barred.length > 0) this.barred.set(key, new Set(barred));
+    }
+  }
+
+  /** Keeps what was measured for later runs; false where nothing can be written. */
   save(): Promise<boolean> {
-    const text = JSON.stringify(Object.fromEntries(this.choices));
+    const keys = new Set([...this.choices.keys(), ...this.barred.keys()]);
+    const entryOf = (key: string): Entry => {
+      const [choice, barred] = [this.choices.get(key), this.barred.get(key)];
+      return { ...(choice && { choice }), ...(barred && { barred: [...barred] }) };
+    };
+    const text = JSON.stringify(Object.fromEntries([...keys].map((key) => [key, entryOf(key)])));
     return save(this.#adapter, text).then(
       () => true,
       () => false,
@@ -41,19 +102,28 @@ export class Tuning {
   }
 }
 
-/** Reads saved choices; what is no choice, such as a file that was cut off, counts as nothing. */
-function parsed(text: string | undefined): [string, Choice][] {
+/** Reads saved entries; what is none, such as a file that was cut off, counts as nothing. */
+function parsed(text: string | undefined): [string, Entry][] {
   try {
     const read: unknown = JSON.parse(text ?? "{}");
-    return typeof read === "object" && read !== null ? Object.entries(read).filter(isEntry) : [];
+    return isObject(read) ? Object.entries(read).filter(isEntry) : [];
   } catch {
     return [];
   }
 }
 
-const isEntry = (entry: [string, unknown]): entry is [string, Choice] => {
-  const [, choice] = entry;
-  if (typeof choice !== "object" || choice === null) return false;
-  const { variant, splits } = choice as Record<string, unknown>;
-  return typeof variant === "string" && (splits === undefined || (Number.isSafeInteger(splits) && Number(splits) > 0));
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+
+const isEntry = (entry: [string, unknown]): entry is [string, Entry] => {
+  const [, value] = entry;
+  if (!isObject(value)) return false;
+  const { choice, barred } = value;
+  const isList = Array.isArray(barred) && barred.every((name) => typeof name === "string");
+  return (choice === undefined || isChoice(choice)) && (barred === undefined || isList);
 };
+
+function isChoice(value: unknown): value is Choice {
+  if (!isObject(value)) return false;
+  const { variant, splits } = value;
+  return typeof variant === "string" && (splits === undefined || (Number.isSafeInteger(splits) && Number(splits) > 0));
+}

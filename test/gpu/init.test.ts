@@ -130,7 +130,7 @@ describe("options that set state", () => {
     expect(device.validation).toBe(true);
     expect(await rand([4]).tolist()).toEqual(first);
     device.tuning.choices.set("a shape", { variant: "register" });
-    await open({ tuning: "table", debug: 1 });
+    await open({ tuning: false, debug: 1 });
     expect(device.tuning.choices.size).toBe(0);
     expect(device.recorder.debug).toBeDefined();
     await open({ debug: 0, validation: false });

@@ -16,6 +16,7 @@ import {
   matmul_tile_large_vec4,
   matmul_tile_vec4,
 } from "../../gpu/shaders.generated.ts";
+import type { Choice } from "../../gpu/tuning.ts";
 
 /** The shape of `op(A) op(B)`, row-major; op(A) is (M, K), op(B) is (K, N). */
 export interface Product {
@@ -163,15 +164,18 @@ export function canRun(device: Device, variant: Variant, product: Product): bool
   return (!supportedOn || supportedOn(device)) && (!isLarge || isAligned(product) || canPad(product));
 }
 
-/** The kernel that tune() measured to be the fastest for a matmul, else the one that the table names. */
+/** The kernel that was measured to be the fastest for a matmul, else the one that the table names. */
 export function choose(device: Device, product: Product): MatmulChoice {
   const { tuning } = device;
   if (tuning.isActive) {
-    const shape = matmulShapeKey(product);
-    tuning.asked?.set(shape, shapeOf(product));
-    const measured = tuning.choices.get(shape) as MatmulChoice | undefined;
+    const measured = tuning.lookUp(matmulShapeKey(product), () => shapeOf(product));
     if (measured && isKnown(measured) && canRun(device, measured.variant, product)) return measured;
   }
+  return tableChoice(device, product);
+}
+
+/** The kernel that the table names for a matmul. */
+export function tableChoice(device: Device, product: Product): MatmulChoice {
   const { M, N, K, batch = 1 } = product;
   const fits = (variant: Variant) => {
     const { preferredOn, minTiles = 0, minWork = 0, ...kernel }: MatmulKernel = kernels[variant];
@@ -183,8 +187,8 @@ export function choose(device: Device, product: Product): MatmulChoice {
 }
 
 /** Another program, or a later version's rows, may have written what was remembered. */
-const isKnown = ({ variant, splits }: MatmulChoice): boolean =>
-  Object.hasOwn(kernels, variant) && (splits === undefined || splits <= Math.max(...SPLITS));
+const isKnown = (choice: Choice): choice is MatmulChoice =>
+  Object.hasOwn(kernels, choice.variant) && (choice.splits === undefined || choice.splits <= Math.max(...SPLITS));
 
 /** The shape alone: a matmul in use also holds its buffers. */
 function shapeOf({
@@ -200,7 +204,8 @@ function shapeOf({
   return { M, N, K, transA, transB, batch, strideA, strideB };
 }
 
-function matmulShapeKey({ M, N, K, transA, transB, batch = 1, strideA, strideB }: Product): string {
+/** Names a product in what is remembered: the shape, and which operands are stored transposed or repeated (`*`). */
+export function matmulShapeKey({ M, N, K, transA, transB, batch = 1, strideA, strideB }: Product): string {
   const letter = (trans: boolean | undefined, stride: number | undefined) =>
     (trans ? "t" : "n") + (batch > 1 && stride === 0 ? "*" : "");
   return `matmul ${batch > 1 ? `${batch}x` : ""}${M}x${K}x${N} ${letter(transA, strideA)}${letter(transB, strideB)}`;
