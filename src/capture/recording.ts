@@ -74,6 +74,8 @@ export class Recording {
   replay({ inputs }: Call): unknown {
     const [bound, outputs] = [this.#bound as BoundInputs, this.#outputs as Outputs];
     bound.checkApart(inputs, this.#isWritten);
+    // The last replay reads inputs and params that are written anew below.
+    this.device.recorder.flushIfDue();
     const slots = outputs.reserve();
     bound.upload(inputs);
     const prepared = bound.prepare(inputs);

@@ -156,7 +156,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     return bytes;
   }
 
-  /** One encoder, one pass, one submit. `before` and `after` add the copies of inputs and outputs. */
+  /** One encoder, one pass, one submit, with a read that follows at once. `before` and `after` add the copies of inputs and outputs. */
   replay<T>(before: (encoder: GPUCommandEncoder) => void, after: (encoder: GPUCommandEncoder) => T): T {
     const { recorder, gpu } = this.#device;
     this.#advance(gpu);
@@ -175,8 +175,11 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     for (const [leaf, gradient] of this.#finalGrads) if (gradOf(leaf) !== gradient) putGrad(leaf, gradient);
     for (const gradient of this.#overwrittenGrads) cutOffGrad(gradient);
     const result = after(encoder);
-    recorder.flush();
-    this.timing?.submitted();
+    recorder.flushSoon();
+    if (this.timing) {
+      recorder.flush();
+      this.timing.submitted();
+    }
     return result;
   }
 

@@ -57,6 +57,7 @@ export class CommandRecorder {
   /** The pipeline set in the open pass. */
   #pipeline: GPUComputePipeline | undefined;
   #pending = 0;
+  #isFlushDue = false;
   #most = COMMANDS.first;
 
   constructor(gpu: GPUDevice, pool: BufferPool, losses: Losses, make: MakeBuffer) {
@@ -130,7 +131,23 @@ export class CommandRecorder {
     return this.#encoder;
   }
 
+  /**
+   * Submits what is recorded once the running JavaScript gives up control: a read that follows at once is part of the same
+   * submit.
+   */
+  flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(() => this.flushIfDue());
+  }
+
+  /** Submits what `flushSoon` left: before the host writes what that still reads. */
+  flushIfDue(): void {
+    if (this.#isFlushDue) this.flush();
+  }
+
   flush(): void {
+    this.#isFlushDue = false;
     this.#most = COMMANDS.first;
     if (!this.#encoder) return;
     this.#endPass();

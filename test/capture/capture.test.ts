@@ -323,7 +323,7 @@ it("check finds a step that depends on something that the recording does not kno
   await expect(step(tensor([1, 1])).data()).rejects.toThrow(/differs from an eager run/);
 });
 
-it("10 dispatches and one submit make a training step of a three-layer MLP", () => {
+it("10 dispatches and one submit make a training step of a three-layer MLP and read its loss", async () => {
   const model = new nn.Sequential(
     new nn.Linear(784, 256),
     new nn.ReLU(),
@@ -337,7 +337,7 @@ it("10 dispatches and one submit make a training step of a three-layer MLP", () 
   step(x, y);
   device.recorder.flush();
   const [dispatches, submits] = [device.recorder.dispatchCount, device.recorder.submitCount];
-  step(x, y);
+  await step(x, y).data();
   expect(device.recorder.dispatchCount - dispatches).toBeLessThanOrEqual(10);
   expect(device.recorder.submitCount - submits).toBe(1);
 });
@@ -360,4 +360,43 @@ it("chains on a single element are fused", async () => {
     const values = await step(tensor([scale, 2 * scale])).data();
     expect(values[1]! / (2 * scale * length)).toBeCloseTo(1, 5);
   }
+});
+
+describe("submits", () => {
+  it("are one for a replay and the read that follows it", async () => {
+    const step = capture((x) => x.mul(2));
+    const x = tensor([1, 2, 3]);
+    await step(x).data();
+    const before = device.recorder.submitCount;
+    expect(await step(x).tolist()).toEqual([2, 4, 6]);
+    expect(device.recorder.submitCount - before).toBe(1);
+    step.dispose();
+  });
+
+  it("keep replays apart whose inputs the host writes, whatever is read when", async () => {
+    const step = capture((x: Tensor, y: Tensor) => x.mul(2).add(y));
+    const [one, two] = [Float32Array.of(1, 2), Float32Array.of(10, 20)];
+    step(one, tensor([0, 0])).dispose();
+    const results = [one, two, one].map((values, i) => step(values, tensor([i, i])));
+    one.fill(0);
+    expect(await Promise.all(results.map((y) => y.tolist()))).toEqual([
+      [2, 4],
+      [21, 41],
+      [4, 6],
+    ]);
+    step.dispose();
+  });
+
+  it("come without a read too, when the running code gives up control", async () => {
+    const step = capture((x) => x.mul(2));
+    const x = tensor([1]);
+    step(x);
+    await Promise.resolve();
+    const before = device.recorder.submitCount;
+    step(x);
+    expect(device.recorder.submitCount).toBe(before);
+    await Promise.resolve();
+    expect(device.recorder.submitCount).toBe(before + 1);
+    step.dispose();
+  });
 });
