@@ -7,7 +7,7 @@ import package::lib::grid::WORKGROUP;
 import package::lib::row::{Grid, ROW_THREADS, MAX_SERIAL_THREADS, first_rows, row_stride, row_of, first_column, row_sum, row_max, group_sum};
 import package::lib::sum::SUM_BLOCK;
 
-struct Params { rows: u32, cols: u32, ignoreIndex: i32, smoothing: f32, faultCode: i32 } // cols counts Elements
+struct Params { rows: u32, cols: u32, ignoreIndex: i32, smoothing: f32, faultCode: i32, firstRow: u32 } // cols counts Elements
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<Element>;           // (rows, cols)
 @group(0) @binding(2) var<storage, read> labels: array<i32>;               // (rows)
@@ -93,7 +93,7 @@ fn row_loss(row: u32, thread: u32, scale: f32) -> f32 {
   let unknown = !ignored && !is_class(label);
   if (unknown && first == 0u) {
     faults[0] = params.faultCode;
-    faults[1] = i32(row);
+    faults[1] = i32(params.firstRow + row);
     faults[2] = label;
   }
   if (GRAD) {

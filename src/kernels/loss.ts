@@ -9,9 +9,13 @@ import { type Scratch, withScratch } from "../tensor/scratch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { runReduce } from "./reduce.ts";
 
-const LABEL_OUT_OF_RANGE = defineDeviceAssert(
-  (row, label) => `crossEntropy: argument 'target' has label ${label} in row ${row}, which is out of range`,
-);
+/** The fault of a label that is no class, for an operation's argument 'target'. */
+export const defineLabelFault = (op: string): number =>
+  defineDeviceAssert(
+    (row, label) => `${op}: argument 'target' has label ${label} in row ${row}, which is out of range`,
+  );
+
+const LABEL_OUT_OF_RANGE = /* @__PURE__ */ defineLabelFault("crossEntropy");
 
 /** Up to this many logits, one workgroup computes everything, mean included. */
 const SINGLE_WORKGROUP_LOGITS = 16384;
@@ -31,6 +35,9 @@ export interface CrossEntropyParams {
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
   readonly needsGrad: boolean;
+  /** For rows that are a part of all: the fault that a wrong label is, and the first row's number. */
+  readonly faultCode?: number;
+  readonly firstRow?: number;
 }
 
 export interface CrossEntropyResult {
@@ -111,7 +118,8 @@ function rowLosses(
       cols: classes / width,
       ignoreIndex: params.ignoreIndex,
       smoothing: params.labelSmoothing,
-      faultCode: LABEL_OUT_OF_RANGE,
+      faultCode: params.faultCode ?? LABEL_OUT_OF_RANGE,
+      firstRow: params.firstRow ?? 0,
     },
     launch.groups,
     {
@@ -131,22 +139,27 @@ const singleLaunch = (device: Device): RowLaunch => ({
   overrides: { WORKGROUP: launchPolicy(device).singleWorkgroup, ROW_THREADS: 1 },
 });
 
-/** (1): the sum of the labels' weights, the divisor of a mean. */
+/** The sum of the labels' weights, the divisor of a mean. */
 function labelWeightSum(
   scratch: Scratch,
   { logits, labels, weight }: CrossEntropyOperands,
   ignoreIndex: number,
 ): Tensor {
-  const { device } = logits;
-  const sum = scratch.empty(device, [1]);
+  return scratch.add(sumWeights(labels, logits.shape[logits.ndim - 1] ?? 0, ignoreIndex, weight));
+}
+
+/** (): the number of dense labels that are not ignored; with class weights the sum of theirs. */
+export function sumWeights(labels: Tensor, classes: number, ignoreIndex: number, weight?: Tensor): Tensor {
+  const { device } = labels;
+  const sum = empty(device, []);
   device.run(
     label_weight,
     {
       labels: labels.binding,
-      weight: (weight ?? logits).binding,
+      weight: (weight ?? labels).binding,
       sum: sum.binding,
       rows: labels.size,
-      classes: logits.shape[logits.ndim - 1] ?? 0,
+      classes,
       ignoreIndex,
     },
     1,

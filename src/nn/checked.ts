@@ -40,6 +40,16 @@ export const crossEntropy = /* @__PURE__ */ checked(
   }),
   losses.crossEntropy,
 );
+export const linearCrossEntropy = /* @__PURE__ */ checked(
+  "linearCrossEntropy",
+  () => ({
+    x,
+    weight: x,
+    target: x,
+    options: options({ bias: x, ignoreIndex: integer, reduction, labelSmoothing: probability }),
+  }),
+  losses.linearCrossEntropy,
+);
 export const nllLoss = /* @__PURE__ */ checked(
   "nllLoss",
   () => ({ ...pair, options: options({ weight: x, ignoreIndex: integer, reduction }) }),

@@ -16,6 +16,7 @@ export {
   layerNorm,
   layerStatistics,
   linear,
+  linearCrossEntropy,
   mseLoss,
   nllLoss,
   scaledDotProductAttention,
@@ -30,7 +31,7 @@ export type { Named } from "./forward-trace.ts";
 export type { AttentionOptions, BatchNormCall, EmbeddingCall, LinearOptions } from "./functional.ts";
 export { GroupNorm, LayerNorm, type LayerNormOptions, RMSNorm, type RMSNormOptions } from "./layer-norm.ts";
 export { Linear, type LinearLayerOptions } from "./linear.ts";
-export type { CrossEntropyOptions, LabelLossOptions, LossOptions } from "./losses.ts";
+export type { CrossEntropyOptions, LabelLossOptions, LinearCrossEntropyOptions, LossOptions } from "./losses.ts";
 export { Module } from "./module.ts";
 export { AvgPool2d, MaxPool2d, type PoolLayerOptions } from "./pooling.ts";
 export type { RecurrentOptions } from "./recurrent.ts";

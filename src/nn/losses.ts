@@ -4,6 +4,8 @@ import { check, checkKeys, checkNumber, DtypeError, expected, ShapeError } from 
 import { checkIndices, defineIndexFault } from "../kernels/indexing/index-check.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { add, mul, sub } from "../ops/binary.ts";
+import { checkLinear, linear } from "../ops/linear.ts";
+import { linearLoss } from "../ops/linear-loss.ts";
 import {
   checkLabels,
   checkReduction,
@@ -14,9 +16,10 @@ import {
   type Reduction,
   reduceLoss,
 } from "../ops/loss.ts";
+import { reshape } from "../ops/movement.ts";
 import { abs, clamp, softplus, square } from "../ops/unary.ts";
 import { checkFloat } from "../tensor/arguments.ts";
-import { broadcastShapes, sameShape } from "../tensor/shape.ts";
+import { broadcastShapes, sameShape, sizeAt } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 
 export interface LossOptions {
@@ -54,6 +57,40 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   return withComputePrecision(AUTOCAST_F32, [logits, target, weight], ([x, share, perClass]) =>
     probabilityLoss(x as Tensor, share as Tensor, perClass, attrs),
   );
+}
+
+export interface LinearCrossEntropyOptions extends LossOptions {
+  /** (classes). */
+  bias?: Tensor;
+  /** Rows with this label are ignored. Default -100. */
+  ignoreIndex?: number;
+  /** The share of the target that is spread evenly over all classes, in [0, 1]. Default 0. */
+  labelSmoothing?: number;
+}
+
+/**
+ * `crossEntropy(linear(x, weight, bias), target)` with at most 16 MiB of the logits in memory at a time, for large
+ * vocabularies: x (..., features), weight (classes, features), target i32 labels (...). Computed in f32. With reduction
+ * "none" the logits are made as a whole. After Hsu et al. 2024 (Liger Kernel).
+ */
+export function linearCrossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  target: Tensor,
+  options: LinearCrossEntropyOptions = {},
+): Tensor {
+  const OP = "linearCrossEntropy";
+  const { bias, reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = options;
+  checkLinear(OP, x, weight, bias);
+  const shape = x.shape.slice(0, -1);
+  check(target.dtype === "i32" || target.dtype === "u32", DtypeError, () =>
+    expected(OP, "target", `labels of dtype i32 and shape [${shape}]`, `dtype ${target.dtype}`),
+  );
+  check(sameShape(target.shape, shape), ShapeError, () => expected(OP, "target", `shape [${shape}]`, target));
+  const attrs = { reduction, ignoreIndex, labelSmoothing };
+  const [rows, labels] = [reshape(x, [target.size, sizeAt(weight.shape, 1)]), reshape(target, [target.size])];
+  if (reduction !== "none") return linearLoss([rows, weight, bias, labels], attrs);
+  return reshape(crossEntropyLabels([linear(rows, weight, bias), labels, undefined], attrs), shape);
 }
 
 const NO_CLASS = /* @__PURE__ */ defineIndexFault("nllLoss", "target", "a label");

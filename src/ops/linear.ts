@@ -154,7 +154,7 @@ export function linear(
   bias?: Tensor,
   { activation = "none", slope = DEFAULT_SLOPE }: LinearOptions = {},
 ): Tensor {
-  checkLinear(x, weight, bias);
+  checkLinear("linear", x, weight, bias);
   const fused = activationRow(activation).isFromOutput && (activation !== "leakyRelu" || slope > 0);
   const [outFeatures, inFeatures] = weight.shape as [number, number];
   const rows = x.ndim === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inFeatures]);
@@ -163,18 +163,19 @@ export function linear(
   return fused ? shaped : apply[activation](shaped, slope);
 }
 
-function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined): void {
+/** Checks the operands of an affine map `x W^T + b`. */
+export function checkLinear(op: string, x: Tensor, weight: Tensor, bias: Tensor | undefined): void {
   for (const [argument, one] of Object.entries({ x, weight, ...(bias && { bias }) })) {
     check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
-      expected("linear", argument, "a float tensor", one?.dtype ?? one),
+      expected(op, argument, "a float tensor", one?.dtype ?? one),
     );
   }
-  check(weight.ndim === 2, ShapeError, () => expected("linear", "weight", "shape (outFeatures, inFeatures)", weight));
+  check(weight.ndim === 2, ShapeError, () => expected(op, "weight", "shape (outFeatures, inFeatures)", weight));
   const [outFeatures, inFeatures] = weight.shape as [number, number];
   check(x.ndim >= 1 && x.shape[x.ndim - 1] === inFeatures, ShapeError, () =>
-    expected("linear", "x", `a last dim of ${inFeatures} (inFeatures)`, x),
+    expected(op, "x", `a last dim of ${inFeatures} (inFeatures)`, x),
   );
   check(!bias || (bias.ndim === 1 && bias.shape[0] === outFeatures), ShapeError, () =>
-    expected("linear", "bias", `shape [${outFeatures}]`, bias),
+    expected(op, "bias", `shape [${outFeatures}]`, bias),
   );
 }

@@ -214,6 +214,17 @@ const layers = table("nn.", g.nn, {
       labelSmoothing: finite,
     }),
   ],
+  linearCrossEntropy: [
+    T,
+    given(() => g.ones([4, 4]), "tensor"),
+    given(() => g.tensor([1, 0], { dtype: "i32" }), "tensor"),
+    bag({
+      reduction: spreadReduction,
+      bias: given(() => g.ones([4]), "tensor"),
+      ignoreIndex: integer,
+      labelSmoothing: finite,
+    }),
+  ],
   nllLoss: [
     T,
     label,
