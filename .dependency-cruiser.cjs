@@ -13,8 +13,9 @@ const rooms = {
   curvature: ["nn", "ops", "capture", "autograd", "kernels", "tensor", "gpu", "errors"],
 };
 
-// Errors, the checks of arguments and the table of activations are leaves that every room may use.
-const room = (name) => (name === "errors" ? "^src/(errors|arguments|plain-object|activations)\\.ts$" : `^src/${name}/`);
+// Errors, the checks of arguments, the access to list elements and the table of activations are leaves that every room may use.
+const room = (name) =>
+  name === "errors" ? "^src/(errors|arguments|elements|plain-object|activations)\\.ts$" : `^src/${name}/`;
 
 const downwards = Object.entries(rooms).map(([name, below]) => ({
   name: `${name}-looks-down`,

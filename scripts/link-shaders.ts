@@ -25,19 +25,19 @@ const LIBRARIES = {
 };
 const IMPORTS = /^import .*$/gm;
 
-/** The linked shader, and its twins `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
+/** The linked shader, and its variants `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
 async function linkAll(file: string): Promise<LinkedShader[]> {
   const name = basename(file, ".wgsl");
   const cost = costIn(sources[`./${file.replaceAll("\\", "/")}`] as string);
-  const twin = async (condition: "VEC4" | "HALF"): Promise<LinkedShader> => ({
+  const variant = async (condition: "VEC4" | "HALF"): Promise<LinkedShader> => ({
     name: `${name}_${condition.toLowerCase()}`,
     wgsl: await linked(file, { VEC4: false, HALF: false, [condition]: true }),
     cost,
   });
   try {
     const single = { name, wgsl: await linked(file, { VEC4: false, HALF: false }), cost };
-    const twins = await Promise.all([twin("VEC4"), twin("HALF")]);
-    return [single, ...twins.filter(({ wgsl }) => wgsl !== single.wgsl)];
+    const variants = await Promise.all([variant("VEC4"), variant("HALF")]);
+    return [single, ...variants.filter(({ wgsl }) => wgsl !== single.wgsl)];
   } catch (error) {
     throw new Error(`shaders/${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }

@@ -63,8 +63,24 @@ export function minify(
     ...members.filter((name) => SWIZZLE.test(name)),
   ]);
   const names = { globals: shorten(globals, kept, CAPITALS), members: shorten(members, params, LETTERS), kept };
-  const texts = modules.map((declarations) => declarations.map((one) => textOf(one, names)));
+  const beside = neighbours(modules);
+  const texts = modules.map((declarations) =>
+    declarations.map((one) => textOf(one, names, beside.get(one.tokens.join(" ")) as ReadonlySet<string>)),
+  );
   return { shaders: texts.slice(0, shaders.length), libraries: texts.slice(shaders.length) };
+}
+
+/** By declaration, the names at module scope of all modules that have it: its own names must not hide these. */
+function neighbours(modules: readonly (readonly Declaration[])[]): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const declarations of modules) {
+    const globals = declarations.flatMap(({ global }) => global);
+    for (const { tokens } of declarations) {
+      const key = tokens.join(" ");
+      found.set(key, new Set([...(found.get(key) ?? []), ...globals]));
+    }
+  }
+  return found;
 }
 
 const namesOf = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);
@@ -109,10 +125,10 @@ const nameAfter = (tokens: readonly string[], at: number): string =>
 const beforeColons = (tokens: readonly string[]): string[] =>
   tokens.filter((token, i) => tokens[i + 1] === ":" && /^[A-Za-z_]/.test(token));
 
-function textOf({ tokens, members, locals }: Declaration, names: Names): string {
+function textOf({ tokens, members, locals }: Declaration, names: Names, beside: ReadonlySet<string>): string {
   const { globals, kept } = names;
   const own = renaming(
-    locals.filter((name) => !globals.has(name) && !kept.has(name)),
+    locals.filter((name) => !beside.has(name)),
     kept,
     LETTERS,
   );
@@ -126,7 +142,7 @@ function textOf({ tokens, members, locals }: Declaration, names: Names): string 
   return words.filter((word, i) => word !== "," || !/^[)}]$/.test(words[i + 1] ?? "")).reduce(joined, "");
 }
 
-/** `0.50` as `.5`, `1.0` as `1.`: the point stays, since it tells f32 from whole numbers. */
+/** `0.50` as `.5`, `1.0` as `1.`: the point stays, since it tells f32 from integers. */
 const shortNumber = (token: string): string =>
   /^\d+\.\d/.test(token) ? token.replace(/(?<=\.\d*?)0+(?!\d)/, "").replace(/^0(?=\.\d)/, "") : token;
 

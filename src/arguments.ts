@@ -39,7 +39,7 @@ export const object = /* @__PURE__ */ must(
 export const numberIn = (low: number, high = Infinity): Validator =>
   must(
     `a finite number >= ${low}${high < Infinity ? ` and <= ${high}` : ""}`,
-    (value) => Number.isFinite(value) && (value as number) >= low && (value as number) <= high,
+    (value) => typeof value === "number" && Number.isFinite(value) && value >= low && value <= high,
   );
 
 /** An integer in [low, high]. */
@@ -47,7 +47,7 @@ export const numberIn = (low: number, high = Infinity): Validator =>
 export const integerIn = (low: number, high = Number.MAX_SAFE_INTEGER): Validator =>
   must(
     `an integer >= ${low}${high < Number.MAX_SAFE_INTEGER ? ` and <= ${high}` : ""}`,
-    (value) => Number.isSafeInteger(value) && (value as number) >= low && (value as number) <= high,
+    (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= low && value <= high,
   );
 
 /** Features, channels, heads: an integer of at least 1. */
@@ -101,14 +101,14 @@ export const listOf = (want: string, validate: Validator, least = 0): Validator 
 export type Parameters = Readonly<Record<string, Validator>>;
 
 /**
- * An object of options, or undefined. What is no object is refused with the option that was probably meant: the first,
- * in PyTorch's order, that takes the value.
+ * An object of options; undefined too where none is `required`. What is no object is refused with the option that was
+ * probably meant: the first, in PyTorch's order, that takes the value.
  */
 /* @__NO_SIDE_EFFECTS__ */
-export function options(known: Parameters): Validator {
+export function options(known: Parameters, required: readonly string[] = []): Validator {
   const names = Object.keys(known);
   return (op, argument, value) => {
-    if (value === undefined) return;
+    if (value === undefined && required.length === 0) return;
     if (!isPlainObject(value)) {
       const meant = names.find((name) => accepts(known[name] as Validator, value)) ?? names[0];
       const example = meant === undefined ? "{}" : `{ ${meant}: ${isShown(value) ? show(value) : "…"} }`;
@@ -119,6 +119,7 @@ export function options(known: Parameters): Validator {
       const given = value[name];
       if (given !== undefined) (known[name] as Validator)(op, name, given);
     }
+    for (const name of required) (known[name] as Validator)(op, name, value[name]);
   };
 }
 

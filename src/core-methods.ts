@@ -1,17 +1,18 @@
 /** The methods that every tensor has, in `gradwell/core` too: reading, differentiating, writing in place. */
+
 import { type Parameters, signature } from "./arguments.ts";
 import { type BackwardOptions, backward } from "./autograd/backward.ts";
 import { edgeOf } from "./autograd/graph.ts";
 import { noGrad } from "./autograd/modes.ts";
+import { cast } from "./autograd/op.ts";
 import { ArgumentError, check, expected, ShapeError } from "./errors.ts";
 import { expand } from "./ops/broadcast.ts";
-import { to } from "./ops/cast.ts";
 import { backwardArguments, scalar, tensorArgument } from "./tensor/arguments.ts";
 import { copyInto, fill } from "./tensor/copy.ts";
 import { checkFilling } from "./tensor/create.ts";
 import { readData, readItem, readList } from "./tensor/readback.ts";
 import { scope } from "./tensor/scope.ts";
-import { broadcastShapes, sameShape } from "./tensor/shape.ts";
+import { broadcastShapes, sameShape, sizeAt } from "./tensor/shape.ts";
 import { Tensor } from "./tensor/tensor.ts";
 
 interface Methods {
@@ -61,7 +62,7 @@ const methods: Unbound<Methods> = {
     other.assertLive("copy_");
     const fits = sameShape(broadcastShapes("copy_", other.shape, self.shape), self.shape);
     check(fits, ShapeError, () => expected("copy_", "other", `a shape that broadcasts to [${self.shape}]`, other));
-    noGrad(() => scope(() => copyInto(self, expand(to(other, self.dtype), self.shape))));
+    noGrad(() => scope(() => copyInto(self, expand(cast(other, self.dtype), self.shape))));
     return self;
   },
   fill_(self, value) {
@@ -97,7 +98,7 @@ function checkTarget(op: string, x: Tensor): void {
     () => `${op}: this tensor is part of a graph; only leaves and tensors without gradient are written in place`,
   );
   check(
-    x.strides.every((stride, i) => stride !== 0 || (x.shape[i] as number) <= 1),
+    x.strides.every((stride, i) => stride !== 0 || sizeAt(x.shape, i) <= 1),
     ArgumentError,
     () => `${op}: several elements of this expanded tensor of shape [${x.shape}] share memory; write into a clone()`,
   );

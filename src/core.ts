@@ -16,24 +16,39 @@ export type {
   OpDefinition,
   Outputs,
   Producer,
+  SavedTensors,
 } from "./autograd/op-types.ts";
-export type { Captured, CaptureOptions } from "./capture/capture.ts";
+export type { Capturable, Captured, CaptureOptions } from "./capture/capture.ts";
+export type { HostArray, TypedNumbers } from "./capture/host-arrays.ts";
 export {
+  arange,
   autocast,
   backward,
   capture,
   currentDevice,
   defineOp,
   detectAnomaly,
+  eye,
+  full,
   grad,
   isGradEnabled,
   keep,
+  linspace,
   manualSeed,
   noGrad,
+  ones,
+  onesLike,
   profile,
+  rand,
+  randint,
+  randn,
+  randperm,
   resumeOnLoss,
   scope,
+  tensor,
   tune,
+  zeros,
+  zerosLike,
 } from "./checked.ts";
 export {
   AnomalyError,
@@ -55,21 +70,24 @@ export type { DeviceFeatures, DeviceInfo } from "./gpu/device-info.ts";
 export { init } from "./gpu/init.ts";
 export type { InitOptions } from "./gpu/init-options.ts";
 export type { Profile, ProfileRow } from "./gpu/profiler.ts";
+export type { Access, Binding, Override, Param, Reflection } from "./gpu/reflect.ts";
 export type { ResumeOptions } from "./gpu/resume.ts";
 export type { AdapterLimits } from "./gpu/roofline.ts";
-export type { ParamValue } from "./gpu/shader.ts";
-export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, Workgroups } from "./gpu/user-kernel.ts";
+export type { MemoryUse } from "./gpu/runtime.ts";
+export type { Cost as KernelCost, ParamValue } from "./gpu/shader.ts";
+export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, UserShader, Workgroups } from "./gpu/user-kernel.ts";
 export type { Operand } from "./kernels/elementwise/run.ts";
 export type { Tuned, TunedShape } from "./kernels/tuning/tune.ts";
+export type { PadOptions } from "./ops/cat-split.ts";
 export * from "./ops/checked.ts";
 export type { Conv2dOptions, Padding } from "./ops/conv.ts";
-export * from "./ops/create.ts";
 export type { Pair, PoolOptions, WindowOptions } from "./ops/pool.ts";
 export type { Dim, ReduceOptions } from "./ops/reduce.ts";
 export type { VarianceOptions } from "./ops/statistics.ts";
 export type { CreateOptions, TensorOptions } from "./tensor/create.ts";
 export type { NestedNumbers, TensorData } from "./tensor/host.ts";
 export type { Nested, TypedArray } from "./tensor/readback.ts";
+export type { Owned } from "./tensor/scope.ts";
 export type { Shape } from "./tensor/shape.ts";
 export type { Dtype } from "./tensor/storage.ts";
 export { Tensor } from "./tensor/tensor.ts";

@@ -1,5 +1,6 @@
 /** Error classes and the message grammar: every message names the op, the argument, what was expected and what came. */
 
+import { elementAt } from "./elements.ts";
 import { isPlainObject } from "./plain-object.ts";
 
 /** Base of every error that gradwell throws on purpose. */
@@ -131,10 +132,10 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const substitute = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, substitute));
+      const substitute = elementAt(row, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(elementAt(row, j) + 1, elementAt(next, j - 1) + 1, substitute));
     }
     row = next;
   }
-  return row[b.length] as number;
+  return elementAt(row, b.length);
 }

@@ -1,20 +1,15 @@
 // Reports an element that is infinite or NaN, by exponent bits: which of several is open.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params { size: u32, code: i32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;            // (size), as f32 bits
 @group(0) @binding(2) var<storage, read_write> faults: array<i32>; // (4)
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  for (var i = linear_group(wid, nwg) * WORKGROUP + thread; i < params.size; i += stride) {
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  for (var i = first_item(invocation); i < params.size; i += stride) {
     if ((x[i] & 0x7f800000u) == 0x7f800000u) {
       faults[0] = params.code;
       faults[1] = i32(i);

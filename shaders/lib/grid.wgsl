@@ -16,3 +16,9 @@ fn first_item(at: Invocation) -> u32 { return linear_group(at.workgroup, at.work
 
 /** Invocations of the grid: the distance from one item of an invocation to the next. */
 fn item_stride(at: Invocation) -> u32 { return group_count(at.workgroups) * WORKGROUP; }
+
+/** The first item of a workgroup, where all its threads work on one item at a time. */
+fn first_group(at: Invocation) -> u32 { return linear_group(at.workgroup, at.workgroups); }
+
+/** Workgroups of the grid: the distance from one item of a workgroup to the next. */
+fn group_stride(at: Invocation) -> u32 { return group_count(at.workgroups); }

@@ -1,6 +1,6 @@
-// The place of an invocation in a grid that may have been folded.
+// The index of an invocation in a grid that may have been folded.
 
-// The runtime folds a linear grid past 65,535 workgroups into (x, y, 1): this is the group's place before folding.
+// The runtime folds a linear grid past 65,535 workgroups into (x, y, 1): this is the group's index before folding.
 fn linear_group(wid: vec3u, nwg: vec3u) -> u32 {
   return wid.x + wid.y * nwg.x;
 }

@@ -1,17 +1,12 @@
 // AdaGrad for all parameters at once.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
 import package::lib::optimizer::{params, grad, value, chunk_of};
 
 @group(0) @binding(4) var<storage, read_write> sum: array<vec4f>; // flat state
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+fn main(invocation: Invocation) {
+  for (var n = first_group(invocation); n < params.chunks; n += group_stride(invocation)) {
     let chunk = chunk_of(n);
     // a: lr / (1 + (t - 1) lrDecay), decay added to the gradient, eps, lrDecay
     var rate = chunk.a.x;
@@ -19,7 +14,7 @@ fn main(
       let steps = chunk.b.w - 1.0;
       rate *= (1.0 + steps * chunk.a.w) / (1.0 + (steps - chunk.skipped) * chunk.a.w);
     }
-    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+    for (var i = invocation.thread; i < chunk.vectors; i += WORKGROUP) {
       let p = value[chunk.value + i];
       let g = grad[chunk.grad + i] + chunk.a.y * p;
       let total = sum[chunk.state + i] + g * g;

@@ -1,21 +1,16 @@
 // Adam and AdamW for all parameters at once. Both kinds of decay are always there, one of them idle: without decay the two
 // optimizers are the same instructions, so the same bits.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
 import package::lib::optimizer::{params, grad, value, chunk_of, bias_correction_ratio};
 
 @group(0) @binding(4) var<storage, read_write> expAvg: array<vec4f>;      // flat state
 @group(0) @binding(5) var<storage, read_write> expAvgSq: array<vec4f>;    // flat state
 @group(0) @binding(6) var<storage, read_write> maxExpAvgSq: array<vec4f>; // flat state with AMSGRAD, else anything
-override WORKGROUP: u32 = 64;
 override AMSGRAD: bool = false;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+fn main(invocation: Invocation) {
+  for (var n = first_group(invocation); n < params.chunks; n += group_stride(invocation)) {
     var chunk = chunk_of(n);
     // a: 1 - beta1, 1 - beta2, decay added to the gradient, factor on the parameter
     // b: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), eps
@@ -24,7 +19,7 @@ fn main(
       chunk.b.y *= sqrt(bias_correction_ratio(chunk, chunk.a.y));
     }
     let beta2 = 1.0 - chunk.a.y;
-    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+    for (var i = invocation.thread; i < chunk.vectors; i += WORKGROUP) {
       let p = value[chunk.value + i];
       let g = grad[chunk.grad + i] + chunk.a.z * p;
       let m = expAvg[chunk.state + i];

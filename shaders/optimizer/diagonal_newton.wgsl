@@ -1,23 +1,18 @@
 // Newton's step with a diagonal Hessian for all parameters at once, kept safe: positive, damped, clipped.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
 import package::lib::optimizer::{params, grad, value, chunk_of, bias_correction_ratio};
 
 @group(0) @binding(4) var<storage, read_write> expAvg: array<vec4f>;   // flat state
 @group(0) @binding(5) var<storage, read_write> curvature: array<vec4f>; // flat state
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+fn main(invocation: Invocation) {
+  for (var n = first_group(invocation); n < params.chunks; n += group_stride(invocation)) {
     var chunk = chunk_of(n);
     // a: 1 - beta1, damping, clip, factor on the parameter
     // b: lr, 1 / (1 - beta1^t)
     if (chunk.skipped > 0.0) { chunk.b.y *= bias_correction_ratio(chunk, chunk.a.x); }
-    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+    for (var i = invocation.thread; i < chunk.vectors; i += WORKGROUP) {
       let m = expAvg[chunk.state + i];
       let mean = m + chunk.a.x * (grad[chunk.grad + i] - m);
       expAvg[chunk.state + i] = mean;

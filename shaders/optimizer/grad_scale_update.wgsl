@@ -1,4 +1,4 @@
-// The loss scale after a step: smaller where any flag is up, larger after so many steps without; the flags go down. One invocation.
+// The loss scale after a step: smaller where any flag is up, larger after growthInterval steps without; the flags go down. One invocation.
 
 struct Params { optimizers: u32, growthInterval: u32, growthFactor: f32, backoffFactor: f32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -1,23 +1,18 @@
 // Divides gradients by the loss scale, and raises a flag where one is not finite.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
 import package::lib::gradients::{params, chunk_of, is_padding, INFINITE};
 
 @group(0) @binding(2) var<storage, read_write> grad: array<vec4f>;
 @group(0) @binding(3) var<storage, read> scale: array<f32>;               // (1)
 @group(0) @binding(4) var<storage, read_write> flags: array<atomic<u32>>; // (optimizers); `partials` says which
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
+fn main(invocation: Invocation) {
   let factor = 1.0 / scale[0];
   var found = false;
-  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+  for (var n = first_group(invocation); n < params.chunks; n += group_stride(invocation)) {
     let chunk = chunk_of(n);
-    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+    for (var i = invocation.thread; i < chunk.vectors; i += WORKGROUP) {
       let x = grad[chunk.start + i];
       let isPadding = is_padding(i, chunk);
       // By exponent bits: comparisons with infinity may be folded away.

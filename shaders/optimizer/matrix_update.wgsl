@@ -1,20 +1,15 @@
 // For optimizers that treat matrices as matrices: those move along a direction made beforehand, all else by AdamW.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
 import package::lib::optimizer::{params, grad, value, chunk_of, bias_correction_ratio};
 
 @group(0) @binding(4) var<storage, read> direction: array<vec4f>;      // flat state with MATRIX, else anything
 @group(0) @binding(5) var<storage, read_write> expAvg: array<vec4f>;   // flat state without MATRIX, else anything
 @group(0) @binding(6) var<storage, read_write> expAvgSq: array<vec4f>; // flat state without MATRIX, else anything
-override WORKGROUP: u32 = 64;
 override MATRIX: bool = true;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+fn main(invocation: Invocation) {
+  for (var n = first_group(invocation); n < params.chunks; n += group_stride(invocation)) {
     var chunk = chunk_of(n);
     // a: 1 - beta1, 1 - beta2, 1 / sqrt(1 - beta2^t), factor on the parameter
     // b: lr, lr / (1 - beta1^t), eps
@@ -22,7 +17,7 @@ fn main(
       chunk.b.y *= bias_correction_ratio(chunk, chunk.a.x);
       chunk.a.z *= sqrt(bias_correction_ratio(chunk, chunk.a.y));
     }
-    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+    for (var i = invocation.thread; i < chunk.vectors; i += WORKGROUP) {
       let p = chunk.a.w * value[chunk.value + i];
       if (MATRIX) {
         value[chunk.value + i] = p - chunk.b.x * direction[chunk.state + i];

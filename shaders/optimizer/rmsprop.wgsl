@@ -1,26 +1,21 @@
 // RMSProp for all parameters at once.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
 import package::lib::optimizer::{params, grad, value, chunk_of};
 
 @group(0) @binding(4) var<storage, read_write> squareAvg: array<vec4f>;      // flat state
 @group(0) @binding(5) var<storage, read_write> gradAvg: array<vec4f>;        // flat state with CENTERED, else anything
 @group(0) @binding(6) var<storage, read_write> momentumBuffer: array<vec4f>; // flat state with MOMENTUM, else anything
-override WORKGROUP: u32 = 64;
 override CENTERED: bool = false;
 override MOMENTUM: bool = false;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  for (var n = linear_group(wid, nwg); n < params.chunks; n += group_count(nwg)) {
+fn main(invocation: Invocation) {
+  for (var n = first_group(invocation); n < params.chunks; n += group_stride(invocation)) {
     let chunk = chunk_of(n);
     // a: lr, decay added to the gradient, 1 - alpha, eps
     // b: momentum
     let alpha = 1.0 - chunk.a.z;
-    for (var i = thread; i < chunk.vectors; i += WORKGROUP) {
+    for (var i = invocation.thread; i < chunk.vectors; i += WORKGROUP) {
       let p = value[chunk.value + i];
       let g = grad[chunk.grad + i] + chunk.a.y * p;
       let square = alpha * squareAvg[chunk.state + i] + (chunk.a.z * g) * g;

@@ -1,6 +1,6 @@
 // Before a step that a gradient scaler may have an optimizer skip: takes the scaler's flag over, and counts a skipped step
 // for each parameter in the optimizer's table.
-import package::lib::index::{linear_group, group_count};
+import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 import package::lib::optimizer::{ChunkEntry, parameter_index};
 
 struct Params {
@@ -11,16 +11,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read> table: array<ChunkEntry>;  // (chunks)
 @group(0) @binding(2) var<storage, read> flags: array<u32>;         // (optimizers)
 @group(0) @binding(3) var<storage, read_write> skips: array<u32>;   // (1 + parameters)
-override WORKGROUP: u32 = 64;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(local_invocation_index) thread: u32,
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-) {
-  let stride = group_count(nwg) * WORKGROUP;
-  let first = linear_group(wid, nwg) * WORKGROUP + thread;
+fn main(invocation: Invocation) {
+  let stride = item_stride(invocation);
+  let first = first_item(invocation);
   let found = flags[params.flag];
   if (first == 0u) { skips[0] = found; }
   if (found == 0u) { return; }

@@ -1,13 +1,15 @@
 /** Finds the first operation whose result is not finite. */
+
 import { AnomalyError, ArgumentError, CaptureError, check, expected } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { finite_check } from "../gpu/shaders.generated.ts";
 import { castElements } from "../kernels/elementwise/cast.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
 import { readData } from "../tensor/readback.ts";
 import { keep } from "../tensor/scope.ts";
-import { bindingOf, empty, storageOf, type Tensor } from "../tensor/tensor.ts";
+import { empty, storageOf, type Tensor } from "../tensor/tensor.ts";
 import { addObserver, type ObservedOp } from "./op-observer.ts";
 
 /** Flags in one tensor. */
@@ -26,7 +28,7 @@ export async function detectAnomaly<T>(fn: () => T | Promise<T>): Promise<T> {
   try {
     const result = await fn();
     stop();
-    await watch.verdict();
+    await watch.throwFirst();
     return result;
   } finally {
     stop();
@@ -43,17 +45,18 @@ class Watch {
       // A view has the values of its operation's input.
       const isNew = output && !seen.inputs.some((input) => input && storageOf(input) === storageOf(output));
       if (isNew && (output.dtype === "f32" || output.dtype === "f16") && output.size > 0)
-        this.#check(output, describe(seen, i));
+        this.#check(output, describe(seen, output, i));
     });
   }
 
   #check(output: Tensor, what: string): void {
     const { device } = output;
-    if (device.recorder.tape) throw new CaptureError("detectAnomaly: a capture records here; detect without it");
+    if (runtimeOf(device).recorder.tape)
+      throw new CaptureError("detectAnomaly: a capture records here; detect without it");
     const slot = this.#found.push(what) - 1;
     const flags = this.#pages[Math.floor(slot / PAGE)] ?? this.#newPage(device);
     const x = asWords(output);
-    device.run(
+    runtimeOf(device).run(
       finite_check,
       { x: bindingOf(x), flags: bindingOf(flags), size: x.size, slot: slot % PAGE },
       strideGroups(device, x.size),
@@ -69,7 +72,7 @@ class Watch {
   }
 
   /** Throws if any flag is up. */
-  async verdict(): Promise<void> {
+  async throwFirst(): Promise<void> {
     for (const [i, page] of this.#pages.entries()) {
       const slot = (await readData(page)).indexOf(1);
       if (slot >= 0) throw new AnomalyError(`detectAnomaly: ${this.#found[i * PAGE + slot]}`);
@@ -86,13 +89,12 @@ const asWords = (output: Tensor): Tensor => (output.dtype === "f32" ? contiguous
 
 const describeTensor = (tensor: Tensor): string => `${tensor.label ? `'${tensor.label}' ` : ""}[${tensor.shape}]`;
 
-function describe({ name, direction, inputs, outputs, leaves }: ObservedOp, place: number): string {
-  const output = outputs[place] as Tensor;
+function describe({ name, direction, inputs, leaves }: ObservedOp, output: Tensor, index: number): string {
   if (direction === "forward") {
     const read = inputs.flatMap((input) => (input ? [describeTensor(input)] : [])).join(", ");
     return `the forward of '${name}' gave a value that is not finite, shape [${output.shape}], from ${read}`;
   }
-  const leaf = leaves[place];
+  const leaf = leaves[index];
   const whose = leaf ? `: the gradient of ${describeTensor(leaf)}` : "";
-  return `the backward of '${name}' gave a value that is not finite, shape [${output.shape}], for its input ${place}${whose}`;
+  return `the backward of '${name}' gave a value that is not finite, shape [${output.shape}], for its input ${index}${whose}`;
 }

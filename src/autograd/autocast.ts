@@ -1,5 +1,4 @@
 /** Half precision: f16 inputs of operations whose kernels know f32 alone, and the scope that chooses f16 by itself. */
-import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
 import { checkHalf } from "../tensor/half.ts";
 import { checkSynchronous, finished } from "../tensor/synchronous.ts";
@@ -15,10 +14,10 @@ export const AUTOCAST_F32: Precision = { computeDtype: "f32", autocast: "f32" };
 export const AUTOCAST_MATMUL: Precision = { computeDtype: "f32", autocast: "f16" };
 
 /** Runs `run` on inputs of the precision that `rule` asks for: see `runAtPrecision`. */
-export const withComputePrecision = <O extends Outputs>(
+export const withComputePrecision = <const I extends Inputs, O extends Outputs>(
   rule: Precision,
-  inputs: Inputs,
-  run: (inputs: Inputs) => O,
+  inputs: I,
+  run: (inputs: I) => O,
 ): O => runAtPrecision(rule, inputs, run, cast);
 
 export interface AutocastOptions {
@@ -32,15 +31,12 @@ export interface AutocastOptions {
  * Mixed precision (Micikevicius et al. 2018; `torch.autocast`): within `fn` matrix products, linear layers, convolutions
  * and recurrent layers round their inputs to f16 and give f16, summed in f32; norms, softmax, losses, sums, powers, exp and
  * log cast up and give f32; everything else takes what it is given. Parameters and their gradients stay f32. Scopes nest.
- * Run forward and loss in it; `backward()` goes by what forward did, inside or out. Small gradients need an
+ * Run forward and loss in it; `backward()` uses the precision of the forward, inside or out. Small gradients need an
  * `optim.GradScaler`. `fn` must not be async: between its awaits other code would run in the scope.
  */
 export function autocast<T>(fn: () => T, options: AutocastOptions = {}): T {
   checkSynchronous("autocast", fn);
-  checkKeys("autocast", options, ["dtype", "enabled"]);
-  const { dtype = "f16", enabled = true } = options;
-  check(dtype === "f16", ArgumentError, () => expected("autocast", "dtype", "'f16'", dtype));
-  check(typeof enabled === "boolean", ArgumentError, () => expected("autocast", "enabled", "true or false", enabled));
+  const { enabled = true } = options;
   if (enabled) checkHalf("autocast", currentDevice());
   return finished("autocast", withMode("autocast", enabled, fn));
 }

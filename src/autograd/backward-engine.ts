@@ -1,11 +1,13 @@
-/** One walk over the graph, consumers before producers: calls each backward and adds up what reaches a place twice. */
+/** One walk over the graph, consumers before producers: calls each backward and adds up gradients that reach a tensor twice. */
+
 import { check, DisposedError } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { addInPlace, fill } from "../tensor/copy.ts";
+import { guardGrad, overwritesGrad } from "../tensor/leaf-gradients.ts";
 import { type Batch, beginBatch, releaseLater } from "../tensor/release-queue.ts";
 import { keep, scope } from "../tensor/scope.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { empty, gradOf, gradSlotOf, guardGrad, handleOf, overwritesGrad, storageOf, Tensor } from "../tensor/tensor.ts";
+import { empty, gradOf, gradSlotOf, handleOf, storageOf, Tensor } from "../tensor/tensor.ts";
 import { aliasWithGraph, Edge, edgeOf, freeFrom, type Node, type Target, targetOf } from "./graph.ts";
 import { withMode } from "./modes.ts";
 import { cast } from "./op.ts";
@@ -20,7 +22,7 @@ const units = new WeakMap<Device, Tensor>();
 export function onesScalar(device: Device): Tensor {
   let one = units.get(device);
   if (!one) {
-    one = device.outsideCapture(() => {
+    one = runtimeOf(device).outsideCapture(() => {
       const fresh = keep(empty(device, []));
       handleOf(fresh).uncount();
       fill(fresh, 1);
@@ -76,7 +78,7 @@ export class BackwardEngine {
     const order = this.#order();
     const [first] = order;
     if (!first) return;
-    // The twin of an operation is a part of a graph.
+    // The decomposition of an operation is a part of a graph.
     const batch = this.#options.since === undefined ? beginBatch(first.device, this.#reached) : undefined;
     // A freed node lets go of those before it, which must last until their own turn.
     for (const node of order) node.refs++;
@@ -173,13 +175,13 @@ export class BackwardEngine {
       },
       shapes: () => node.outputs.map(({ shape }) => `[${shape}]`).join(", "),
     };
-    device.operation = ctx;
+    runtimeOf(device).operation = ctx;
     try {
       const results = asList((node.op.backward as NonNullable<typeof node.op.backward>)(ctx, ...gradients));
       checkGradients(node, results);
       return results;
     } finally {
-      device.operation = undefined;
+      runtimeOf(device).operation = undefined;
     }
   }
 
@@ -230,15 +232,13 @@ function accumulate(sum: Tensor, gradient: Tensor, createGraph: boolean, inPlace
   return total;
 }
 
-/** Differentiates the composed twin instead, whose operations are differentiable in turn. */
+/** Differentiates the decomposition instead, whose operations are differentiable in turn. */
 function backwardThroughDecomposition(node: Node, gradients: (Tensor | undefined)[]): (Tensor | undefined)[] {
-  // Identities mark where the twin begins: an input that another input depends on must not be counted through it.
+  // Identities mark where the decomposition begins: an input that another input depends on must not be counted through it.
   const inputs = node.inputs().map((input) => (input?.requiresGrad ? identity(input) : input));
   const wanted = inputs.filter((input): input is Tensor => input?.requiresGrad === true);
   const since = wanted.reduce((latest, input) => Math.max(latest, edgeOf(input)?.node.id ?? 0), 0);
-  const outputs = asList(
-    (node.op.decomposition as NonNullable<typeof node.op.decomposition>)(inputs, node.attrs),
-  ) as Tensor[];
+  const outputs: Tensor[] = [node.op.decomposition?.(inputs, node.attrs) ?? []].flat();
   const walk = new BackwardEngine({ createGraph: true, retainGraph: true, wanted, since });
   outputs.forEach((output, i) => {
     const gradient = gradients[i];
@@ -255,7 +255,7 @@ function seenBackward(node: Node, inputs: (Tensor | undefined)[], outputs: (Tens
 
 /** Frees a node that was walked; tensors of it that the program still holds live on for a while. */
 function retire(node: Node, batch: Batch | undefined): void {
-  // First, so that a spent tensor's memory is its own and leaves the count of live bytes.
+  // First, so that a released tensor's memory is its own and leaves the count of live bytes.
   freeFrom(node);
   for (const { ref } of node.outputs) {
     const tensor = ref.deref();
@@ -264,5 +264,5 @@ function retire(node: Node, batch: Batch | undefined): void {
 }
 
 function asList(gradients: InputGradients): (Tensor | undefined)[] {
-  return Array.isArray(gradients) ? (gradients as (Tensor | undefined)[]) : [gradients as Tensor | undefined];
+  return gradients === undefined || gradients instanceof Tensor ? [gradients] : [...gradients];
 }

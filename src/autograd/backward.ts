@@ -1,18 +1,11 @@
 /** Reverse-mode differentiation: walks the graph from outputs to leaves in one order, freeing it as it goes. */
-import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+
+import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { addInPlace, contiguous, copyInto } from "../tensor/copy.ts";
+import { guardGrad, overwritesGrad } from "../tensor/leaf-gradients.ts";
 import { keep } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
-import {
-  gradOf,
-  gradSlotOf,
-  guardGrad,
-  overwritesGrad,
-  ownGrad,
-  putGrad,
-  storageOf,
-  Tensor,
-} from "../tensor/tensor.ts";
+import { gradOf, gradSlotOf, makeTensor, ownGrad, putGrad, storageOf, Tensor } from "../tensor/tensor.ts";
 import { BackwardEngine, onesScalar } from "./backward-engine.ts";
 import { aliasWithGraph, edgeOf } from "./graph.ts";
 import { addGradients } from "./primitives.ts";
@@ -30,8 +23,6 @@ export interface GradOptions extends BackwardOptions {
   allowUnused?: boolean;
 }
 
-const KEYS = ["retainGraph", "createGraph"];
-
 /**
  * Adds d`output`/dleaf into the `grad` of every leaf with `requiresGrad`, and frees the graph unless it is retained. A
  * scalar needs no `gradient`: the options may stand in its place.
@@ -41,7 +32,6 @@ export function backward(
   gradient?: Tensor | BackwardOptions | null,
   options: BackwardOptions = isOptions(gradient) ? gradient : {},
 ): void {
-  checkKeys("backward", options, KEYS);
   const { createGraph = false, retainGraph = createGraph } = options;
   output.assertLive("backward");
   check(output.requiresGrad, ArgumentError, () =>
@@ -58,17 +48,18 @@ export function backward(
 const isOptions = (value: unknown): value is BackwardOptions =>
   typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
+const listOf = (tensors: Tensor | readonly Tensor[]): Tensor[] => [tensors].flat();
+
 /** d`outputs`/d`inputs`, weighted by `gradOutputs`, without touching any `.grad`. One result per input. */
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): Tensor[] {
-  checkKeys("grad", options, [...KEYS, "gradOutputs", "allowUnused"]);
   const { createGraph = false, retainGraph = createGraph, allowUnused = false } = options;
-  const tops = [outputs].flat() as Tensor[];
-  const wanted = [inputs].flat() as Tensor[];
-  const seeds = options.gradOutputs === undefined ? [] : ([options.gradOutputs].flat() as Tensor[]);
+  const tops = listOf(outputs);
+  const wanted = listOf(inputs);
+  const seeds = options.gradOutputs === undefined ? [] : listOf(options.gradOutputs);
   for (const top of tops) {
     check(top?.requiresGrad, ArgumentError, () => expected("grad", "outputs", "tensors that need a gradient", top));
     top.assertLive("grad");
@@ -111,7 +102,7 @@ function startGradient(op: string, argument: string, output: Tensor, gradient: T
   );
   const one = onesScalar(output.device);
   if (output.ndim === 0) return one;
-  return new Tensor(
+  return makeTensor(
     storageOf(one),
     output.shape,
     output.shape.map(() => 1),

@@ -1,6 +1,6 @@
 /** Casts the inputs of an operation to the precision that its kernels, or autocast, ask for. */
 import type { Dtype } from "../tensor/storage.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { f16Source } from "./graph.ts";
 import { isAutocast } from "./modes.ts";
 import type { Inputs, OpDefinition, Outputs } from "./op-types.ts";
@@ -22,10 +22,10 @@ export const needsCast = ({ computeDtype, autocast }: Precision, inputs: Inputs)
  * Runs `run` on inputs of the precision that `rule` asks for. Casts are operations of their own, so that gradients come
  * back in the inputs' dtypes; where all floats were f16, so are the results.
  */
-export function runAtPrecision<O extends Outputs>(
+export function runAtPrecision<I extends Inputs, O extends Outputs>(
   rule: Precision,
-  inputs: Inputs,
-  run: (inputs: Inputs) => O,
+  inputs: I,
+  run: (inputs: I) => O,
   cast: Cast,
 ): O {
   if (!needsCast(rule, inputs)) return run(inputs);
@@ -33,12 +33,13 @@ export function runAtPrecision<O extends Outputs>(
   const given = wanted ? inputs.map((one) => floatAs(one, wanted, cast)) : inputs;
   const lifts = rule.computeDtype === "f32" && given.some(isHalf);
   const lifted = lifts ? given.map((one) => floatAs(one, "f32", cast)) : given;
-  const result = run(lifted);
+  // A tensor for each tensor, and nothing for nothing.
+  const result = run(lifted as Inputs as I);
   // The graph holds what it needs of them.
   for (const one of new Set([...given, ...lifted])) if (one && !inputs.includes(one)) one.dispose();
   if (!lifts || given.some(isSingle)) return result;
   const lower = (x: Tensor): Tensor => lowered(x, cast);
-  return (Array.isArray(result) ? result.map(lower) : lower(result as Tensor)) as O;
+  return (result instanceof Tensor ? lower(result) : result.map(lower)) as O;
 }
 
 /** x in `dtype`, if it is a float. */

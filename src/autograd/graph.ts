@@ -6,7 +6,7 @@ import type { GraphLink } from "../tensor/handle.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { assertReadable, handleOf, setNode, storageOf, Tensor } from "../tensor/tensor.ts";
+import { assertReadable, handleOf, makeTensor, setNode, storageOf, type Tensor } from "../tensor/tensor.ts";
 import type { OpDefinition, Producer } from "./op-types.ts";
 
 /** The destination of a gradient: an output of a node, or a leaf. */
@@ -111,7 +111,7 @@ export class Node implements Producer {
   readonly device: Device;
   readonly targets: readonly (Target | undefined)[];
   readonly outputs: { readonly shape: Shape; readonly dtype: Dtype; readonly ref: WeakRef<Tensor> }[] = [];
-  /** The inputs themselves, kept for ops with a composed twin: second derivatives run it again. */
+  /** The inputs themselves, kept for ops with a decomposition: second derivatives run it again. */
   readonly #inputs: readonly (SavedTensor | undefined)[];
   refs = 0;
   freed = false;
@@ -128,11 +128,11 @@ export class Node implements Producer {
 
   save(tensors: readonly Tensor[], inputs: readonly (Tensor | undefined)[], outputs: readonly Tensor[]): void {
     const reads = (tensor: Tensor) => {
-      const place = this.op.bilinear ? inputs.indexOf(tensor) : -1;
+      const index = this.op.bilinear ? inputs.indexOf(tensor) : -1;
       return (
-        place < 0 ||
+        index < 0 ||
         this.targets.some((target, i) => target && inputs[i] !== tensor) ||
-        inputs.lastIndexOf(tensor) > place
+        inputs.lastIndexOf(tensor) > index
       );
     };
     this.#saved = tensors.map(
@@ -140,12 +140,12 @@ export class Node implements Producer {
     );
   }
 
-  /** The inputs as the composed twin takes them. */
+  /** The inputs as the decomposition takes them. */
   inputs(): (Tensor | undefined)[] {
     return this.#inputs.map((held) => held?.valueFor(this.op.name, true));
   }
 
-  /** A `linked` output can be differentiated: whole numbers cannot. */
+  /** A `linked` output can be differentiated: integers cannot. */
   addOutput(tensor: Tensor, linked: boolean): void {
     const edge = new Edge(this, this.outputs.length);
     this.outputs.push({ shape: tensor.shape, dtype: tensor.dtype, ref: new WeakRef(tensor) });
@@ -181,7 +181,7 @@ export const targetOf = (tensor: Tensor): Target => edgeOf(tensor) ?? tensor;
 
 /** The same values under a handle of the library's own, at the same point of the graph or at another. */
 export function aliasWithGraph(tensor: Tensor, edge: Edge | null = edgeOf(tensor) ?? null): Tensor {
-  const alias = keep(new Tensor(storageOf(tensor), tensor.shape, tensor.strides, tensor.offset, tensor.dtype));
+  const alias = keep(makeTensor(storageOf(tensor), tensor.shape, tensor.strides, tensor.offset, tensor.dtype));
   handleOf(alias).uncount();
   if (edge) setNode(alias, edge);
   return alias;

@@ -3,7 +3,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 type Tensors = readonly (Tensor | undefined)[];
 
-/** One operation that was run; of those inside another only the outer one is told. */
+/** One operation that was run; of those inside another only the outer one is reported. */
 export interface ObservedOp {
   readonly name: string;
   readonly direction: "forward" | "backward";

@@ -6,8 +6,11 @@ export type Inputs = readonly (Tensor | undefined)[];
 export type Outputs = Tensor | Tensor[];
 export type InputGradients = Tensor | undefined | readonly (Tensor | undefined)[];
 
+/** What a forward keeps for backward: a list, or a tuple where the definition says which. */
+export type SavedTensors = readonly (Tensor | undefined)[];
+
 /** The context that a forward is given beside its inputs. */
-export interface ForwardContext {
+export interface ForwardContext<S extends SavedTensors = readonly Tensor[]> {
   readonly name: string;
   readonly device: Device;
   /** True for inputs that will want a gradient; all false where no graph is built. */
@@ -15,7 +18,7 @@ export interface ForwardContext {
   /** Alias of `needsInputGrad`. */
   readonly needs: readonly boolean[];
   /** Keeps tensors (inputs, outputs or intermediates) for backward. */
-  save(...tensors: Tensor[]): void;
+  save(...tensors: S): void;
   /** Frees a tensor made in forward (not an input) when forward is over; the graph goes on holding it if it was saved. */
   disposeAfterForward(tensor: Tensor): Tensor;
   /** Alias of `disposeAfterForward`. */
@@ -23,16 +26,16 @@ export interface ForwardContext {
 }
 
 /** The context that a backward is given beside the gradients of the outputs. */
-export interface BackwardContext<A = object> {
+export interface BackwardContext<A = object, S extends SavedTensors = readonly Tensor[]> {
   readonly name: string;
   readonly device: Device;
   readonly attrs: A;
-  readonly saved: readonly Tensor[];
+  readonly saved: S;
   /** True for inputs that want a gradient. */
   readonly needsInputGrad: readonly boolean[];
   /** Alias of `needsInputGrad`. */
   readonly needs: readonly boolean[];
-  /** The place to write the gradient of input `i` at once, when it is a leaf with storage waiting for it. */
+  /** The tensor to write the gradient of input `i` to at once, when it is a leaf with storage waiting for it. */
   gradSlot(i: number): Tensor | undefined;
   /** True if the consumer has already applied this op's activation derivative to the gradient. */
   readonly activationGradApplied: boolean;
@@ -58,7 +61,7 @@ export interface Producer {
  * `[x, weight]: [Tensor, Tensor]`, which only `any` lets through here.
  */
 // biome-ignore-start lint/suspicious/noExplicitAny: see above
-export interface OpDefinition<A extends object = any, O extends Outputs = any> {
+export interface OpDefinition<A extends object = any, O extends Outputs = any, S extends SavedTensors = any> {
   readonly name: string;
   /**
    * "f32" where the kernels know no other float: f16 inputs are then cast up for them, and the results back if no float
@@ -68,12 +71,12 @@ export interface OpDefinition<A extends object = any, O extends Outputs = any> {
   /** The dtype that its float inputs are cast to within `autocast`. Default: they stay what they are. */
   readonly autocast?: "f16" | "f32";
   /** Checks its arguments, dispatches, saves what backward needs. */
-  forward(ctx: ForwardContext, inputs: any, attrs: A): O;
+  forward(ctx: ForwardContext<S>, inputs: any, attrs: A): O;
   /**
    * Gradients in the order of the inputs; undefined where there is none. Missing output gradients come as undefined.
    * Without a `decomposition` it must itself be made of differentiable operations.
    */
-  backward?(ctx: BackwardContext<A>, ...gradOutputs: any[]): InputGradients;
+  backward?(ctx: BackwardContext<A, S>, ...gradOutputs: any[]): InputGradients;
   /** Linear in each of its inputs: the gradient of one reads the values of the others alone, if it was saved. */
   readonly bilinear?: boolean;
   /** The same function in plain differentiable operations: for second derivatives, and to test against. */

@@ -1,6 +1,6 @@
-/** defineOp: a forward, its backward and its composed twin, made into one function that records itself. */
+/** defineOp: a forward, its backward and its decomposition, made into one function that records itself. */
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { castElements } from "../kernels/elementwise/cast.ts";
 import { checkHalf } from "../tensor/half.ts";
 import { type Dtype, isFloat } from "../tensor/storage.ts";
@@ -9,7 +9,7 @@ import { needsCast, runAtPrecision } from "./compute-precision.ts";
 import { Node } from "./graph.ts";
 import { isAutocast, isGradEnabled, withMode } from "./modes.ts";
 import { isObserved, observe } from "./op-observer.ts";
-import type { ForwardContext, Inputs, OpDefinition, Outputs } from "./op-types.ts";
+import type { ForwardContext, Inputs, OpDefinition, Outputs, SavedTensors } from "./op-types.ts";
 
 /** A defined operation: called with a list of inputs and attributes, or with the inputs one by one. */
 export interface Op<A extends object, O extends Outputs> {
@@ -20,12 +20,15 @@ export interface Op<A extends object, O extends Outputs> {
 
 /**
  * Makes a differentiable operation out of a forward and a backward, whose kernels may be the user's own
- * (`device.kernel`). `backward(ctx, ...gradOutputs)` returns the inputs' gradients in order.
+ * (`device.kernel`). `backward(ctx, ...gradOutputs)` returns the inputs' gradients in order. Where `S` names the saved
+ * tensors, as in `defineOp<Attrs, Tensor, [x: Tensor, y: Tensor]>`, `ctx.save` takes just these and `ctx.saved` gives them.
  */
 /* @__NO_SIDE_EFFECTS__ */
-export function defineOp<A extends object = Record<string, never>, O extends Outputs = Tensor>(
-  given: OpDefinition<A, O>,
-): Op<A, O> {
+export function defineOp<
+  A extends object = Record<string, never>,
+  O extends Outputs = Tensor,
+  S extends SavedTensors = readonly Tensor[],
+>(given: OpDefinition<A, O, S>): Op<A, O> {
   check(typeof given?.forward === "function", ArgumentError, () =>
     expected("defineOp", "forward", "a function", given?.forward),
   );
@@ -83,14 +86,14 @@ export function runOp<A extends object, O extends Outputs>(
 ): O {
   const { name } = definition;
   const device = checkInputs(name, inputs);
-  const outer = device.operation;
+  const outer = runtimeOf(device).operation;
   let result: O;
   if (needsCast(definition, inputs)) {
-    device.operation = { name, shapes: () => shapesOf(inputs) };
+    runtimeOf(device).operation = { name, shapes: () => shapesOf(inputs) };
     try {
       result = runAtPrecision(definition, inputs, (given) => perform(definition, device, given, attrs), cast);
     } finally {
-      device.operation = outer;
+      runtimeOf(device).operation = outer;
     }
   } else result = perform(definition, device, inputs, attrs);
   if (!outer && isObserved()) observe({ name, direction: "forward", inputs, outputs: listOf(result), leaves: inputs });
@@ -107,8 +110,8 @@ function perform<A extends object, O extends Outputs>(
   const recording = isGradEnabled() && definition.backward !== undefined && inputs.some((input) => input?.requiresGrad);
   const needs = inputs.map((input) => recording && input?.requiresGrad === true);
   const ctx = new Running(definition.name, device, inputs, needs);
-  const outer = device.operation;
-  device.operation = ctx;
+  const outer = runtimeOf(device).operation;
+  runtimeOf(device).operation = ctx;
   let result: O;
   try {
     // What a forward is made of is its own affair: the precision was chosen for the whole.
@@ -116,7 +119,7 @@ function perform<A extends object, O extends Outputs>(
       ? withMode("autocast", false, () => definition.forward(ctx, inputs, attrs))
       : definition.forward(ctx, inputs, attrs);
   } finally {
-    device.operation = outer;
+    runtimeOf(device).operation = outer;
   }
   if (recording) attach(definition, attrs, ctx, listOf(result));
   for (const tensor of ctx.temporaries) tensor.dispose();
@@ -163,6 +166,6 @@ function checkInputs(name: string, inputs: Inputs): Device {
     if (input.device !== device) throw new ArgumentError(`${name}: input ${i} is on another device than the first`);
   }
   if (!device) throw new ArgumentError(`${name}: expected at least one tensor`);
-  device.assertOpen(name);
+  runtimeOf(device).assertOpen(name);
   return device;
 }

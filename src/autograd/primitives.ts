@@ -4,7 +4,7 @@ import type { Expression } from "../kernels/elementwise/shader.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { defineOp } from "./op.ts";
 
-const SUM: Expression = { name: "add", wgsl: "a + b", compute: "f32", result: "f32" };
+const SUM: Expression = { name: "add", wgsl: "a + b", compute: "f32", result: "f32", isArithmetic: true };
 const SUM_F16: Expression = { ...SUM, result: "f16" };
 
 const sumOp = defineOp({

@@ -1,4 +1,5 @@
 /** Index of the entries of a tape that read and write a buffer. */
+import { elementAt } from "../elements.ts";
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 
 /** The slices that one entry reads and writes. */
@@ -97,7 +98,7 @@ function firstAfter(ascending: readonly number[] | undefined, at: number): numbe
   let [low, high] = [0, ascending.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((ascending[middle] as number) > at) high = middle;
+    if (elementAt(ascending, middle) > at) high = middle;
     else low = middle + 1;
   }
   return ascending[low];

@@ -1,8 +1,8 @@
 /** capture(fn): records what a function does on the GPU and replays it with almost no work on the CPU. */
 import { isAutocast, isGradEnabled } from "../autograd/modes.ts";
-import { ArgumentError, CaptureError, check, checkKeys, checkNumber, expected } from "../errors.ts";
+import { ArgumentError, CaptureError, check, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { assertReadable, Tensor } from "../tensor/tensor.ts";
 import { GivenShapes, type HostArray } from "./host-arrays.ts";
@@ -50,10 +50,7 @@ export interface Captured<A extends unknown[], R> {
 export function capture<A extends Tensor[], R>(fn: (...args: A) => R, options?: CaptureOptions): Captured<A, R>;
 export function capture<A extends unknown[], R>(fn: (...args: A) => R, options?: CaptureOptions): Captured<A, R>;
 export function capture<A extends unknown[], R>(fn: (...args: A) => R, options: CaptureOptions = {}): Captured<A, R> {
-  check(typeof fn === "function", ArgumentError, () => expected("capture", "fn", "a function", fn));
-  checkKeys("capture", options, ["maxRecordings", "check", "shapes"]);
   const { maxRecordings = 8, check: checked = false, shapes = [] } = options;
-  checkNumber("capture", "maxRecordings", maxRecordings, 1);
   check(Array.isArray(shapes), ArgumentError, () => expected("capture", "shapes", "a list of shapes", shapes));
   const given = new GivenShapes(shapes);
   const recordings = new Recordings(maxRecordings);
@@ -78,9 +75,9 @@ function callOf(args: readonly unknown[], given: GivenShapes): Call {
   const parts = writer.parts(args);
   const { inputs } = writer;
   const device = deviceOf(inputs);
-  device.assertOpen("capture");
+  runtimeOf(device).assertOpen("capture");
   check(
-    !Recording.isBeingMade && !device.recorder.tape,
+    !Recording.isBeingMade && !runtimeOf(device).recorder.tape,
     CaptureError,
     () => "capture: a captured function was called inside another; capture the outer one alone",
   );

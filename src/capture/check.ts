@@ -2,15 +2,16 @@
 
 import { CaptureError, check, show } from "../errors.ts";
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { defineDeviceAssert } from "../gpu/device-asserts.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { compare_bits } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { withOwnReleaseQueue } from "../tensor/release-queue.ts";
 import { scope } from "../tensor/scope.ts";
 import { bytesOf } from "../tensor/storage.ts";
-import { bindingOf, gradOf, putGrad, storageOf, Tensor } from "../tensor/tensor.ts";
+import { gradOf, putGrad, storageOf, Tensor } from "../tensor/tensor.ts";
 import { outputsIn } from "./outputs.ts";
 import { partsOf } from "./plain.ts";
 import type { RecordedTape } from "./tape.ts";
@@ -56,7 +57,7 @@ export function replayChecked(
   eager: () => unknown,
   origins: ReadonlyMap<string, string>,
 ): unknown {
-  const written = tape.written.filter((buffer) => buffer !== device.faults.binding.buffer);
+  const written = tape.written.filter((buffer) => buffer !== runtimeOf(device).faults.binding.buffer);
   const grads = [...tape.gradLeaves].map((leaf) => [leaf, gradOf(leaf)] as const);
   const before = written.map((buffer) => copyOf(device, buffer));
   const result = replay();
@@ -77,7 +78,7 @@ export function replayChecked(
       compare(device, whole(buffer), whole(after[i] as GpuBuffer), buffer.bytes, subject);
     });
   } finally {
-    for (const buffer of [...before, ...after]) device.pool.release(buffer);
+    for (const buffer of [...before, ...after]) runtimeOf(device).pool.release(buffer);
   }
   return result;
 }
@@ -146,17 +147,21 @@ function rangesOf(tape: RecordedTape, buffer: GpuBuffer): Named[] {
 }
 
 function copyOf(device: Device, buffer: GpuBuffer): GpuBuffer {
-  const twin = device.pool.acquire(buffer.bytes, () => "capture check");
-  copy(device, buffer, twin);
-  return twin;
+  const duplicate = runtimeOf(device).pool.acquire(buffer.bytes, () => "capture check");
+  copy(device, buffer, duplicate);
+  return duplicate;
 }
 
 function copy(device: Device, source: GpuBuffer, destination: GpuBuffer): void {
-  device.recorder.copy(whole(source), whole(destination), source.bytes);
+  runtimeOf(device).recorder.copy(whole(source), whole(destination), source.bytes);
 }
 
 function compare(device: Device, first: BufferSlice, second: BufferSlice, bytes: number, subject: number): void {
   const words = Math.floor(bytes / 4);
-  const faults = device.faults.binding;
-  device.run(compare_bits, { first, second, faults, words, code: differs, subject }, strideGroups(device, words));
+  const faults = runtimeOf(device).faults.binding;
+  runtimeOf(device).run(
+    compare_bits,
+    { first, second, faults, words, code: differs, subject },
+    strideGroups(device, words),
+  );
 }

@@ -5,7 +5,7 @@
 
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Dispatch } from "../gpu/command-recorder.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { workgroupSize } from "../gpu/launch-policy.ts";
 import {
   type ElementwiseStage,
@@ -182,7 +182,7 @@ function toDispatch(device: Device, { dispatch, stages, size }: FusedElementwise
   });
   const shader = elementwiseShader(plain);
   if (shader === dispatch.kernel.shader) return dispatch;
-  const kernel = device.kernelOf(shader, { WORKGROUP: workgroupSize(device) });
+  const kernel = runtimeOf(device).kernelOf(shader, { WORKGROUP: workgroupSize(device) });
   const slices = stages.flatMap(({ operands, output }) => [...operands.map(({ slice }) => slice), output]);
   // The params behind these words are zeros.
   const params = new Uint32Array(Math.ceil(shader.paramsBytes / 4));

@@ -7,7 +7,8 @@ import { checkShape, type Shape, sizeOf } from "../tensor/shape.ts";
 import { DTYPES, type Dtype } from "../tensor/storage.ts";
 import { pathOf } from "./plain.ts";
 
-type TypedNumbers =
+/** The typed arrays that a captured function takes. */
+export type TypedNumbers =
   | Float32Array
   | Float64Array
   | Int8Array
@@ -153,6 +154,7 @@ function inRange<T extends ArrayLike<number>>(values: T, dtype: Dtype, path: str
   const [low, high] = RANGES[dtype] ?? [];
   if (low === undefined || high === undefined) return values;
   for (let i = 0; i < values.length; i++) {
+    // No check for each of millions of numbers.
     const value = values[i] as number;
     check(value > low - 1 && value < high + 1, ArgumentError, () =>
       expected("capture", path, `numbers in the range of dtype ${dtype}`, `${value} at index ${i}`),

@@ -1,26 +1,27 @@
 /** The tensors that a recording reads in place of its arguments, and how each call's arguments get into them. */
+import { elementAt } from "../elements.ts";
 import { CaptureError, check } from "../errors.ts";
 import { type BufferSlice, noteUse } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { isDense, stridesOf } from "../tensor/shape.ts";
 import { bytesOf, Storage } from "../tensor/storage.ts";
-import { disposeBecause, storageOf, Tensor } from "../tensor/tensor.ts";
+import { disposeBecause, makeTensor, storageOf, type Tensor } from "../tensor/tensor.ts";
 import { bytesOfHost, type HostValues } from "./host-arrays.ts";
 
 /** A tensor or host array among the arguments, each once. */
-export interface Input {
-  /** The argument itself: the tensor, the typed array or the object around it. */
-  readonly source: object;
+export type Input = {
   readonly path: string;
-  /** Undefined for tensors. */
-  readonly host: HostValues | undefined;
-}
+} & (
+  | { readonly source: Tensor; readonly host: undefined }
+  /** `source` is the argument itself: the typed array or the object around it. */
+  | { readonly source: object; readonly host: HostValues }
+);
 
 /** The elements from the first to the last of a view, both included. */
 export const spanOf = ({ shape, strides }: Pick<Tensor, "shape" | "strides">): number =>
-  shape.includes(0) ? 0 : shape.reduce((last, dim, i) => last + (dim - 1) * (strides[i] as number), 1);
+  shape.includes(0) ? 0 : shape.reduce((last, dim, i) => last + (dim - 1) * elementAt(strides, i), 1);
 
 const wholeWords = (bytes: number): number => Math.ceil(bytes / 4) * 4;
 
@@ -44,23 +45,23 @@ export class BoundInputs {
     this.#device = device;
     this.tensors = inputs.map(({ source, host }) => {
       if (host) return bound(device, host.shape, stridesOf(host.shape), host.dtype);
-      const { shape, strides, dtype } = source as Tensor;
-      return bound(device, shape, boundLayout(source as Tensor) ? strides : stridesOf(shape), dtype);
+      const { shape, strides, dtype } = source;
+      return bound(device, shape, boundLayout(source) ? strides : stridesOf(shape), dtype);
     });
   }
 
   /** Uploads the host arrays of a call. Replays that still read the ones before are submitted. */
   upload(inputs: readonly Input[]): void {
     inputs.forEach(({ host, path }, i) => {
-      if (host) this.#device.recorder.upload(this.#slice(i), bytesOfHost(host, this.#device, path));
+      if (host) runtimeOf(this.#device).recorder.upload(this.#slice(i), bytesOfHost(host, this.#device, path));
     });
   }
 
   /** The tensors that a call's inputs are copied from: themselves, or dense copies of those with gaps. */
   prepare(inputs: readonly Input[]): (Tensor | undefined)[] {
     return inputs.map(({ source, host }) => {
-      if (host || (source as Tensor).size === 0) return undefined;
-      const input = source as Tensor;
+      if (host || source.size === 0) return undefined;
+      const input = source;
       const isSame = isDense(input.shape, input.strides) || boundLayout(input) !== undefined;
       const isAligned = (input.offset * bytesOf(input.dtype)) % 4 === 0;
       return isSame && isAligned ? input : contiguous(input, { copy: true });
@@ -69,7 +70,7 @@ export class BoundInputs {
 
   /** Records the copies of a call's tensors into the bound ones. */
   copy(encoder: GPUCommandEncoder, prepared: readonly (Tensor | undefined)[]): void {
-    const { submitIndex } = this.#device.recorder;
+    const { submitIndex } = runtimeOf(this.#device).recorder;
     prepared.forEach((tensor, i) => {
       if (!tensor) return;
       const source = storageOf(tensor).slice(tensor.offset * bytesOf(tensor.dtype), 0);
@@ -77,7 +78,7 @@ export class BoundInputs {
       encoder.copyBufferToBuffer(source.buffer.gpu, source.offset, buffer.gpu, offset, size);
       noteUse(source.buffer, submitIndex);
       noteUse(buffer, submitIndex);
-      this.#device.recorder.wrote(buffer);
+      runtimeOf(this.#device).recorder.wrote(buffer);
     });
   }
 
@@ -104,7 +105,7 @@ export class BoundInputs {
   checkApart(inputs: readonly Input[], isWritten: (tensor: Tensor) => boolean): void {
     for (const { source, host, path } of inputs) {
       check(
-        host || !isWritten(source as Tensor),
+        host || !isWritten(source),
         CaptureError,
         () =>
           `capture: ${path} shares memory with what fn writes to, and fn reads a copy of it made before; pass ${path}.clone(), or let fn refer to the tensor directly`,
@@ -117,7 +118,7 @@ export class BoundInputs {
   }
 
   #slice(i: number): BufferSlice {
-    const tensor = this.tensors[i] as Tensor;
+    const tensor = elementAt(this.tensors, i);
     return { ...storageOf(tensor).slice(0, 0), size: wholeWords(storageOf(tensor).bytes) };
   }
 }
@@ -127,5 +128,5 @@ const WAY_OUT = "work on x.clone() and return it, or let fn refer to the tensor 
 function bound(device: Device, shape: readonly number[], strides: readonly number[], dtype: Tensor["dtype"]): Tensor {
   const bytes = spanOf({ shape, strides }) * bytesOf(dtype);
   const storage = new Storage(device, bytes, () => `capture, a bound input of shape [${shape}]`);
-  return keep(new Tensor(storage, [...shape], [...strides], 0, dtype));
+  return keep(makeTensor(storage, [...shape], [...strides], 0, dtype));
 }

@@ -5,15 +5,16 @@
 
 import { edgeOf, Node } from "../autograd/graph.ts";
 import type { OpDefinition } from "../autograd/op-types.ts";
-import { ArgumentError, CaptureError } from "../errors.ts";
+import { elementAt } from "../elements.ts";
+import { ArgumentError, CaptureError, check, expected } from "../errors.ts";
 import { ALIGNMENT, type BufferPool, type BufferSlice, type GpuBuffer, noteUse } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
 import { keep } from "../tensor/scope.ts";
 import { isDense } from "../tensor/shape.ts";
 import { bytesOf, Storage } from "../tensor/storage.ts";
-import { asLeaf, handleOf, isGradOf, storageOf, Tensor, view } from "../tensor/tensor.ts";
+import { asLeaf, handleOf, isGradOf, makeTensor, storageOf, Tensor, view } from "../tensor/tensor.ts";
 import { boundLayout, type Input, spanOf } from "./inputs.ts";
 import { isPlain, rebuild, walkPlain } from "./plain.ts";
 import { OutputSlots, type Slot } from "./slots.ts";
@@ -107,7 +108,7 @@ export class Outputs {
       else own.set(storageOf(output), [...(own.get(storageOf(output)) ?? []), output]);
       if (made.tensors.has(output) && !isGradient(output, made)) this.#templates.push(keep(output));
     }
-    for (const some of own.values()) this.#place(some);
+    for (const some of own.values()) this.#copyOrLend(some);
     const isSpent = this.#copied.every(({ members }) => members.every(({ output }) => !handleOf(output).counted));
     this.#slots = new OutputSlots(
       made.device,
@@ -156,7 +157,7 @@ export class Outputs {
   }
 
   /** Decides for outputs on one storage whether they are copied or lent. */
-  #place(outputs: readonly Tensor[]): void {
+  #copyOrLend(outputs: readonly Tensor[]): void {
     const group = groupOf(outputs.map((output) => ({ output, values: output })));
     if (group.bytes <= SMALL_BYTES) {
       this.#copied.push(group);
@@ -181,21 +182,35 @@ function isGradient(output: Tensor, { gradLeaves }: Made): boolean {
 
 /** The source of an output that is no memory of the recording; undefined where it is. */
 function sourceOf(output: Tensor, made: Made): Source | undefined {
-  for (const leaf of made.gradLeaves) if (isGradOf(output, leaf)) return () => leaf.grad as Tensor;
+  for (const leaf of made.gradLeaves) if (isGradOf(output, leaf)) return () => gradientOf(leaf);
   if (output.disposed) return () => output;
   const i = made.bound.findIndex((one) => storageOf(one) === storageOf(output));
   if (i >= 0 && made.inputs[i]?.host) return undefined;
-  if (i >= 0) return output === made.bound[i] ? (inputs) => inputs[i]?.source as Tensor : viewOfInput(output, i);
+  if (i >= 0) return output === made.bound[i] ? (inputs) => tensorAt(inputs, i) : viewOfInput(output, i);
   if (!made.tensors.has(output)) return () => output;
   if (storageOf(output).buffer.pool === made.pool) return undefined;
   return () => finish(view(output, output.shape, output.strides, output.offset), output);
+}
+
+/** What `leaf.grad` gives after a replay, which sets it. */
+function gradientOf(leaf: Tensor): Tensor {
+  const { grad } = leaf;
+  check(grad, CaptureError, () => `capture: the gradient of ${leaf}, which the function returned, is null`);
+  return grad;
+}
+
+/** Argument `i` of a call, where the recording had a tensor. */
+function tensorAt(inputs: readonly Input[], i: number): Tensor {
+  const { source, path } = elementAt(inputs, i);
+  check(source instanceof Tensor, CaptureError, () => expected("capture", path, "a tensor, as when recorded", source));
+  return source;
 }
 
 /** The view of the caller's tensor that `output` is of the bound one; of a copy where its elements have gaps between them. */
 function viewOfInput(output: Tensor, i: number): Source {
   const { shape, strides, offset } = output;
   return (inputs) => {
-    const input = inputs[i]?.source as Tensor;
+    const input = tensorAt(inputs, i);
     const isSame = isDense(input.shape, input.strides) || boundLayout(input) !== undefined;
     const base = isSame ? input : contiguous(input, { copy: true });
     const handle = finish(view(base, shape, strides, base.offset + offset), output);
@@ -218,7 +233,7 @@ function groupOf(members: readonly Member[]): Group {
 function handOut({ members, start }: Group, storage: Storage, handles: Map<object, Tensor>): Tensor[] {
   storage.isCaptured = true;
   return members.map(({ output, values: { shape, strides, offset, dtype } }) => {
-    const handle = finish(new Tensor(storage, shape, strides, offset - start / bytesOf(dtype), dtype), output);
+    const handle = finish(makeTensor(storage, shape, strides, offset - start / bytesOf(dtype), dtype), output);
     handles.set(output, handle);
     return handle;
   });
@@ -247,7 +262,7 @@ const NO_GRAPH: OpDefinition = {
 
 function copy(encoder: GPUCommandEncoder, device: Device, source: BufferSlice, target: BufferSlice): void {
   encoder.copyBufferToBuffer(source.buffer.gpu, source.offset, target.buffer.gpu, target.offset, target.size);
-  noteUse(source.buffer, device.recorder.submitIndex);
-  noteUse(target.buffer, device.recorder.submitIndex);
-  device.recorder.wrote(target.buffer);
+  noteUse(source.buffer, runtimeOf(device).recorder.submitIndex);
+  noteUse(target.buffer, runtimeOf(device).recorder.submitIndex);
+  runtimeOf(device).recorder.wrote(target.buffer);
 }

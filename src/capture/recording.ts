@@ -1,12 +1,13 @@
 /** One recording of a captured function: made by running it once, then replayed. */
 
+import { elementAt } from "../elements.ts";
 import { CaptureError, check } from "../errors.ts";
 import type { BufferPool } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { withOwnReleaseQueue } from "../tensor/release-queue.ts";
 import { scopeKeeping, watch } from "../tensor/scope.ts";
 import { layout } from "../tensor/storage.ts";
-import { disposeBecause, requiresGradEpoch, storageOf, type Tensor } from "../tensor/tensor.ts";
+import { disposeBecause, requiresGradEpoch, storageOf, Tensor } from "../tensor/tensor.ts";
 import { replayChecked } from "./check.ts";
 import { GivenShapes } from "./host-arrays.ts";
 import { BoundInputs, type Input } from "./inputs.ts";
@@ -47,8 +48,8 @@ export class Recording {
   private constructor({ key, device }: Call) {
     this.key = key;
     this.device = device;
-    this.#tuningEpoch = device.tuning.epoch;
-    this.#pool = device.pool.child();
+    this.#tuningEpoch = runtimeOf(device).tuning.epoch;
+    this.#pool = runtimeOf(device).pool.child();
     this.tape = new RecordedTape(device, this.#pool);
   }
 
@@ -65,7 +66,7 @@ export class Recording {
 
   /** True if flat storage, `requiresGrad` and the choice of kernels are still those that were recorded. */
   get isFresh(): boolean {
-    const { tuning } = this.device;
+    const { tuning } = runtimeOf(this.device);
     const isLaidOut = this.#layoutEpoch === layout.epoch && this.#freezingEpoch === requiresGradEpoch.epoch;
     return isLaidOut && this.#tuningEpoch === tuning.epoch;
   }
@@ -75,7 +76,7 @@ export class Recording {
     const [bound, outputs] = [this.#bound as BoundInputs, this.#outputs as Outputs];
     bound.checkApart(inputs, this.#isWritten);
     // The last replay reads inputs and params that are written anew below.
-    this.device.recorder.flushIfDue();
+    runtimeOf(this.device).recorder.flushIfDue();
     const slots = outputs.reserve();
     bound.upload(inputs);
     const prepared = bound.prepare(inputs);
@@ -93,14 +94,14 @@ export class Recording {
   /** Replays, and compares with what `fn` does. */
   replayChecked(call: Call, fn: AnyFunction): unknown {
     const bound = (this.#bound as BoundInputs).tensors;
-    const given = call.inputs.map(({ source, host }, i) => (host ? bound[i] : source) as Tensor);
+    const given = call.inputs.map(({ source, host }, i) => (host ? elementAt(bound, i) : source));
     const eager = () => fn(...substitute(call, given));
     const { origins } = this.#outputs as Outputs;
     return replayChecked(this.device, this.tape, () => this.replay(call), eager, origins);
   }
 
   free(): void {
-    if (!this.device.closed) this.device.recorder.flush();
+    if (!this.device.closed) runtimeOf(this.device).recorder.flush();
     this.#bound?.dispose(FREED);
     this.#outputs?.dispose(FREED);
     this.tape.free();
@@ -109,9 +110,9 @@ export class Recording {
 
   #record(fn: AnyFunction, call: Call): unknown {
     const { device, inputs } = call;
-    const { recorder } = device;
-    const outer = device.pool;
-    device.pool = this.#pool;
+    const { recorder } = runtimeOf(device);
+    const outer = runtimeOf(device).pool;
+    runtimeOf(device).pool = this.#pool;
     Recording.isBeingMade = true;
     try {
       const bound = new BoundInputs(device, inputs);
@@ -124,14 +125,14 @@ export class Recording {
       const before = textOf(given);
       recorder.tape = this.tape;
       // What a step reads may be lost then: recording it anew finds out.
-      this.tape.addCaptureGuard(() => device.losses.count);
+      this.tape.addCaptureGuard(() => runtimeOf(device).losses.count);
       this.#outputs = this.#run(() => fn(...given), call, bound);
       recorder.tape = undefined;
       this.#check(call, bound);
       check(textOf(given) === before, CaptureError, () => CHANGED);
     } finally {
       recorder.tape = undefined;
-      device.pool = outer;
+      runtimeOf(device).pool = outer;
       Recording.isBeingMade = false;
     }
     this.tape.finish();
@@ -141,8 +142,10 @@ export class Recording {
 
   /** Runs `fn` in its own scope. */
   #run(fn: () => unknown, { device, inputs }: Call, bound: BoundInputs): Outputs {
-    const made = new Set<unknown>();
-    const unwatch = watch((tensor) => made.add(tensor));
+    const made = new Set<Tensor>();
+    const unwatch = watch((tensor) => {
+      if (tensor instanceof Tensor) made.add(tensor);
+    });
     let result: unknown;
     let live: Tensor[] = [];
     const runScoped = () =>
@@ -150,7 +153,7 @@ export class Recording {
         () => {
           result = fn();
           refusePromise(result);
-          live = ([...made] as Tensor[]).filter(({ disposed }) => !disposed);
+          live = [...made].filter(({ disposed }) => !disposed);
           return [...outputsIn(result, made).keys()];
         },
         () => [],
@@ -187,7 +190,7 @@ const CHANGED =
 
 /** The arguments with other tensors in place of the inputs. */
 function substitute({ args, inputs }: Call, tensors: readonly Tensor[]): unknown[] {
-  const bySource = new Map<object, Tensor>(inputs.map(({ source }, i) => [source, tensors[i] as Tensor]));
+  const bySource = new Map<object, Tensor>(inputs.map(({ source }, i) => [source, elementAt(tensors, i)]));
   return rebuild(args, (one) => bySource.get(one)) as unknown[];
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { ALIGNMENT } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { Storage } from "../tensor/storage.ts";
 
 /** The memory of one output in one call. */
@@ -57,7 +57,9 @@ export class OutputSlots {
     this.#next = 0;
     if (this.#chunk?.exclusive) return this.#chunk;
     const bytes = this.#calls * this.#bytes;
-    const chunk = this.#device.outsideCapture(() => new Storage(this.#device, bytes, () => "the outputs of a capture"));
+    const chunk = runtimeOf(this.#device).outsideCapture(
+      () => new Storage(this.#device, bytes, () => "the outputs of a capture"),
+    );
     if (this.#isSpent) chunk.buffer.pool.uncount(chunk.buffer);
     this.dispose();
     chunk.retain();

@@ -1,9 +1,9 @@
 /** The commands of one captured run, and the loop that plays them again. */
-import { CaptureError } from "../errors.ts";
+import { CaptureError, check } from "../errors.ts";
 import { type BufferPool, type GpuBuffer, noteUse, usage } from "../gpu/buffer-pool.ts";
 import { type Dispatch, isSmallDispatch, type Tape } from "../gpu/command-recorder.ts";
-import type { KernelArgs } from "../gpu/compute-kernel.ts";
-import type { Device } from "../gpu/device.ts";
+import type { Refresh } from "../gpu/compute-kernel.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { type ParamWords, paramWords } from "../gpu/uniform-arena.ts";
 import type { ReplayTiming } from "../kernels/tuning/background.ts";
 import type { GradientRecorder } from "../tensor/gradient-recorders.ts";
@@ -22,11 +22,27 @@ import { fuseElementwise } from "./fuse.ts";
 /** Something that host code must do before a replay, in the order of recording. */
 type HostStep =
   | { readonly run: () => void; readonly undo: () => void }
-  | { readonly entry: Dispatch; readonly refresh: () => KernelArgs };
+  | { readonly entry: Dispatch; readonly refresh: Refresh };
 
 interface Guard {
   readonly value: () => unknown;
   readonly recorded: unknown;
+}
+
+/** A dispatch as the replay plays it. */
+interface Command {
+  readonly entry: Dispatch;
+  readonly pipeline: GPUComputePipeline;
+  readonly group: GPUBindGroup;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+}
+
+function encode(pass: GPUComputePassEncoder, { pipeline, group, x, y, z }: Command): void {
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, group);
+  pass.dispatchWorkgroups(x, y, z);
 }
 
 const PASS = { label: "gradwell replay" };
@@ -48,10 +64,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
   readonly #slotBytes: number;
   /** Offset of each entry's params in the uniform buffer, in words. */
   readonly #offsets = new Map<Dispatch, number>();
-  // Parallel arrays that the replay walks.
-  #pipelines: GPUComputePipeline[] = [];
-  #groups: GPUBindGroup[] = [];
-  #counts = new Uint32Array(0);
+  #commands: Command[] = [];
   #tiny = 0;
   #writtenByReplay: readonly GpuBuffer[] | undefined;
   /** How the next replay is timed, where tuning asks for it. */
@@ -74,7 +87,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     this.#entries.push(entry);
     if (entry.refresh) this.#hostSteps.push({ entry, refresh: entry.refresh });
     const { bindings } = entry.kernel.shader;
-    const writer = this.#device.operation?.name ?? entry.kernel.label;
+    const writer = runtimeOf(this.#device).operation?.name ?? entry.kernel.label;
     entry.slices.forEach(({ buffer }, i) => {
       this.#hold(buffer);
       if (bindings[i]?.access === "read_write") this.#writers.set(buffer, writer);
@@ -122,18 +135,17 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     this.#entries = fuseElementwise(this.#device, this.#entries, (buffer) => buffer.pool === this.#pool && buffer.free);
     const size = Math.max(16, this.#assignOffsets());
     const descriptor = { label: "capture params", size, usage: usage.UNIFORM | usage.COPY_DST };
-    this.#uniform = this.#device.makeBuffer(descriptor, "capture");
+    this.#uniform = runtimeOf(this.#device).makeBuffer(descriptor, "capture");
     const memory = new ArrayBuffer(size);
     this.#words = paramWords(memory);
-    this.#counts = new Uint32Array(this.#entries.length * 3);
-    this.#entries.forEach((entry, i) => {
-      const at = (this.#offsets.get(entry) as number) * 4;
-      (this.#words as ParamWords).u32.set(entry.params, at / 4);
-      this.#counts.set(entry.groups, i * 3);
+    for (const entry of this.#entries) {
+      const at = this.#offsetOf(entry);
+      this.#words.u32.set(entry.params, at);
       if (isSmallDispatch(...entry.groups)) this.#tiny++;
-      this.#pipelines.push(entry.kernel.pipeline);
-      this.#groups.push(entry.kernel.makeBindGroup(entry.slices, this.#uniform, at));
-    });
+      const { kernel, slices, groups } = entry;
+      const group = kernel.makeBindGroup(slices, this.#uniform, 4 * at);
+      this.#commands.push({ entry, pipeline: kernel.pipeline, group, x: groups[0], y: groups[1], z: groups[2] });
+    }
     gpu.queue.writeBuffer(this.#uniform, 0, memory);
     this.#finalGrads = [...this.#gradLeaves].map((leaf) => [leaf, gradOf(leaf)] as const);
     for (const [, gradient] of this.#finalGrads) if (gradient) this.#share(gradient);
@@ -158,7 +170,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
 
   /** One encoder, one pass, one submit, with a read that follows at once. `before` and `after` add the copies of inputs and outputs. */
   replay<T>(before: (encoder: GPUCommandEncoder) => void, after: (encoder: GPUCommandEncoder) => T): T {
-    const { recorder, gpu } = this.#device;
+    const { recorder, gpu } = runtimeOf(this.#device);
     this.#advance(gpu);
     const encoder = recorder.encoder();
     before(encoder);
@@ -215,7 +227,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
     for (const step of this.#hostSteps) {
       if ("run" in step) step.run();
       else {
-        step.entry.kernel.pack(step.refresh(), words, this.#offsets.get(step.entry) as number);
+        step.entry.kernel.repack(step.refresh(), words, this.#offsetOf(step.entry));
         dynamic = true;
       }
     }
@@ -224,27 +236,25 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
 
   #play(encoder: GPUCommandEncoder, descriptor: GPUComputePassDescriptor): void {
     const pass = encoder.beginComputePass(descriptor);
-    for (let i = 0; i < this.#pipelines.length; i++) this.#encode(pass, i);
+    for (const command of this.#commands) encode(pass, command);
     pass.end();
   }
 
   #playTimed(encoder: GPUCommandEncoder): void {
-    this.#entries.forEach((entry, i) => {
-      const { kernel, slices } = entry;
-      const at = this.#offsets.get(entry) as number;
-      const pass = encoder.beginComputePass(
-        this.#device.recorder.timer?.pass(kernel, slices, this.#words as ParamWords, at),
-      );
-      this.#encode(pass, i);
+    const words = this.#words as ParamWords;
+    for (const command of this.#commands) {
+      const { kernel, slices } = command.entry;
+      const timed = runtimeOf(this.#device).recorder.timer?.pass(kernel, slices, words, this.#offsetOf(command.entry));
+      const pass = encoder.beginComputePass(timed);
+      encode(pass, command);
       pass.end();
-    });
+    }
   }
 
-  #encode(pass: GPUComputePassEncoder, i: number): void {
-    pass.setPipeline(this.#pipelines[i] as GPUComputePipeline);
-    pass.setBindGroup(0, this.#groups[i] as GPUBindGroup);
-    const counts = this.#counts;
-    pass.dispatchWorkgroups(counts[i * 3] as number, counts[i * 3 + 1] as number, counts[i * 3 + 2] as number);
+  #offsetOf(entry: Dispatch): number {
+    const offset = this.#offsets.get(entry);
+    check(offset !== undefined, CaptureError, () => `capture: '${entry.kernel.label}' has no place for its params`);
+    return offset;
   }
 
   /** Buffers of others must not be handed on while replays use them. */

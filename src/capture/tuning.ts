@@ -1,4 +1,5 @@
 /** What `init({ tuning: "auto" })` does with a captured function; the code for it is loaded when a device asks for it. */
+import { runtimeOf } from "../gpu/device.ts";
 import type { Asked } from "../gpu/tuning.ts";
 import type { BackgroundTuning } from "../kernels/tuning/background.ts";
 import type { Call, Recording } from "./recording.ts";
@@ -10,7 +11,7 @@ export class CaptureTuning {
 
   /** Runs `record`, and begins to measure what it asks for, unless an earlier recording's work is still measured. */
   watch<T>({ device, key }: Call, record: () => T): T {
-    const { tuning } = device;
+    const { tuning } = runtimeOf(device);
     const isFree = this.#key === undefined || this.#tuning?.isDone === true;
     if (tuning.mode !== "auto" || tuning.asked || !isFree) return record();
     const asked: Asked = new Map();

@@ -1,5 +1,5 @@
 /** Measures of curvature as users call them: their arguments are checked before anything happens. */
-import { callable, checked, checkedAsync, integerIn, listOf, number, numberIn, oneOf, options } from "../arguments.ts";
+import { callable, checked, checkedAsync, finite, integerIn, listOf, numberIn, oneOf, options } from "../arguments.ts";
 import { tensorList, tensorArgument as x } from "../tensor/arguments.ts";
 import { conditionNumber as condition } from "./condition.ts";
 import * as diagonal from "./diagonal.ts";
@@ -45,7 +45,10 @@ export const conditionNumber = /* @__PURE__ */ checkedAsync(
 );
 export const lossSmoothness = /* @__PURE__ */ checkedAsync(
   "lossSmoothness",
-  () => ({ ...of, options: options({ stepSizes: listOf("a list of numbers", number), direction: tensorList }) }),
+  () => ({
+    ...of,
+    options: options({ stepSizes: listOf("a list of numbers", finite, 1), direction: tensorList }, ["stepSizes"]),
+  }),
   smoothness.lossSmoothness,
 );
 export const internalCovariateShift = /* @__PURE__ */ checkedAsync(
@@ -53,18 +56,28 @@ export const internalCovariateShift = /* @__PURE__ */ checkedAsync(
   () => ({
     lossFn: callable,
     layers: listOf("a list of the parameters of at least two layers", tensorList),
-    options: options({ lr: numberIn(0) }),
+    options: options({ lr: numberIn(0) }, ["lr"]),
   }),
   smoothness.internalCovariateShift,
 );
 export const newtonSketch = /* @__PURE__ */ checkedAsync(
   "newtonSketch",
   () => ({
-    options: options({
-      ...{ x, y: x, model: oneOf("linear", "logistic"), sketch: oneOf("gaussian", "srht", "sparse", "none") },
-      ...{ sketchSize: turns, ridge: numberIn(0), maxIterations: turns, tolerance: numberIn(0) },
-      ...{ solver: oneOf("cholesky", "cg"), initial: x },
-    }),
+    options: options(
+      {
+        x,
+        y: x,
+        model: oneOf("linear", "logistic"),
+        sketch: oneOf("gaussian", "srht", "sparse", "none"),
+        sketchSize: turns,
+        ridge: numberIn(0),
+        maxIterations: turns,
+        tolerance: numberIn(0),
+        solver: oneOf("cholesky", "cg"),
+        initial: x,
+      },
+      ["x", "y", "model"],
+    ),
   }),
   newton,
 );

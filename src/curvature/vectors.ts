@@ -1,6 +1,9 @@
 /** Lists of tensors shaped like the parameters, as one vector, and the argument checks that all of curvature shares. */
+
 import { noGrad, withGrad } from "../autograd/modes.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { mul, sub } from "../ops/binary.ts";
 import { cat } from "../ops/cat-split.ts";
 import { narrow, reshape } from "../ops/movement.ts";
@@ -17,15 +20,18 @@ export type LossFn = () => Tensor;
 /** One tensor for each parameter, of its shape. */
 export type Vector = readonly Tensor[];
 
-/** Element `i` of numbers that have one: for loops whose indices are computed from the sizes. */
+/**
+ * Element `i` of numbers that have one, without a look: for loops of as many steps as a matrix product, whose indices are
+ * computed from the sizes.
+ */
 export const at = (numbers: ArrayLike<number>, i: number): number => numbers[i] as number;
 
 /** The first of a list that checks have found not to be empty. */
-export const firstOf = <T>(list: readonly T[]): T => list[0] as T;
+export const firstOf = <T extends object>(list: readonly T[]): T => elementAt(list, 0);
 
 /** `fn` of the elements of two lists of equal length, pair by pair. */
 export const mapPairs = <A, B, C>(a: readonly A[], b: readonly B[], fn: (x: A, y: B) => C): C[] =>
-  a.map((one, i) => fn(one, b[i] as B));
+  a.map((one, i) => fn(one, elementAt(b, i)));
 
 export function checkParams(op: string, params: unknown): asserts params is readonly Tensor[] {
   check(Array.isArray(params) && params.length > 0, ArgumentError, () =>
@@ -52,25 +58,19 @@ export function checkVector(op: string, argument: string, vector: unknown, param
   });
 }
 
-export function checkSteps(op: string, argument: string, value: unknown): void {
-  check(typeof value === "number" && Number.isSafeInteger(value) && value >= 1, ArgumentError, () =>
-    expected(op, argument, "a whole number >= 1", value),
-  );
-}
-
 /**
  * The loss with its graph. One that drew random numbers (dropout left on) is refused, unless `random` says that a single
  * evaluation is all that is wanted.
  */
 export function evaluate(op: string, lossFn: LossFn, { device }: Tensor, random = false): Tensor {
   check(typeof lossFn === "function", ArgumentError, () => expected(op, "lossFn", "a function", lossFn));
-  const calls = device.random.call;
+  const calls = runtimeOf(device).random.call;
   const loss = withGrad(true, lossFn);
   check(loss instanceof Tensor && loss.size === 1, ArgumentError, () =>
     expected(op, "lossFn", "a function that returns a tensor of one element", loss),
   );
   check(
-    random || device.random.call === calls,
+    random || runtimeOf(device).random.call === calls,
     ArgumentError,
     () =>
       `${op}: lossFn draws random numbers (dropout left on?), so that it is another function at every call; call ` +

@@ -1,9 +1,10 @@
 /** Checkpoints: all that a run needs to continue, in one safetensors file with a checksum. */
 
 import { noGrad } from "../autograd/modes.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, checkKeys, DataError, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { clone } from "../ops/movement.ts";
 import { scope } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -92,7 +93,7 @@ export async function saveCheckpoint(content: CheckpointContent): Promise<Uint8A
     for (const [name, tensor] of Object.entries(state)) tensors[MODEL + name] = tensor;
     const metadata: Record<string, string> = { format: FORMAT, version: VERSION, checksum: NO_CHECKSUM };
     Object.assign(metadata, { step: String(step), epoch: String(epoch) });
-    if (rng) metadata.rng = JSON.stringify(rng === true ? deviceOf(state).random : rng);
+    if (rng) metadata.rng = JSON.stringify(rng === true ? runtimeOf(deviceOf(state)).random : rng);
     for (const part of PARTS) {
       const held = content[part]?.stateDict();
       if (held) metadata[part] = JSON.stringify(packState(op, held, `${part}.`, tensors));
@@ -128,7 +129,7 @@ export function loadCheckpoint(bytes: FileBytes, target: CheckpointTarget = {}):
       ...(model ? [{ holder: model as HasState, state: withPrefix(tensors, MODEL) }] : []),
       ...parts.map((part, i) => ({ holder: target[part] as HasState, state: states[i] as object })),
     ]);
-    if (wanted && read.rng) Object.assign(device.random, read.rng);
+    if (wanted && read.rng) Object.assign(runtimeOf(device).random, read.rng);
     return { ...read, metadata };
   } finally {
     for (const tensor of Object.values(tensors)) tensor.dispose();
@@ -189,7 +190,7 @@ function readMetadata(op: string, bytes: FileBytes): Omit<Checkpoint, "metadata"
     const text = texts[part];
     if (text !== undefined) packed[part] = parseState(op, part, text);
   }
-  return { step: counts[0] as number, epoch: counts[1] as number, rng: state as RandomState | undefined, packed };
+  return { step: elementAt(counts, 0), epoch: elementAt(counts, 1), rng: state as RandomState | undefined, packed };
 }
 
 /** Placeholder for the checksum while it is computed. */
@@ -198,7 +199,8 @@ const FIELD = '"checksum":"';
 
 /** Writes the checksum of a file into its own metadata. */
 function sealed(file: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const at = placeOfChecksum(file) as number;
+  const at = placeOfChecksum(file);
+  check(at !== undefined, DataError, () => "saveCheckpoint: the metadata has no place for the checksum");
   file.set(new TextEncoder().encode(crc32(file).toString(16).padStart(8, "0")), at);
   return file;
 }
@@ -229,7 +231,7 @@ function withPrefix(tensors: Readonly<Record<string, Tensor>>, prefix: string): 
 
 const deviceOf = (state: Record<string, Tensor>): Device => Object.values(state)[0]?.device ?? currentDevice();
 const article = (part: string): string => (part === "optimizer" ? `an ${part}` : `a ${part}`);
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isCount = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 
 /** Exactly a seed and a count of calls: nothing else may reach the device's own state. */
 function isRandomState(value: unknown): value is RandomState {

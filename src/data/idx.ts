@@ -1,11 +1,11 @@
 /** IDX, the file format of MNIST and its relatives: a magic number, big-endian sizes, then the values. */
-import { check, checkKeys, DataError } from "../errors.ts";
+import { check, DataError } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { upload } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { type Shape, sizeOf } from "../tensor/shape.ts";
 import { Storage } from "../tensor/storage.ts";
-import { handleOf, Tensor } from "../tensor/tensor.ts";
+import { handleOf, makeTensor, type Tensor } from "../tensor/tensor.ts";
 import { bytesOfFile, type FileBytes } from "./bytes.ts";
 
 const UBYTE = 0x08;
@@ -40,7 +40,7 @@ export class IdxField {
     if (known) return known;
     const words = Math.ceil(this.bytes.byteLength / 4);
     const storage = new Storage(device, words * 4, () => `DataLoader: IDX data of shape [${this.shape}]`);
-    const tensor = keep(new Tensor(storage, [words], [1], 0, "u32"));
+    const tensor = keep(makeTensor(storage, [words], [1], 0, "u32"));
     // The field's own, for as long as the field lives: no tensor of the program.
     handleOf(tensor).uncount();
     upload(tensor, this.bytes);
@@ -59,7 +59,6 @@ export interface IdxImagesOptions {
  * them, or (N, height * width) with `flatten`. DataError for a truncated or foreign file.
  */
 export function idxImages(bytes: FileBytes, options: IdxImagesOptions = {}): IdxField {
-  checkKeys("idxImages", options, ["flatten"]);
   const { dims, values } = parse("idxImages", bytes);
   check(
     dims.length >= 2,

@@ -1,16 +1,19 @@
 /** Batches: samples stay on the GPU, and each batch is one gather per field out of them. */
+
 import { anything, count, flag, integer, options as optionsOf, signature } from "../arguments.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { gather_bytes, gather_rows } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
 import { permutation } from "../tensor/create.ts";
 import { keep } from "../tensor/scope.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sizeAt, sizeOf } from "../tensor/shape.ts";
 import { bytesOf } from "../tensor/storage.ts";
-import { bindingOf, disposeBecause, empty, storageOf, Tensor } from "../tensor/tensor.ts";
+import { disposeBecause, empty, storageOf, Tensor } from "../tensor/tensor.ts";
 import { IdxField } from "./idx.ts";
 
 /** A source of samples: an IDX file's content, or a tensor whose first dim counts the samples. */
@@ -90,8 +93,8 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
 
   *[Symbol.iterator](): Generator<Batch<F>, void, undefined> {
     const device = deviceOf(this.#fields);
-    device.assertOpen("DataLoader");
-    device.recorder.tape?.assertNotCapturing("a DataLoader, which chooses its batches on the host");
+    runtimeOf(device).assertOpen("DataLoader");
+    runtimeOf(device).recorder.tape?.assertNotCapturing("a DataLoader, which chooses its batches on the host");
     const number = this.epoch++;
     const first = this.#skip;
     this.#skip = 0;
@@ -147,7 +150,7 @@ export class DataLoader<const F extends readonly Field[]> implements Iterable<Ba
   }
 
   #order(device: Device, number: number): Int32Array<ArrayBuffer> {
-    if (this.shuffle) return permutation(this.samples, this.seed ?? device.random.seed, number);
+    if (this.shuffle) return permutation(this.samples, this.seed ?? runtimeOf(device).random.seed, number);
     return Int32Array.from({ length: this.samples }, (_, i) => i);
   }
 }
@@ -211,12 +214,12 @@ class Epoch {
       const width = sizeOf(sample);
       const args = { src: bindingOf(field.on(this.#device)), order, y: bindingOf(y), start, rows, width };
       const overrides = { INTEGER: field.dtype === "i32", ALIGNED: width % 4 === 0 };
-      this.#device.run(gather_bytes, args, strideGroups(this.#device, Math.ceil(y.size / 4)), overrides);
+      runtimeOf(this.#device).run(gather_bytes, args, strideGroups(this.#device, Math.ceil(y.size / 4)), overrides);
     } else {
       field.assertLive("DataLoader");
       const width = (sizeOf(sample) * bytesOf(field.dtype)) / 4;
       const args = { src: bindingOf(field), order, y: bindingOf(y), start, rows, width };
-      this.#device.run(gather_rows, args, strideGroups(this.#device, rows * width));
+      runtimeOf(this.#device).run(gather_rows, args, strideGroups(this.#device, rows * width));
     }
     return y;
   }
@@ -233,7 +236,7 @@ function checkFields(fields: readonly Field[]): number {
     expected("DataLoader", "fields", "a list of IDX fields and tensors", fields),
   );
   fields.forEach(checkField);
-  const counts = fields.map((field) => field.shape[0] as number);
+  const counts = fields.map((field) => sizeAt(field.shape, 0));
   check(
     counts.every((count) => count === counts[0]),
     ShapeError,
@@ -245,7 +248,7 @@ function checkFields(fields: readonly Field[]): number {
     ArgumentError,
     () => "DataLoader: argument 'fields' expected tensors of one device, got two",
   );
-  return counts[0] as number;
+  return elementAt(counts, 0);
 }
 
 function checkField(field: Field, i: number): void {

@@ -1,12 +1,14 @@
 /** Tensors as a safetensors file, which the Python libraries read and write too. */
+
 import { ArgumentError, check, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
 import { unpackHalf } from "../tensor/half.ts";
 import { encode } from "../tensor/host.ts";
 import { bytesOf, type Dtype } from "../tensor/storage.ts";
-import { bindingOf, empty, Tensor } from "../tensor/tensor.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
 import { bytesOfFile, type FileBytes } from "./bytes.ts";
 import { type Entry, type FileDtype, fail, readHeader, sorted, writeHeader } from "./safetensors-header.ts";
 
@@ -59,7 +61,7 @@ export interface LoadSafetensorsOptions {
  */
 export function loadSafetensors(bytes: FileBytes, options: LoadSafetensorsOptions = {}): Record<string, Tensor> {
   const { device = currentDevice() } = options;
-  device.assertOpen("loadSafetensors");
+  runtimeOf(device).assertOpen("loadSafetensors");
   const file = bytesOfFile("loadSafetensors", bytes);
   // Decoded before the first is uploaded: a bad file leaves nothing on the GPU.
   const decoded = readHeader(file).entries.map((entry) => [entry, decode(file, entry, device)] as const);
@@ -96,7 +98,7 @@ function checkArguments(tensors: Readonly<Record<string, Tensor>>, metadata: Rea
 
 async function bytesInFile(tensor: Tensor): Promise<Uint8Array> {
   const dense = contiguous(tensor);
-  const read = tensor.device.read({ ...bindingOf(dense), size: tensor.size * bytesOf(tensor.dtype) });
+  const read = runtimeOf(tensor.device).read({ ...bindingOf(dense), size: tensor.size * bytesOf(tensor.dtype) });
   if (dense !== tensor) dense.dispose();
   const bytes = await read;
   return tensor.dtype === "bool" ? Uint8Array.from(new Uint32Array(bytes)) : new Uint8Array(bytes);

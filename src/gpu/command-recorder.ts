@@ -4,18 +4,18 @@
  */
 
 import { type BufferPool, type BufferSlice, type GpuBuffer, type MakeBuffer, noteUse } from "./buffer-pool.ts";
-import type { ComputeKernel, KernelArgs } from "./compute-kernel.ts";
+import type { ComputeKernel, KernelArgs, Refresh } from "./compute-kernel.ts";
 import type { Debug } from "./debug.ts";
 import type { Losses } from "./lost-memory.ts";
 import { type ParamWords, UniformArena } from "./uniform-arena.ts";
 
-/** One recorded dispatch; `refresh` gives the params anew on every replay. */
+/** One recorded dispatch; `refresh` gives the params that change on every replay. */
 export interface Dispatch {
   readonly kernel: ComputeKernel;
   readonly slices: readonly BufferSlice[];
   readonly params: Uint32Array<ArrayBuffer>;
   readonly groups: readonly [number, number, number];
-  readonly refresh: (() => KernelArgs) | undefined;
+  readonly refresh: Refresh | undefined;
 }
 
 /** The record that a capture keeps while its function runs for the first time. */
@@ -67,8 +67,8 @@ export class CommandRecorder {
     this.#params = new UniformArena(gpu, make);
   }
 
-  /** Records one dispatch. `refresh`, if given, makes the args and is asked again on every replay. */
-  dispatch(kernel: ComputeKernel, args: KernelArgs, x: number, y: number, z: number, refresh?: () => KernelArgs): void {
+  /** Records one dispatch. `refresh`, if given, is asked on every replay for the params that change. */
+  dispatch(kernel: ComputeKernel, args: KernelArgs, x: number, y: number, z: number, refresh?: Refresh): void {
     const slices = kernel.slices(args);
     const { next } = this.#params;
     const paramWords = kernel.shader.paramsBytes / 4;

@@ -9,6 +9,8 @@ import type { ParamWords, UniformArena, UniformSlot } from "./uniform-arena.ts";
 /** Arguments by name: a slice for each binding, a number (or several) for each param. */
 export type NamedArgs = Readonly<Record<string, BufferSlice | number | readonly number[]>>;
 export type KernelArgs = NamedArgs | PackedArgs;
+/** Gives the params that change from one replay of a capture to the next, by name. */
+export type Refresh = () => Readonly<Record<string, number | readonly number[]>>;
 export type OverrideValues = Readonly<Record<string, number | boolean | undefined>>;
 
 const COMPUTE = 0x4;
@@ -65,10 +67,14 @@ export class ComputeKernel {
       args.pack(words, at);
       return;
     }
+    for (const param of this.shader.params) packParam(this.label, param, args[param.name], words, at);
+  }
+
+  /** Writes the params that `changed` has over those that were packed into `words` at word `at`. */
+  repack(changed: ReturnType<Refresh>, words: ParamWords, at: number): void {
     for (const param of this.shader.params) {
-      const value = args[param.name];
-      if (typeof value === "number") words[param.type][at + param.offset / 4] = value;
-      else packList(this.label, param, value, words, at);
+      const value = changed[param.name];
+      if (value !== undefined) packParam(this.label, param, value, words, at);
     }
   }
 
@@ -167,7 +173,11 @@ function constantsOf(overrides: OverrideValues): Record<string, number> {
   return constants;
 }
 
-function packList(label: string, param: Param, value: unknown, words: ParamWords, at: number): void {
+function packParam(label: string, param: Param, value: unknown, words: ParamWords, at: number): void {
+  if (typeof value === "number") {
+    words[param.type][at + param.offset / 4] = value;
+    return;
+  }
   check(Array.isArray(value) || ArrayBuffer.isView(value), ArgumentError, () =>
     expected(label, param.name, `a number or a list of numbers for this param (${param.type})`, value),
   );

@@ -1,6 +1,6 @@
 /** The open devices, and which of them new tensors are made on where the program names none. */
 import { DisposedError } from "../errors.ts";
-import type { Device } from "./device.ts";
+import { type Device, runtimeOf } from "./device.ts";
 
 /** Also what keeps them from being collected: in Bun an adapter or instance that is collected aborts the process. */
 const open = new Map<Device, unknown>();
@@ -17,16 +17,16 @@ export function currentDevice(): Device {
 }
 
 /** The default device while it can be used. */
-export const usableDefault = (): Device | undefined => (current?.isUsable ? current : undefined);
+export const usableDefault = (): Device | undefined => (current && runtimeOf(current).isUsable ? current : undefined);
 
 /** The open device on `gpu`, if there is one. */
 export const deviceOn = (gpu: GPUDevice): Device | undefined =>
-  [...open.keys()].find((device) => device.gpu === gpu && device.isUsable);
+  [...open.keys()].find((device) => device.gpu === gpu && runtimeOf(device).isUsable);
 
 /** Keeps a device, and what it cannot be without, until it is closed or lost. */
 export function keepOpen(device: Device, needed: unknown): void {
   open.set(device, needed);
-  device.onClose(() => {
+  runtimeOf(device).onClose(() => {
     open.delete(device);
     if (current === device) current = undefined;
   });

@@ -1,5 +1,5 @@
 /**
- * Faults that kernels find in values that only the GPU sees, such as a label that is no class. A kernel writes a code
+ * Faults that kernels find in values that only the GPU sees, such as a label out of range. A kernel writes a code
  * and up to three numbers; every read of a tensor brings them along and throws.
  */
 import { ArgumentError, type GradwellError } from "../errors.ts";

@@ -1,7 +1,7 @@
 /** Times a few dispatches by running them many times in one pass: what takes microseconds is told from what takes twice as long. */
 import { noteUse, usage } from "./buffer-pool.ts";
 import type { Dispatch, Tape } from "./command-recorder.ts";
-import type { Device } from "./device.ts";
+import { type Device, runtimeOf } from "./device.ts";
 
 /** Milliseconds that a pass should take at least; where timestamps are coarse, more. */
 const PASS_MS = { fine: 5, coarse: 20 };
@@ -45,7 +45,7 @@ export class RepeatedDispatches {
         pass.dispatchWorkgroups(...groups);
       });
     }
-    const { submitIndex } = this.#device.recorder;
+    const { submitIndex } = runtimeOf(this.#device).recorder;
     for (const { slices } of this.#entries) for (const { buffer } of slices) noteUse(buffer, submitIndex);
   }
 
@@ -56,7 +56,7 @@ export class RepeatedDispatches {
   #bind({ kernel, slices, params }: Dispatch): GPUBindGroup {
     if (params.length === 0) return kernel.makeBindGroup(slices, undefined, 0);
     const descriptor = { label: "tuning params", size: params.byteLength, usage: usage.UNIFORM | usage.COPY_DST };
-    const buffer = this.#device.makeBuffer(descriptor, "tune");
+    const buffer = runtimeOf(this.#device).makeBuffer(descriptor, "tune");
     this.#params.push(buffer);
     this.#device.gpu.queue.writeBuffer(buffer, 0, params);
     return kernel.makeBindGroup(slices, buffer, 0);
@@ -72,8 +72,8 @@ function recorded(device: Device, run: () => void): Dispatch[] {
     addCaptureGuard: () => undefined,
     assertNotCapturing: () => undefined,
   };
-  device.outsideCapture(() => {
-    device.recorder.tape = tape;
+  runtimeOf(device).outsideCapture(() => {
+    runtimeOf(device).recorder.tape = tape;
     run();
   });
   return entries;
@@ -104,7 +104,7 @@ export class PassClock {
   }
 
   async #time(encode: (pass: GPUComputePassEncoder) => void): Promise<number> {
-    const { recorder, gpu } = this.#device;
+    const { recorder, gpu } = runtimeOf(this.#device);
     recorder.flush();
     const encoder = recorder.encoder();
     const pass = encoder.beginComputePass(this.#timestamps?.descriptor);
@@ -114,7 +114,7 @@ export class PassClock {
     const start = performance.now();
     recorder.flush();
     if (!this.#timestamps) {
-      await this.#device.wait(gpu.queue.onSubmittedWorkDone());
+      await runtimeOf(this.#device).wait(gpu.queue.onSubmittedWorkDone());
       return performance.now() - start;
     }
     const nanoseconds = await this.#timestamps.nanoseconds();
@@ -148,7 +148,7 @@ export class PassTimestamps {
 
   /** Of the pass that was resolved and submitted last. */
   async nanoseconds(): Promise<bigint> {
-    await this.#device.wait(this.#staging.mapAsync(1));
+    await runtimeOf(this.#device).wait(this.#staging.mapAsync(1));
     const [begin = 0n, end = 0n] = new BigUint64Array(this.#staging.getMappedRange());
     this.#staging.unmap();
     return end - begin;

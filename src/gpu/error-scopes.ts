@@ -1,4 +1,4 @@
-/** Errors that WebGPU finds. It tells late: reads wait for what is still to be told, and throw them. */
+/** Errors that WebGPU finds. It reports them late: reads wait for pending reports, and throw them. */
 import { ValidationError } from "../errors.ts";
 import type { Wait } from "./adapter/adapter.ts";
 import type { Operation } from "./debug.ts";
@@ -12,7 +12,7 @@ export class ErrorScopes {
   readonly #pending = new Set<Promise<void>>();
   #errors: Error[] = [];
 
-  /** `outOfMemory` makes the error of an allocation that nothing was told of. */
+  /** `outOfMemory` makes the error of an allocation that nothing was reported of. */
   constructor(gpu: GPUDevice, wait: Wait, outOfMemory: () => Error) {
     this.#gpu = gpu;
     this.#wait = wait;
@@ -49,8 +49,8 @@ export class ErrorScopes {
     return buffer;
   }
 
-  #await(verdict: Promise<void>): void {
-    const settled = verdict.catch(() => undefined).finally(() => this.#pending.delete(settled));
+  #await(report: Promise<void>): void {
+    const settled = report.catch(() => undefined).finally(() => this.#pending.delete(settled));
     this.#pending.add(settled);
   }
 
@@ -72,7 +72,7 @@ export class ErrorScopes {
     throw first;
   }
 
-  /** Resolves when nothing is still to be told of what was checked so far. */
+  /** Resolves when everything checked so far was reported. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
   }

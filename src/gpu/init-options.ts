@@ -97,7 +97,7 @@ function isBoolean(value: unknown): value is boolean {
 }
 
 function isLevel(value: unknown): value is DebugLevel {
-  return [0, 1, 2, 3].includes(value as number);
+  return value === 0 || value === 1 || value === 2 || value === 3;
 }
 
 /** Checks its parts, since Node has no class of that name: methods of a native object throw on anything else. */

@@ -3,7 +3,7 @@ import { debugEnvironment, requestAdapter } from "#adapter";
 import { ArgumentError, GradwellError } from "../errors.ts";
 import { Debug } from "./debug.ts";
 import { deviceOn, keepOpen, setDefaultDevice, usableDefault } from "./default-device.ts";
-import { Device } from "./device.ts";
+import { type Device, makeDevice, runtimeOf } from "./device.ts";
 import { FEATURES, infoOf } from "./device-info.ts";
 import { checkedOptions, checkLevel, type InitOptions } from "./init-options.ts";
 
@@ -39,11 +39,11 @@ const asksForItsOwn = (wanted: InitOptions): boolean =>
   wanted.adapter === "software" ||
   wanted.default === false;
 
-/** Returns true if a device is still usable: a loss that just happened is told before the GPU's next answer. */
+/** Returns true if a device is still usable: a loss that just happened is reported before the GPU's next answer. */
 export async function answers(device: Device): Promise<boolean> {
   device.gpu.pushErrorScope("validation");
   await device.gpu.popErrorScope().catch(() => undefined);
-  return device.isUsable;
+  return runtimeOf(device).isUsable;
 }
 
 /** A new device; the first becomes the default one. Claims that before anything is awaited. */
@@ -65,10 +65,11 @@ async function make(wanted: InitOptions): Promise<Device> {
 }
 
 async function setUp(device: Device, { seed, validation, debug, tuning, ...rest }: InitOptions): Promise<Device> {
-  if (seed !== undefined) Object.assign(device.random, { seed, call: 0 });
-  if (validation !== undefined) device.validation = validation;
-  if (debug !== undefined) device.recorder.debug = debug > 0 ? new Debug(debug, debugEnvironment.log) : undefined;
-  if (tuning !== undefined) await device.tuning.use(tuning);
+  if (seed !== undefined) Object.assign(runtimeOf(device).random, { seed, call: 0 });
+  if (validation !== undefined) runtimeOf(device).validation = validation;
+  if (debug !== undefined)
+    runtimeOf(device).recorder.debug = debug > 0 ? new Debug(debug, debugEnvironment.log) : undefined;
+  if (tuning !== undefined) await runtimeOf(device).tuning.use(tuning);
   if (rest.default) setDefaultDevice(device);
   return device;
 }
@@ -82,14 +83,14 @@ async function fromAdapter({ adapter = "auto", powerPreference }: InitOptions): 
     requiredFeatures,
     requiredLimits: maximaOf(limits),
   });
-  const device = new Device(gpu, infoOf(info, choice), true, choice.wait);
+  const device = makeDevice(gpu, infoOf(info, choice), true, choice.wait);
   keepOpen(device, choice);
   return device;
 }
 
 function wrapped(gpu: GPUDevice): Device {
   try {
-    const device = new Device(gpu, infoOf(gpu.adapterInfo), false);
+    const device = makeDevice(gpu, infoOf(gpu.adapterInfo), false);
     keepOpen(device, gpu);
     return device;
   } catch (error) {

@@ -27,6 +27,6 @@ export class PackedArgs {
 
   /** Copies the params into `words` at word `at`. */
   pack(words: ParamWords, at: number): void {
-    for (let i = 0; i < this.#length; i++) words.u32[at + i] = scratch.u32[i] as number;
+    words.u32.set(scratch.u32.subarray(0, this.#length), at);
   }
 }

@@ -1,4 +1,4 @@
-/** Small texts kept from one visit to the next, in IndexedDB: workers have no localStorage. */
+/** A key-value cache that outlives the page, in IndexedDB: workers have no localStorage. */
 
 const STORE = "texts";
 

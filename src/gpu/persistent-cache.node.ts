@@ -1,4 +1,4 @@
-/** Small texts kept from one process to the next, each in a file of the user's cache. */
+/** A key-value cache that outlives the process: each entry is a file of the user's cache. */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -14,12 +14,12 @@ interface Owner {
 
 export class PipelineCache {
   readonly #owner: Owner;
-  readonly #verdicts: ErrorScopes;
+  readonly #errorScopes: ErrorScopes;
   readonly #made = new Map<Shader, Map<string, ComputeKernel>>();
 
-  constructor(owner: Owner, verdicts: ErrorScopes) {
+  constructor(owner: Owner, errorScopes: ErrorScopes) {
     this.#owner = owner;
-    this.#verdicts = verdicts;
+    this.#errorScopes = errorScopes;
   }
 
   of(shader: Shader, overrides: OverrideValues): ComputeKernel {
@@ -38,7 +38,7 @@ export class PipelineCache {
     const { gpu, operation, recorder } = this.#owner;
     const where = formatOperation(operation);
     let module: GPUShaderModule;
-    const kernel = this.#verdicts.check(
+    const kernel = this.#errorScopes.check(
       () => {
         module = gpu.createShaderModule({ label: shader.name, code: shader.code });
         const made = new ComputeKernel(gpu, shader, overrides, module);

@@ -1,10 +1,11 @@
 /** profile(fn): GPU time of every kernel by timestamps around each dispatch, set against what this adapter can do at most. */
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { type BufferSlice, usage } from "./buffer-pool.ts";
 import type { PassTimer } from "./command-recorder.ts";
 import type { ComputeKernel } from "./compute-kernel.ts";
 import { currentDevice } from "./default-device.ts";
-import type { Device } from "./device.ts";
+import { type Device, runtimeOf } from "./device.ts";
 import { type AdapterLimits, adapterLimits } from "./roofline.ts";
 import type { ParamWords } from "./uniform-arena.ts";
 
@@ -61,7 +62,7 @@ class Timer implements PassTimer {
 
   /** Nanoseconds of each sample. */
   async times(): Promise<number[]> {
-    const { gpu, recorder } = this.#device;
+    const { gpu, recorder } = runtimeOf(this.#device);
     if (this.sets.length === 0) return this.samples.map(() => Number.NaN);
     const size = this.sets.length * QUERIES * 8;
     const resolved = gpu.createBuffer({ label: "timestamps", size, usage: usage.QUERY_RESOLVE | usage.COPY_SRC });
@@ -73,7 +74,7 @@ class Timer implements PassTimer {
     });
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     recorder.flush();
-    await this.#device.wait(staging.mapAsync(1));
+    await runtimeOf(this.#device).wait(staging.mapAsync(1));
     const ticks = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const one of [resolved, staging, ...this.sets]) one.destroy();
     return this.samples.map((_, i) => Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)));
@@ -107,15 +108,15 @@ export async function profile(fn: () => unknown, device: Device = currentDevice(
   check(typeof fn === "function", ArgumentError, () => expected("profile", "fn", "a function", fn));
   const limits = await adapterLimits(device);
   const message = "profile: another profile of this device is running; await it first";
-  check(!device.recorder.timer, ArgumentError, () => message);
+  check(!runtimeOf(device).recorder.timer, ArgumentError, () => message);
   const timer = new Timer(device);
-  device.recorder.flush();
-  device.recorder.timer = timer;
+  runtimeOf(device).recorder.flush();
+  runtimeOf(device).recorder.timer = timer;
   try {
     await fn();
   } finally {
-    device.recorder.flush();
-    device.recorder.timer = undefined;
+    runtimeOf(device).recorder.flush();
+    runtimeOf(device).recorder.timer = undefined;
   }
   const times = await timer.times();
   return tableOf(summarise(timer.samples, times, limits), device, limits);
@@ -127,7 +128,7 @@ function summarise(samples: readonly Sample[], nanoseconds: readonly number[], l
     const sum = sums.get(kernel) ?? { count: 0, time: 0, flops: 0, bytes: 0 };
     sums.set(kernel, {
       count: sum.count + 1,
-      time: sum.time + (nanoseconds[i] as number),
+      time: sum.time + elementAt(nanoseconds, i),
       flops: sum.flops + flops,
       bytes: sum.bytes + bytes,
     });
@@ -156,7 +157,7 @@ function tableOf(rows: ProfileRow[], device: Device, limits: AdapterLimits): Pro
   ];
   const widths = (lines[0] as string[]).map((_, i) => Math.max(...lines.map((line) => (line[i] as string).length)));
   const text = lines.map((line) =>
-    line.map((one, i) => (i === 0 ? one.padEnd(widths[i] as number) : one.padStart(widths[i] as number))).join("  "),
+    line.map((one, i) => (i === 0 ? one.padEnd(elementAt(widths, i)) : one.padStart(elementAt(widths, i)))).join("  "),
   );
   const note = timestamps
     ? `limits measured here: ${limits.gflops.toFixed(1)} GFLOP/s, ${limits.gbps.toFixed(1)} GB/s`

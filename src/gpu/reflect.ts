@@ -27,12 +27,17 @@ export interface Override<N extends string = string> {
 }
 export interface Reflection {
   readonly entry: string;
+  /** Storage and uniform buffers in order of their binding number; the params' uniform is not among them. */
   readonly bindings: readonly Binding[];
+  /** The binding number of the uniform that holds the params, when there is one. */
   readonly paramsBinding?: number;
   readonly params: readonly Param[];
+  /** Size of the params' struct in bytes, 0 without params. */
   readonly paramsBytes: number;
   readonly overrides: readonly Override[];
+  /** The entry's workgroup size as written: numbers, or names of overrides. */
   readonly workgroupSize: readonly (number | string)[];
+  /** WGSL extensions that the device must have: `f16`, `subgroups`. */
   readonly enables: readonly string[];
 }
 

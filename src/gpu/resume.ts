@@ -9,7 +9,7 @@ export interface ResumeOptions {
   init?: InitOptions;
   /** More losses than this end with their DeviceLostError: a program that loses every device must not go on. Default 3. */
   maxLosses?: number;
-  /** Told of each loss before the next device is opened. */
+  /** Called with each loss before the next device is opened. */
   onLoss?: (error: DeviceLostError) => void;
 }
 

@@ -1,7 +1,7 @@
 /** The most that the adapter can do, measured once: multiply-adds and copied bytes a second. */
 
 import type { BufferSlice } from "./buffer-pool.ts";
-import type { Device } from "./device.ts";
+import { type Device, runtimeOf } from "./device.ts";
 import { launchPolicy, strideGroups } from "./launch-policy.ts";
 import { copy, probe_multiply_add } from "./shaders.generated.ts";
 
@@ -28,20 +28,22 @@ const COPY_BYTES = 64 * 2 ** 20;
 
 async function measure(device: Device): Promise<AdapterLimits> {
   const copyBytes = Math.min(COPY_BYTES, device.limits.maxStorageBufferBindingSize);
-  const buffers = [copyBytes, copyBytes].map((bytes) => device.pool.acquire(bytes, () => "profile"));
+  const buffers = [copyBytes, copyBytes].map((bytes) => runtimeOf(device).pool.acquire(bytes, () => "profile"));
   const [src, dst] = buffers.map((buffer): BufferSlice => ({ buffer, offset: 0, size: copyBytes })) as [
     BufferSlice,
     BufferSlice,
   ];
   const vectors = copyBytes / 16;
-  const seconds = await fastest(device, () => device.run(copy, { src, dst, vectors }, strideGroups(device, vectors)));
+  const seconds = await fastest(device, () =>
+    runtimeOf(device).run(copy, { src, dst, vectors }, strideGroups(device, vectors)),
+  );
   const [groups, turns] = [launchPolicy(device).probeGroups, 2000];
   const y = { ...dst, size: groups * 64 * 16 };
   const flops = groups * 64 * turns * 8 * 4 * 2;
   const multiplySeconds = await fastest(device, () =>
-    device.run(probe_multiply_add, { y, turns }, groups, { WORKGROUP: 64 }),
+    runtimeOf(device).run(probe_multiply_add, { y, turns }, groups, { WORKGROUP: 64 }),
   );
-  for (const buffer of buffers) device.pool.release(buffer);
+  for (const buffer of buffers) runtimeOf(device).pool.release(buffer);
   return { gflops: flops / multiplySeconds / 1e9, gbps: (2 * copyBytes) / seconds / 1e9 };
 }
 

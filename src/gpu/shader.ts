@@ -1,7 +1,7 @@
 /** A shader as known without compiling it: its code, and the names, access and types of what it binds. */
 
 import type { BufferSlice, ElementType } from "./buffer-pool.ts";
-import { type Access, type Binding, type Override, type Param, type Reflection, reflect } from "./reflect.ts";
+import { type Access, type Param, type Reflection, reflect } from "./reflect.ts";
 
 /** A storage buffer that a kernel binds: its access, the scalar type of its elements and how many of these a load takes. */
 export interface BindingType {
@@ -27,22 +27,10 @@ export interface Cost<P extends string = string> {
 }
 
 /** A compute shader with bindings B, params P and override names O: an argument that does not fit does not compile. */
-export interface Shader<B extends Bindings = Bindings, P extends Params = Params, O extends string = string> {
+export interface Shader<B extends Bindings = Bindings, P extends Params = Params, O extends string = string>
+  extends Reflection {
   readonly name: string;
   readonly code: string;
-  readonly entry: string;
-  /** Storage and uniform buffers in order of their binding number; the params' uniform is not among them. */
-  readonly bindings: readonly Binding[];
-  /** The binding number of the uniform that holds the params, when there is one. */
-  readonly paramsBinding?: number;
-  readonly params: readonly Param[];
-  /** Size of the params' struct in bytes, 0 without params. */
-  readonly paramsBytes: number;
-  readonly overrides: readonly Override[];
-  /** The entry's workgroup size as written: numbers, or names of overrides. */
-  readonly workgroupSize: readonly (number | string)[];
-  /** WGSL extensions that the device must have: `f16`, `subgroups`. */
-  readonly enables: readonly string[];
   readonly cost?: Cost;
   /** Never present: carries the types. */
   readonly types?: { readonly bindings: B; readonly params: P; readonly overrides: O };

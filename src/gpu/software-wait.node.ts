@@ -18,7 +18,7 @@ let turns = 0;
 let patientUntil = 0;
 let sleepMs = SHORTEST_MS;
 
-/** Resolves like `promise`, with so many tiny dispatches under way. However many promises are waited for, one loop sleeps. */
+/** Resolves like `promise`, with `tiny` small dispatches under way. However many promises are waited for, one loop sleeps. */
 export async function waitWithBackoff<T>(promise: Promise<T>, tiny = 0): Promise<T> {
   patientUntil = Math.max(waiting > 0 ? patientUntil : 0, performance.now() + tiny * PATIENT_MS);
   turns = 0;

@@ -1,11 +1,11 @@
 /** Kernels of the program's own: plain WGSL in, something to run on tensors out. */
-import { object, options as optionsOf, signature, text } from "../arguments.ts";
+import { callable, must, object, options as optionsOf, signature, text } from "../arguments.ts";
 import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { BufferSlice } from "./buffer-pool.ts";
 import type { ComputeKernel, KernelArgs, OverrideValues } from "./compute-kernel.ts";
 import { MAX_GROUPS_PER_DIM } from "./launch-policy.ts";
-import { type Binding, reflect } from "./reflect.ts";
-import type { ParamValue, Shader } from "./shader.ts";
+import { type Binding, type Reflection, reflect } from "./reflect.ts";
+import type { Cost, ParamValue, Shader } from "./shader.ts";
 import { clear_padding } from "./shaders.generated.ts";
 
 export interface KernelOptions {
@@ -15,10 +15,9 @@ export interface KernelOptions {
   name?: string;
   /** Values for the shader's `override` constants. */
   overrides?: OverrideValues;
+  /** Work of a dispatch, for `profile`. Default: no multiplications or additions, and every bound byte once. */
+  cost?: Cost;
 }
-
-/** The key of a tensor's memory, for this file, which knows nothing of tensors. */
-export const memoryKey: unique symbol = Symbol("memory");
 
 /** The memory of a tensor, as a kernel binds it. */
 export interface BindableMemory {
@@ -35,12 +34,18 @@ export interface Bindable {
   readonly size: number;
   readonly dtype: string;
   assertLive(op: string): void;
-  /** @internal */
-  readonly [memoryKey]?: BindableMemory;
 }
 
-/** A tensor (or slice of a buffer) for every binding, a number or several for every param. */
-export type UserKernelArgs = Readonly<Record<string, Bindable | BufferSlice | ParamValue>>;
+let memoryOf: (value: object) => BindableMemory | undefined = () => undefined;
+
+/** Tells this file, which knows nothing of tensors, how to find the memory of one. */
+export function setMemoryOf(find: (value: object) => BindableMemory | undefined): void {
+  memoryOf = find;
+}
+
+/** A tensor for every binding, a number or several for every param. */
+export type UserKernelArgs = Readonly<Record<string, Bindable | ParamValue>>;
+type KernelArguments = Readonly<Record<string, Bindable | BufferSlice | ParamValue>>;
 /** Workgroups: a count, folded into (x, y, 1) past 65,535, or one to three counts. */
 export type Workgroups = number | readonly number[];
 
@@ -50,21 +55,30 @@ interface Runner {
   dispatch(kernel: ComputeKernel, args: KernelArgs, groups: number | readonly [number, number, number]): void;
 }
 
+export const shaderText = /* @__PURE__ */ must("a shader's text", (value) => typeof value === "string");
 const checkOptions = /* @__PURE__ */ signature("device.kernel", () => ({
-  options: optionsOf({ wgsl: text, name: text, overrides: object }),
+  options: optionsOf(
+    { wgsl: shaderText, name: text, overrides: object, cost: optionsOf({ flops: callable, bytes: callable }) },
+    ["wgsl"],
+  ),
 }));
+
+/** The text of a kernel and what was read from it. */
+export interface UserShader extends Reflection {
+  readonly name: string;
+  readonly code: string;
+}
 
 /** A kernel made by `device.kernel`. Nothing is compiled before its first run. */
 export class UserKernel {
-  readonly shader: Shader;
+  readonly shader: UserShader;
   readonly #runner: Runner;
   readonly #overrides: OverrideValues;
 
   constructor(runner: Runner, options: KernelOptions) {
     checkOptions([options]);
-    const { wgsl, name = "kernel", overrides = {} } = options ?? {};
-    check(typeof wgsl === "string", ArgumentError, () => expected("device.kernel", "wgsl", "a shader's text", wgsl));
-    this.shader = { name, code: wgsl, ...reflect(wgsl) };
+    const { wgsl, name = "kernel", overrides = {}, cost } = options;
+    this.shader = { name, code: wgsl, ...reflect(wgsl), ...(cost && { cost }) };
     checkKeys(
       `kernel '${name}', overrides`,
       overrides,
@@ -75,7 +89,10 @@ export class UserKernel {
   }
 
   /** Records one dispatch. Tensors must be contiguous; a tensor that the kernel writes must not be bound twice. */
-  run(args: UserKernelArgs, workgroups: Workgroups): void {
+  run(args: UserKernelArgs, workgroups: Workgroups): void;
+  /** @internal Also on slices of buffers. */
+  run(args: KernelArguments, workgroups: Workgroups): void;
+  run(args: KernelArguments, workgroups: Workgroups): void {
     const { name, bindings, params } = this.shader;
     const op = `kernel '${name}'`;
     checkKeys(
@@ -89,14 +106,14 @@ export class UserKernel {
     this.#runner.dispatch(this.#runner.kernelOf(this.shader, this.#overrides), known, countsOf(op, workgroups));
   }
 
-  #sliceFor(op: string, binding: Binding, value: UserKernelArgs[string] | undefined): BufferSlice {
+  #sliceFor(op: string, binding: Binding, value: KernelArguments[string] | undefined): BufferSlice {
     const isObject = typeof value === "object" && value !== null;
-    const tensor = isObject && memoryKey in value ? value : undefined;
-    const memory = tensor?.[memoryKey];
+    const memory = isObject ? memoryOf(value) : undefined;
+    const tensor = value as Bindable;
     check(memory || (isObject && "buffer" in value), ArgumentError, () =>
       expected(op, binding.name, "a tensor for this binding", value),
     );
-    if (!tensor || !memory) return value as BufferSlice;
+    if (!memory) return value as BufferSlice;
     if (binding.access === "read") memory.assertReadable(op);
     else tensor.assertLive(op);
     check(tensor.isContiguous, ArgumentError, () =>
@@ -118,7 +135,7 @@ export class UserKernel {
   }
 }
 
-function paramFor(op: string, name: string, value: UserKernelArgs[string] | undefined): ParamValue {
+function paramFor(op: string, name: string, value: KernelArguments[string] | undefined): ParamValue {
   const isNumbers = Array.isArray(value) && value.every((one) => typeof one === "number");
   const fits = typeof value === "number" || isNumbers || typeof value === "boolean";
   check(fits, ArgumentError, () => expected(op, name, "a number or a list of numbers for this param", value));
@@ -129,7 +146,7 @@ function countsOf(op: string, workgroups: Workgroups): number | [number, number,
   const counts = typeof workgroups === "number" ? [workgroups] : workgroups;
   const fits = Array.isArray(counts) && counts.length > 0 && counts.length <= 3 && counts.every(isCount);
   check(fits, ArgumentError, () =>
-    expected(op, "workgroups", "a whole number >= 0, or a list of one to three", workgroups),
+    expected(op, "workgroups", "an integer >= 0, or a list of one to three", workgroups),
   );
   // A single count is folded into two dims, a list is taken as it is.
   const most = typeof workgroups === "number" ? MAX_GROUPS_PER_DIM ** 2 : MAX_GROUPS_PER_DIM;
@@ -143,4 +160,4 @@ function countsOf(op: string, workgroups: Workgroups): number | [number, number,
   return typeof workgroups === "number" ? x : [x, y, z];
 }
 
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isCount = (value: unknown): boolean => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

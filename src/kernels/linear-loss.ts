@@ -1,10 +1,12 @@
 /** A linear layer and the cross entropy of its result, some rows at a time: the logits of all rows are never in memory. */
+
 import type { BufferSlice } from "../gpu/buffer-pool.ts";
 import type { Device } from "../gpu/device.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { addInPlace, fill } from "../tensor/copy.ts";
 import { type Scratch, withScratch } from "../tensor/scratch.ts";
 import { type Shape, sizeAt } from "../tensor/shape.ts";
-import { bindingOf, empty, type Tensor, view } from "../tensor/tensor.ts";
+import { empty, type Tensor, view } from "../tensor/tensor.ts";
 import { defineLabelFault, runCrossEntropy } from "./loss.ts";
 import { runMatmul } from "./matmul/run.ts";
 

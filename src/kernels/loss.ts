@@ -1,9 +1,10 @@
 /** Launches of cross entropy, fused with the gradient of its logits. */
 
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { defineDeviceAssert } from "../gpu/device-asserts.ts";
 import { launchPolicy, type RowLaunch, rowLaunch, vectorized } from "../gpu/launch-policy.ts";
 import { cross_entropy, cross_entropy_vec4, label_weight } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { fill } from "../tensor/copy.ts";
 import { type Scratch, withScratch } from "../tensor/scratch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -104,16 +105,16 @@ function rowLosses(
   const MEAN = params.reduction === "mean";
   const { shader, width } = vectorized(classes, cross_entropy, cross_entropy_vec4);
   const launch = isSingle ? singleLaunch(device) : rowLaunch(device, rows, classes / width);
-  device.run(
+  runtimeOf(device).run(
     shader,
     {
-      logits: logits.binding,
-      labels: labels.binding,
-      weight: (weight ?? logits).binding,
-      labelWeight: (MEAN && !isSingle ? labelWeightSum(scratch, operands, params.ignoreIndex) : labels).binding,
-      losses: losses.binding,
-      gradLogits: (gradLogits ?? scratch.empty(device, [1])).binding,
-      faults: device.faults.binding,
+      logits: bindingOf(logits),
+      labels: bindingOf(labels),
+      weight: bindingOf(weight ?? logits),
+      labelWeight: bindingOf(MEAN && !isSingle ? labelWeightSum(scratch, operands, params.ignoreIndex) : labels),
+      losses: bindingOf(losses),
+      gradLogits: bindingOf(gradLogits ?? scratch.empty(device, [1])),
+      faults: runtimeOf(device).faults.binding,
       rows,
       cols: classes / width,
       ignoreIndex: params.ignoreIndex,
@@ -152,12 +153,12 @@ function labelWeightSum(
 export function sumWeights(labels: Tensor, classes: number, ignoreIndex: number, weight?: Tensor): Tensor {
   const { device } = labels;
   const sum = empty(device, []);
-  device.run(
+  runtimeOf(device).run(
     label_weight,
     {
-      labels: labels.binding,
-      weight: (weight ?? labels).binding,
-      sum: sum.binding,
+      labels: bindingOf(labels),
+      weight: bindingOf(weight ?? labels),
+      sum: bindingOf(sum),
       rows: labels.size,
       classes,
       ignoreIndex,

@@ -1,6 +1,8 @@
 /** Pooling over sliding windows of images (N, C, H, W), and its adjoints. */
+import { runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { avg_pool, avg_pool_backward, max_pool, max_pool_backward } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { withScratch } from "../tensor/scratch.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -20,9 +22,9 @@ export function runMaxPool(x: Tensor, windows: Windows): { y: Tensor; indices: T
   const shape = pooledShape(x.shape, windows);
   const [y, indices] = [empty(device, shape), empty(device, shape, "u32")];
   withScratch((scratch) => {
-    const outputs = { y: y.binding, indices: indices.binding };
-    const args = { x: scratch.contiguous(x).binding, ...outputs, ...paramsOf(windows, y.size) };
-    device.run(max_pool, args, strideGroups(device, y.size));
+    const outputs = { y: bindingOf(y), indices: bindingOf(indices) };
+    const args = { x: bindingOf(scratch.contiguous(x)), ...outputs, ...paramsOf(windows, y.size) };
+    runtimeOf(device).run(max_pool, args, strideGroups(device, y.size));
   });
   return { y, indices };
 }
@@ -32,9 +34,9 @@ export function runMaxPoolBackward(gradY: Tensor, indices: Tensor, windows: Wind
   const { device } = gradY;
   const gradX = empty(device, imageShape(gradY.shape, windows));
   withScratch((scratch) => {
-    const inputs = { gradY: scratch.contiguous(gradY).binding, indices: scratch.contiguous(indices).binding };
-    const args = { ...inputs, gradX: gradX.binding, ...paramsOf(windows, gradX.size) };
-    device.run(max_pool_backward, args, strideGroups(device, gradX.size));
+    const inputs = { gradY: bindingOf(scratch.contiguous(gradY)), indices: bindingOf(scratch.contiguous(indices)) };
+    const args = { ...inputs, gradX: bindingOf(gradX), ...paramsOf(windows, gradX.size) };
+    runtimeOf(device).run(max_pool_backward, args, strideGroups(device, gradX.size));
   });
   return gradX;
 }
@@ -44,8 +46,8 @@ export function runAvgPool(x: Tensor, windows: Windows): Tensor {
   const { device } = x;
   const y = empty(device, pooledShape(x.shape, windows));
   withScratch((scratch) => {
-    const args = { x: scratch.contiguous(x).binding, y: y.binding, ...paramsOf(windows, y.size) };
-    device.run(avg_pool, args, strideGroups(device, y.size));
+    const args = { x: bindingOf(scratch.contiguous(x)), y: bindingOf(y), ...paramsOf(windows, y.size) };
+    runtimeOf(device).run(avg_pool, args, strideGroups(device, y.size));
   });
   return y;
 }
@@ -55,8 +57,12 @@ export function runAvgPoolBackward(gradY: Tensor, windows: Windows): Tensor {
   const { device } = gradY;
   const gradX = empty(device, imageShape(gradY.shape, windows));
   withScratch((scratch) => {
-    const args = { gradY: scratch.contiguous(gradY).binding, gradX: gradX.binding, ...paramsOf(windows, gradX.size) };
-    device.run(avg_pool_backward, args, strideGroups(device, gradX.size));
+    const args = {
+      gradY: bindingOf(scratch.contiguous(gradY)),
+      gradX: bindingOf(gradX),
+      ...paramsOf(windows, gradX.size),
+    };
+    runtimeOf(device).run(avg_pool_backward, args, strideGroups(device, gradX.size));
   });
   return gradX;
 }

@@ -10,7 +10,7 @@ export { isFloat } from "../tensor/storage.ts";
 
 const ORDER: readonly Dtype[] = ["bool", "u32", "i32", "f16", "f32"];
 
-/** The dtype that operands meet in: the larger of bool < u32 < i32 < f16 < f32; a fraction lifts whole numbers to f32. */
+/** The dtype that operands meet in: the larger of bool < u32 < i32 < f16 < f32; a fraction lifts integers to f32. */
 export function promote(operands: readonly Operand[]): Dtype {
   let dtype: Dtype = "bool";
   for (const operand of operands) if (operand instanceof Tensor) dtype = larger(dtype, operand.dtype);

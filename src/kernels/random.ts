@@ -1,6 +1,8 @@
 /** Kernels that draw random numbers and apply them. */
+import { runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { dropout } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import type { RandomCall } from "../tensor/random.ts";
 import { withScratch } from "../tensor/scratch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -19,9 +21,8 @@ export function runDropout(x: Tensor, p: number, call: () => RandomCall): Tensor
   const threshold = Math.min(Math.floor(p * WORDS), WORDS - 1);
   const scale = p === 1 ? 0 : 1 / (1 - p);
   withScratch((scratch) => {
-    // Replays ask for the args when the tensors are gone, so the closure holds their bindings.
-    const fixed = { x: scratch.contiguous(x).binding, y: y.binding, size, threshold, scale };
-    device.runDynamic(dropout, () => ({ ...fixed, ...call() }), strideGroups(device, Math.ceil(size / 4)));
+    const args = { x: bindingOf(scratch.contiguous(x)), y: bindingOf(y), size, threshold, scale };
+    runtimeOf(device).runDynamic(dropout, args, call, strideGroups(device, Math.ceil(size / 4)));
   });
   return y;
 }

@@ -1,6 +1,9 @@
 /** Launches of reductions and running sums: reduced dims are brought together, and long reductions run in two stages. */
+
+import { runtimeOf } from "../gpu/device.ts";
 import { launchPolicy, strideGroups } from "../gpu/launch-policy.ts";
 import { arg_reduce, cumsum, reduce } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous, fill } from "../tensor/copy.ts";
 import { type Scratch, withScratch } from "../tensor/scratch.ts";
 import { isDense, type Shape, sizeOf } from "../tensor/shape.ts";
@@ -83,7 +86,12 @@ interface ReduceStage {
 function runStage(x: Tensor, y: Tensor, { outer, ...params }: ReduceStage, kind: ReduceKind): void {
   const outputs = outer * params.parts * params.inner;
   const overrides = { KIND: KINDS[kind], DTYPE: DTYPES[x.dtype] ?? 0 };
-  x.device.run(reduce, { x: x.binding, y: y.binding, outputs, ...params }, strideGroups(x.device, outputs), overrides);
+  runtimeOf(x.device).run(
+    reduce,
+    { x: bindingOf(x), y: bindingOf(y), outputs, ...params },
+    strideGroups(x.device, outputs),
+    overrides,
+  );
 }
 
 /** The number of parts per output; none is empty: all but the last have `ceil(reduced / parts)` elements. */
@@ -130,9 +138,9 @@ export function runArgReduce(x: Tensor, dim: number, largest: boolean): Tensor {
   return withScratch((scratch) => {
     const y = empty(x.device, x.shape.toSpliced(dim, 1), "i32");
     const { x: dense, reduced, inner } = linesOf(scratch, x, [dim]);
-    x.device.run(
+    runtimeOf(x.device).run(
       arg_reduce,
-      { x: dense.binding, y: y.binding, outputs: y.size, reduced, inner },
+      { x: bindingOf(dense), y: bindingOf(y), outputs: y.size, reduced, inner },
       strideGroups(x.device, y.size),
       { LARGEST: largest, DTYPE: DTYPES[x.dtype] ?? 0 },
     );
@@ -146,9 +154,14 @@ export function runCumsum(x: Tensor, dim: number): Tensor {
     const y = empty(x.device, x.shape, accumulatorOf(x.dtype));
     const { x: dense, outer, reduced: length, inner } = linesOf(scratch, x, [dim]);
     const lines = length === 0 ? 0 : outer * inner;
-    x.device.run(cumsum, { x: dense.binding, y: y.binding, lines, length, inner }, strideGroups(x.device, lines), {
-      INTEGER: !isFloat(x.dtype),
-    });
+    runtimeOf(x.device).run(
+      cumsum,
+      { x: bindingOf(dense), y: bindingOf(y), lines, length, inner },
+      strideGroups(x.device, lines),
+      {
+        INTEGER: !isFloat(x.dtype),
+      },
+    );
     return y;
   });
 }

@@ -1,10 +1,13 @@
 /** The steps of a recurrent layer, fused: a matmul and a cell kernel per time step, and one matmul for the weight's gradient. */
+
 import { ALIGNMENT, type BufferSlice } from "../gpu/buffer-pool.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { recurrent_cell, recurrent_cell_backward } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { type Scratch, withScratch } from "../tensor/scratch.ts";
-import { empty, type Tensor, view } from "../tensor/tensor.ts";
+import { empty, storageOf, type Tensor, view } from "../tensor/tensor.ts";
 import { runMatmul } from "./matmul/run.ts";
 
 export type Cell = "tanh" | "relu" | "lstm" | "gru";
@@ -98,11 +101,11 @@ export class RecurrenceLayout {
 
   /** The slice of one state (B, H), and of the gates of one time (B, GATES H). */
   stateSlice(states: Tensor, index: number): BufferSlice {
-    return states.storage.slice(index * this.stateStride * 4, this.size * 4);
+    return storageOf(states).slice(index * this.stateStride * 4, this.size * 4);
   }
 
   gateSlice(gates: Tensor, t: number): BufferSlice {
-    return gates.storage.slice(t * this.gateStride * 4, this.sizes.batch * this.gates * 4);
+    return storageOf(gates).slice(t * this.gateStride * 4, this.sizes.batch * this.gates * 4);
   }
 
   /** The params that both cell kernels take at time t. */
@@ -142,9 +145,9 @@ export function runRecurrence(
   const { device } = x;
   const { time, batch, width } = layout.sizes;
   return withScratch((scratch) => {
-    const inputs = scratch.contiguous(x).binding;
-    const b = scratch.contiguous(weight).binding;
-    const offset = bias && { bias: scratch.contiguous(bias).binding };
+    const inputs = bindingOf(scratch.contiguous(x));
+    const b = bindingOf(scratch.contiguous(weight));
+    const offset = bias && { bias: bindingOf(scratch.contiguous(bias)) };
     const hidden = statesFrom(h, layout);
     const cells = c ? statesFrom(c, layout) : empty(device, [1]);
     const gates = empty(device, [keepsGates ? time : 1, layout.gateStride]);
@@ -152,8 +155,8 @@ export function runRecurrence(
       const gatesAt = layout.gateSlice(gates, keepsGates ? t : 0);
       const a = layout.stateSlice(hidden, layout.before(t));
       runMatmul(device, { a, b, c: gatesAt, M: batch, N: layout.gates, K: width, transB: true, ...offset });
-      const args = { gates: gatesAt, inputs, hidden: hidden.binding, cells: cells.binding, ...layout.params(t) };
-      device.run(recurrent_cell, args, strideGroups(device, layout.size), layout.overrides);
+      const args = { gates: gatesAt, inputs, hidden: bindingOf(hidden), cells: bindingOf(cells), ...layout.params(t) };
+      runtimeOf(device).run(recurrent_cell, args, strideGroups(device, layout.size), layout.overrides);
     }
     return { gates, hidden, cells };
   });
@@ -207,7 +210,7 @@ export function runRecurrenceBackward(
   withScratch((scratch) => {
     for (const [i, g] of grads.last.entries()) if (g) copyInto(scratch.add(layout.state(gradStart, i)), g);
     const step = backwardStep(scratch, saved, grads.output, layout, results);
-    const b = scratch.contiguous(saved.weight).binding;
+    const b = bindingOf(scratch.contiguous(saved.weight));
     const c = layout.stateSlice(gradStart, 0);
     for (const t of layout.order.toReversed()) {
       step(t);
@@ -231,10 +234,15 @@ function backwardStep(
   const { time, batch, width } = layout.sizes;
   const gradOutput = output ? scratch.contiguous(output) : scratch.empty(device, [time, batch, width]);
   if (!output) fill(gradOutput, 0);
-  const inputs = x && scratch.contiguous(x).binding;
-  const unused = scratch.empty(device, [1]).binding;
-  const states = { hidden: hidden.binding, cells: cells.binding };
-  const shared = { ...states, gradOutput: gradOutput.binding, carry: gradStart.binding, cellAt: layout.stateStride };
+  const inputs = x && bindingOf(scratch.contiguous(x));
+  const unused = bindingOf(scratch.empty(device, [1]));
+  const states = { hidden: bindingOf(hidden), cells: bindingOf(cells) };
+  const shared = {
+    ...states,
+    gradOutput: bindingOf(gradOutput),
+    carry: bindingOf(gradStart),
+    cellAt: layout.stateStride,
+  };
   return (t) => {
     const own = { gates: layout.gateSlice(gates, t), gradGates: layout.gateSlice(gradGates, t) };
     const args = {
@@ -245,7 +253,7 @@ function backwardStep(
       ...layout.params(t),
       outputAt: t * layout.size,
     };
-    device.run(recurrent_cell_backward, args, strideGroups(device, layout.size), layout.overrides);
+    runtimeOf(device).run(recurrent_cell_backward, args, strideGroups(device, layout.size), layout.overrides);
   };
 }
 
@@ -259,16 +267,16 @@ export function runRecurrenceGradWeight(
 ): void {
   const { time, batch, width } = layout.sizes;
   withScratch((scratch) => {
-    const dense = (one: Tensor) => scratch.contiguous(scratch.add(one)).binding;
+    const dense = (one: Tensor) => bindingOf(scratch.contiguous(scratch.add(one)));
     runMatmul(gradGates.device, {
       a: dense(layout.allGates(gradGates)),
       b: dense(layout.statesBefore(hidden)),
-      c: gradWeight.binding,
+      c: bindingOf(gradWeight),
       M: layout.gates,
       N: width,
       K: time * batch,
       transA: true,
-      ...(gradBias && { biasGrad: gradBias.binding }),
+      ...(gradBias && { biasGrad: bindingOf(gradBias) }),
     });
   });
 }

@@ -1,4 +1,5 @@
 /** Launches of softmax and its logarithm over the last dim. */
+import { runtimeOf } from "../gpu/device.ts";
 import { rowLaunch, vectorized } from "../gpu/launch-policy.ts";
 import {
   softmax_backward,
@@ -6,6 +7,7 @@ import {
   softmax_vec4,
   softmax as softmaxShader,
 } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { withScratch } from "../tensor/scratch.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 
@@ -24,8 +26,8 @@ export function runSoftmax(x: Tensor, LOG: boolean): Tensor {
   const { groups, overrides, params, length } = rowsOf(x);
   const { shader } = vectorized(length, softmaxShader, softmax_vec4);
   withScratch((scratch) => {
-    const bindings = { x: scratch.contiguous(x).binding, y: y.binding };
-    x.device.run(shader, { ...bindings, ...params }, groups, { ...overrides, LOG });
+    const bindings = { x: bindingOf(scratch.contiguous(x)), y: bindingOf(y) };
+    runtimeOf(x.device).run(shader, { ...bindings, ...params }, groups, { ...overrides, LOG });
   });
   return y;
 }
@@ -36,8 +38,8 @@ export function runSoftmaxBackward(y: Tensor, gradY: Tensor, LOG: boolean): Tens
   const { groups, overrides, params, length } = rowsOf(y);
   const { shader } = vectorized(length, softmax_backward, softmax_backward_vec4);
   withScratch((scratch) => {
-    const bindings = { y: y.binding, gradY: scratch.contiguous(gradY).binding, gradX: gradX.binding };
-    y.device.run(shader, { ...bindings, ...params }, groups, { ...overrides, LOG });
+    const bindings = { y: bindingOf(y), gradY: bindingOf(scratch.contiguous(gradY)), gradX: bindingOf(gradX) };
+    runtimeOf(y.device).run(shader, { ...bindings, ...params }, groups, { ...overrides, LOG });
   });
   return gradX;
 }

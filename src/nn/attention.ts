@@ -1,4 +1,5 @@
 import { count, flag, options as optionsOf, probability, signature } from "../arguments.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { attentionWeights } from "../ops/attention.ts";
@@ -10,7 +11,7 @@ import { contiguous, permute, reshape, squeeze, unsqueeze } from "../ops/movemen
 import { mean } from "../ops/reduce.ts";
 import { logicalNot } from "../ops/unary.ts";
 import { tensorArgument } from "../tensor/arguments.ts";
-import { sameShape } from "../tensor/shape.ts";
+import { sameShape, sizeAt } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { drawBlocks } from "./default-weight.ts";
 import { zeros } from "./init.ts";
@@ -52,10 +53,15 @@ const checkArguments = /* @__PURE__ */ signature(LAYER, () => ({
   options: optionsOf({ dropout: probability, bias: flag, batchFirst: flag, kdim: count, vdim: count }),
 }));
 const checkInputs = /* @__PURE__ */ signature(LAYER, () => ({
-  ...{ query: tensorArgument, key: tensorArgument, value: tensorArgument },
+  query: tensorArgument,
+  key: tensorArgument,
+  value: tensorArgument,
   call: optionsOf({
-    ...{ attnMask: tensorArgument, keyPaddingMask: tensorArgument },
-    ...{ isCausal: flag, needWeights: flag, averageAttnWeights: flag },
+    attnMask: tensorArgument,
+    keyPaddingMask: tensorArgument,
+    isCausal: flag,
+    needWeights: flag,
+    averageAttnWeights: flag,
   }),
 }));
 
@@ -122,9 +128,11 @@ export class MultiheadAttention extends Module {
     this.#check(query, key, value, call);
     if (query.ndim === 3) return this.#attend(query, key, value, call);
     const at = this.batchFirst ? 0 : 1;
-    const lifted = new Map([query, key, value].map((one) => [one, unsqueeze(one, at)]));
     const { keyPaddingMask: mask } = call;
-    const [q, k, v] = [query, key, value].map((one) => lifted.get(one) as Tensor) as [Tensor, Tensor, Tensor];
+    // One tensor stays one: it is then projected in one product.
+    const q = unsqueeze(query, at);
+    const k = key === query ? q : unsqueeze(key, at);
+    const v = value === query ? q : value === key ? k : unsqueeze(value, at);
     const [y, weights] = this.#attend(q, k, v, mask ? { ...call, keyPaddingMask: unsqueeze(mask, 0) } : call);
     return weights ? sameLifetime(squeeze(y, at), squeeze(weights, 0)) : [squeeze(y, at), null];
   }
@@ -150,16 +158,13 @@ export class MultiheadAttention extends Module {
     const weights = weight ? splitViews(weight, blocks, 0) : [this.qProjWeight, this.kProjWeight, this.vProjWeight];
     const biases = bias ? splitViews(bias, blocks, 0) : [];
     const inputs = [query, key, ...(shared ? [] : [value])];
-    return inputs.flatMap((x, i) => this.#heads(x, weights[i] as Tensor, biases[i] ?? null)) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
+    const heads = inputs.flatMap((x, i) => this.#heads(x, elementAt(weights, i), biases[i] ?? null));
+    return [elementAt(heads, 0), elementAt(heads, 1), elementAt(heads, 2)];
   }
 
   /** x's projections by the blocks of `weight`, each (N, numHeads, L, headDim). */
   #heads(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor[] {
-    const blocks = (weight.shape[0] as number) / this.embedDim;
+    const blocks = sizeAt(weight.shape, 0) / this.embedDim;
     const width = this.embedDim / this.numHeads;
     const y = reshape(linear(x, weight, bias ?? undefined), [...x.shape.slice(0, 2), blocks, this.numHeads, width]);
     return unbind(contiguous(permute(y, this.batchFirst ? [2, 0, 3, 1, 4] : [2, 1, 3, 0, 4])));
@@ -205,8 +210,8 @@ export class MultiheadAttention extends Module {
 
   #checkMasks(query: Tensor, key: Tensor, { attnMask, keyPaddingMask }: MultiheadAttentionCall): void {
     const at = this.batchFirst ? query.ndim - 2 : 0;
-    const [rows, keys] = [query.shape[at] as number, key.shape[at] as number];
-    const batch = query.ndim === 3 ? [query.shape[1 - at] as number] : [];
+    const [rows, keys] = [sizeAt(query.shape, at), sizeAt(key.shape, at)];
+    const batch = query.ndim === 3 ? [sizeAt(query.shape, 1 - at)] : [];
     const perHead = [(batch[0] ?? 1) * this.numHeads, rows, keys];
     const wanted: [string, Tensor | undefined, number[][]][] = [
       ["attnMask", attnMask, [[rows, keys], perHead]],

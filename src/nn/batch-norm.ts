@@ -21,12 +21,10 @@ export interface BatchNormOptions {
 const parameters = {
   numFeatures: count,
   options: /* @__PURE__ */ optionsOf({
-    ...{
-      eps: /* @__PURE__ */ numberIn(0),
-      momentum: /* @__PURE__ */ orNull(probability),
-      affine: flag,
-      trackRunningStats: flag,
-    },
+    eps: /* @__PURE__ */ numberIn(0),
+    momentum: /* @__PURE__ */ orNull(probability),
+    affine: flag,
+    trackRunningStats: flag,
   }),
 };
 const check1d = /* @__PURE__ */ signature("BatchNorm1d", () => parameters);

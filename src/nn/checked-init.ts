@@ -2,6 +2,7 @@
 import { anything, checked, checkedAsync, finite, maybe, numberIn, oneOf, options, text } from "../arguments.ts";
 import * as init from "./init.ts";
 
+export type { Described } from "./describe.ts";
 export type { Fans, HeOptions, Initializer, Nonlinearity, WeightRow, XavierOptions } from "./init.ts";
 
 const gain = { options: /* @__PURE__ */ options({ gain: /* @__PURE__ */ numberIn(0) }) };
@@ -25,12 +26,12 @@ export const orthogonal = /* @__PURE__ */ checked(
 export const uniform = /* @__PURE__ */ checked("uniform", () => ({ a: maybe(finite), b: maybe(finite) }), init.uniform);
 export const normal = /* @__PURE__ */ checked(
   "normal",
-  () => ({ mean: maybe(finite), std: maybe(finite) }),
+  () => ({ mean: maybe(finite), std: maybe(numberIn(0)) }),
   init.normal,
 );
 export const truncNormal = /* @__PURE__ */ checked(
   "truncNormal",
-  () => ({ mean: maybe(finite), std: maybe(finite), a: maybe(finite), b: maybe(finite) }),
+  () => ({ mean: maybe(finite), std: maybe(numberIn(Number.MIN_VALUE)), a: maybe(finite), b: maybe(finite) }),
   init.truncNormal,
 );
 export const constant = /* @__PURE__ */ checked("constant", () => ({ c: finite }), init.constant);

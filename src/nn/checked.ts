@@ -67,7 +67,7 @@ export const l1Loss = /* @__PURE__ */ checked(
 );
 export const huberLoss = /* @__PURE__ */ checked(
   "huberLoss",
-  () => ({ ...pair, options: options({ reduction, delta: finite }) }),
+  () => ({ ...pair, options: options({ reduction, delta: numberIn(Number.MIN_VALUE) }) }),
   losses.huberLoss,
 );
 export const bceWithLogits = /* @__PURE__ */ checked(

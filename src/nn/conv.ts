@@ -30,8 +30,12 @@ const checkArguments = /* @__PURE__ */ signature("Conv2d", () => ({
   outChannels: count,
   kernelSize: pair,
   options: optionsOf({
-    ...{ stride: pair, padding: windowPadding, dilation: pair, groups: count },
-    ...{ bias: flag, weightInit: initializer },
+    stride: pair,
+    padding: windowPadding,
+    dilation: pair,
+    groups: count,
+    bias: flag,
+    weightInit: initializer,
   }),
 }));
 

@@ -1,4 +1,5 @@
 /** The default initialization of a layer's weight by the activation that follows it. */
+import { sizeAt } from "../tensor/shape.ts";
 import { storageOf, type Tensor, view } from "../tensor/tensor.ts";
 import { heNormal, xavierUniform } from "./init.ts";
 import { originOf, recordOrigin } from "./init-provenance.ts";
@@ -25,7 +26,7 @@ export function adaptDefault(weight: Tensor, follower: NextActivation): void {
 
 /** Draws each of `blocks` equal blocks of rows as a matrix: a gate's, or one of several projections. */
 export function drawBlocks(weight: Tensor, blocks: number, follower?: NextActivation): void {
-  const [rows, columns] = [(weight.shape[0] as number) / blocks, weight.shape[1] as number];
+  const [rows, columns] = [sizeAt(weight.shape, 0) / blocks, sizeAt(weight.shape, 1)];
   for (let i = 0; i < blocks; i++) {
     const block = view(weight, [rows, columns], weight.strides, weight.offset + i * rows * columns);
     drawDefault(block, follower, true);

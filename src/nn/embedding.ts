@@ -1,6 +1,7 @@
 import { count, integer, options as optionsOf, signature } from "../arguments.ts";
 import { embedding, normalizePaddingIdx } from "../ops/embedding.ts";
 import { fill } from "../tensor/copy.ts";
+import { sizeAt } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { type Initializer, normal } from "./init.ts";
 import { Module } from "./module.ts";
@@ -46,7 +47,7 @@ export class Embedding extends Module {
 }
 
 function zeroRow(weight: Tensor, row: number): void {
-  const width = weight.shape[1] as number;
+  const width = sizeAt(weight.shape, 1);
   const values = view(weight, [width], [1], row * width);
   fill(values, 0);
   values.dispose();

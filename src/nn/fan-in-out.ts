@@ -1,9 +1,21 @@
 /** The numbers that initializers scale by: how many inputs and outputs a weight connects, and the gains of activations. */
 import { ACTIVATIONS } from "../activations.ts";
-import { ArgumentError, check, checkNumber, expected, nearest, ShapeError } from "../errors.ts";
+import { ArgumentError, check, expected, nearest, ShapeError } from "../errors.ts";
 import { checkShape, type Shape, sizeOf } from "../tensor/shape.ts";
 
-const GAINS = {
+/** What `calculateGain` knows the factor of. */
+export type Nonlinearity =
+  | "linear"
+  | "conv1d"
+  | "conv2d"
+  | "conv3d"
+  | "sigmoid"
+  | "tanh"
+  | "relu"
+  | "leakyRelu"
+  | "selu";
+
+const GAINS: Readonly<Record<Nonlinearity, (a?: number) => number>> = {
   linear: ACTIVATIONS.none.gain,
   conv1d: ACTIVATIONS.none.gain,
   conv2d: ACTIVATIONS.none.gain,
@@ -13,22 +25,17 @@ const GAINS = {
   relu: ACTIVATIONS.relu.gain,
   leakyRelu: ACTIVATIONS.leakyRelu.gain,
   selu: () => 3 / 4,
-} satisfies Record<string, (a?: number) => number>;
-
-export type Nonlinearity = keyof typeof GAINS;
+};
 
 /** The factor by which a weight's std must exceed sqrt(1 / fan) to keep the variance through an activation. `a`: leakyRelu's slope. */
 export function calculateGain(nonlinearity: Nonlinearity, a?: number): number {
-  const gain: ((a?: number) => number) | undefined = Object.hasOwn(GAINS, nonlinearity)
-    ? GAINS[nonlinearity]
-    : undefined;
+  const gain = Object.hasOwn(GAINS, nonlinearity) ? GAINS[nonlinearity] : undefined;
   const known = Object.keys(GAINS);
   check(gain, ArgumentError, () => {
     const near = nearest(String(nonlinearity), known);
     const hint = near ? ` (did you mean '${near}'?)` : "";
     return expected("calculateGain", "nonlinearity", `one of ${known.join(", ")}${hint}`, nonlinearity);
   });
-  if (a !== undefined) checkNumber("calculateGain", "a", a);
   return gain(a);
 }
 

@@ -1,5 +1,7 @@
 /** Runs a module's forward: checked, seen by captures, and freeing what it made. */
+
 import type { Tape } from "../gpu/command-recorder.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { keep, scopeKeeping, tensorsIn } from "../tensor/scope.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { trace } from "./forward-trace.ts";
@@ -68,7 +70,7 @@ export function watched(module: ModuleLike, forward: Forward, checkOwn: () => vo
 function recordingOf(module: ModuleLike, inputs: readonly unknown[]): Tape | undefined {
   const isTensor = (value: unknown): value is Tensor => value instanceof Tensor;
   const first = isTensor(inputs[0]) ? inputs[0] : (tensorsIn(inputs).find(isTensor) ?? valuesOf(module)[0]);
-  return first?.device.recorder.tape;
+  return first && runtimeOf(first.device).recorder.tape;
 }
 
 const isStateful = (value: object): value is ModuleLike | Tensor => value instanceof Tensor || isModule(value);

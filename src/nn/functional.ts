@@ -1,5 +1,4 @@
 /** Layers as functions, with weights and statistics as arguments. */
-import { checkKeys } from "../errors.ts";
 import { dropout as dropoutOp } from "../ops/dropout.ts";
 import { batchNorm as batchNormOp, layerNorm as layerNormOp } from "../ops/norm.ts";
 import type { Shape } from "../tensor/shape.ts";
@@ -38,7 +37,6 @@ export function batchNorm(
   bias?: Tensor | null,
   options: BatchNormCall = {},
 ): Tensor {
-  checkKeys("batchNorm", options, ["training", "momentum", "eps"]);
   const { training = false, momentum = 0.1, eps = 1e-5 } = options;
   const statistics = runningMean && runningVar ? { runningMean, runningVar } : {};
   return batchNormOp([x, weight ?? undefined, bias ?? undefined], { ...statistics, training, momentum, eps });
@@ -47,6 +45,5 @@ export function batchNorm(
 /** While training (default): 0 with probability `p`, else x / (1 - p). Otherwise x itself. */
 export function dropout(x: Tensor, p = 0.5, training: boolean | { training?: boolean } = true): Tensor {
   if (typeof training === "boolean") return dropoutOp(x, p, training);
-  checkKeys("dropout", training, ["training"]);
   return dropoutOp(x, p, training.training ?? true);
 }

@@ -24,6 +24,7 @@ export {
 export * as init from "./checked-init.ts";
 export { ModuleDict, ModuleList } from "./containers.ts";
 export { Conv2d, type Conv2dLayerOptions } from "./conv.ts";
+export type { NextActivation } from "./default-weight.ts";
 export { Dropout } from "./dropout.ts";
 export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export { Flatten } from "./flatten.ts";

@@ -4,6 +4,7 @@
  * identity, containers and objects by their entries.
  */
 
+import { elementAt, isTypedArray } from "../elements.ts";
 import type { GpuBuffer } from "../gpu/buffer-pool.ts";
 import type { Tape } from "../gpu/command-recorder.ts";
 import { Device } from "../gpu/device.ts";
@@ -95,7 +96,7 @@ function isAlike(before: unknown, after: unknown): boolean {
   return (
     areTensors &&
     olds.length === news.length &&
-    olds.every((old, i) => old.dtype === news[i]?.dtype && sameShape(old.shape, (news[i] as Tensor).shape))
+    olds.every((old, i) => old.dtype === news[i]?.dtype && sameShape(old.shape, elementAt(news, i).shape))
   );
 }
 
@@ -116,7 +117,7 @@ class ModuleState extends Properties {
   override holds(): boolean {
     const module = this.#module;
     if (module.training !== this.#training || module.forward !== this.#forward) return false;
-    for (const [name, value] of this.#accessors) if (!Object.is((module as unknown as Bag)[name], value)) return false;
+    for (const [name, value] of this.#accessors) if (!Object.is(Reflect.get(module, name), value)) return false;
     return super.holds();
   }
 }
@@ -193,10 +194,8 @@ function entryOf(value: unknown): Entry | undefined {
   if (typeof value !== "object" || value === null || isLeftOut(value)) return undefined;
   if (isModule(value)) return new ModuleState(value);
   if (Array.isArray(value)) return new List(value);
-  if (ArrayBuffer.isView(value)) {
-    const { length = Number.POSITIVE_INFINITY } = value as { length?: number };
-    return length <= MAX_COMPARED ? new List(value as unknown as ArrayLike<unknown>) : undefined;
-  }
+  if (isTypedArray(value)) return value.length <= MAX_COMPARED ? new List(value) : undefined;
+  if (ArrayBuffer.isView(value)) return undefined;
   if (value instanceof Map || value instanceof Set) return new Collection(value);
   return hasOwnOnly(value) ? new Properties(value) : undefined;
 }

@@ -1,5 +1,7 @@
 /** Module: what layers and models share. Parameters, buffers and children are found by a module's own properties. */
+
 import { ArgumentError, check, expected } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { printAsString } from "../gpu/inspect.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
 import { keep } from "../tensor/scope.ts";
@@ -293,7 +295,8 @@ export class Module {
     const found = this.#walk().flatMap(({ path, own }) =>
       part(own).map(([name, tensor]): Named => [join(path, name), tensor]),
     );
-    const { tape } = found[0]?.[1].device.recorder ?? {};
+    const first = found[0]?.[1];
+    const tape = first && runtimeOf(first.device).recorder.tape;
     if (tape) guardModule(tape, this);
     return distinct(nameOf(this), found);
   }

@@ -1,5 +1,7 @@
 /** Parameters and buffers of layers, which no scope frees. */
+
 import { currentDevice } from "../gpu/default-device.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { fill } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
@@ -22,6 +24,6 @@ export function buffer(shape: Shape, value: number, dtype: Dtype = "f32"): Tenso
 
 function openDevice() {
   const device = currentDevice();
-  device.assertOpen("nn");
+  runtimeOf(device).assertOpen("nn");
   return device;
 }

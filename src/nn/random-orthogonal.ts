@@ -1,16 +1,16 @@
 /** Random orthonormal rows or columns, on the host in float64: the orthogonal initializer's matrix. */
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { splitmix } from "../tensor/create.ts";
 
 /** A row-major (rows, cols) matrix whose rows (or columns, whichever are fewer) are orthonormal, times `gain`. */
 export function orthonormal(device: Device, rows: number, cols: number, gain: number): Float32Array<ArrayBuffer> {
-  device.recorder.tape?.assertNotCapturing("an orthogonal initialization, which draws on the host");
+  runtimeOf(device).recorder.tape?.assertNotCapturing("an orthogonal initialization, which draws on the host");
   const wide = rows <= cols;
   const [count, length] = wide ? [rows, cols] : [cols, rows];
   const vectors = gramSchmidt(count, length, normals(device));
   const matrix = new Float32Array(rows * cols);
   vectors.forEach((vector, i) => {
-    for (let j = 0; j < length; j++) matrix[wide ? i * cols + j : j * cols + i] = gain * (vector[j] as number);
+    for (const [j, value] of vector.entries()) matrix[wide ? i * cols + j : j * cols + i] = gain * value;
   });
   return matrix;
 }
@@ -23,11 +23,12 @@ function gramSchmidt(count: number, length: number, next: () => number): Float64
     // Twice: the second pass removes what rounding left of the first.
     for (let pass = 0; pass < 2; pass++) for (const other of done) subtract(vector, other, dot(vector, other));
     const norm = Math.sqrt(dot(vector, vector));
-    for (let i = 0; i < length; i++) vector[i] = (vector[i] as number) / norm;
-    done.push(vector);
+    done.push(vector.map((value) => value / norm));
   }
   return done;
 }
+
+// No check in these loops, of as many steps as a matrix product.
 
 function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
@@ -41,6 +42,6 @@ function subtract(a: Float64Array, b: Float64Array, factor: number): void {
 
 /** Normal numbers by Box and Muller, from the device's seed and its next random call. */
 function normals(device: Device): () => number {
-  const next = splitmix(device.random.seed, device.random.call++);
+  const next = splitmix(runtimeOf(device).random.seed, runtimeOf(device).random.call++);
   return () => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 }

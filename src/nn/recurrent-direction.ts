@@ -1,9 +1,11 @@
 /** One layer of a recurrent network in one direction: its input projected at once, then the steps. */
+import { elementAt } from "../elements.ts";
 import { add } from "../ops/binary.ts";
 import { cat, splitViews } from "../ops/cat-split.ts";
 import { linear } from "../ops/linear.ts";
 import { layerNorm } from "../ops/norm.ts";
 import { type Cell, recurrence, type State, type Step, unroll } from "../ops/rnn.ts";
+import { sizeAt } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** The weights of one layer and direction. Norms are there with layer norm only; the biases are then the norms' own. */
@@ -38,7 +40,7 @@ export function runDirection(
   if (!inputNorm || !hiddenNorm) {
     return recurrence(cell, linear(x, inputWeight, inputBias), hiddenWeight, hiddenBias, start, reverse);
   }
-  const width = hiddenWeight.shape[1] as number;
+  const width = sizeAt(hiddenWeight.shape, 1);
   // The GRU's new gate is normalized separately: the reset gate stands between its two parts.
   const groups = cell === "gru" ? [2 * width, width] : [4 * width];
   const step: Step = {
@@ -63,7 +65,7 @@ function normedGroups(x: Tensor, weight: Tensor, bias: Tensor | undefined, group
   const [weights, biases] = [splitViews(weight, groups, 0), bias && splitViews(bias, groups, 0)];
   const parts = splitViews(x, groups, x.ndim - 1);
   return cat(
-    parts.map((part, i) => normed(part, weights[i] as Tensor, biases?.[i])),
+    parts.map((part, i) => normed(part, elementAt(weights, i), biases?.[i])),
     -1,
   );
 }

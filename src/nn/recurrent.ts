@@ -9,6 +9,7 @@ import {
   type Signature,
   signature,
 } from "../arguments.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { cat, sameLifetime, stack, unbind } from "../ops/cat-split.ts";
@@ -16,7 +17,7 @@ import { dropout } from "../ops/dropout.ts";
 import { squeeze, transpose, unsqueeze } from "../ops/movement.ts";
 import { type Cell, GATES } from "../ops/rnn.ts";
 import { zeros } from "../tensor/create.ts";
-import { sameShape } from "../tensor/shape.ts";
+import { sameShape, sizeAt } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { drawBlocks } from "./default-weight.ts";
 import * as init from "./init.ts";
@@ -118,12 +119,22 @@ export abstract class Recurrent extends Module {
   }
 
   #weights(suffix: string): DirectionWeights {
-    const own = this as unknown as Record<string, Tensor | undefined>;
+    const own = new Map(Object.entries(this).filter(([, value]) => value instanceof Tensor));
+    const weight = (name: string): Tensor | undefined => own.get(`${name}${suffix}`);
+    const [inputWeight, hiddenWeight] = [weight("weight_ih"), weight("weight_hh")];
+    check(inputWeight && hiddenWeight, ArgumentError, () =>
+      expected(this.constructor.name, `weight_ih${suffix}, weight_hh${suffix}`, "parameters", "no tensors"),
+    );
     return {
-      ...{ inputWeight: own[`weight_ih${suffix}`] as Tensor, hiddenWeight: own[`weight_hh${suffix}`] as Tensor },
-      ...{ inputBias: own[`bias_ih${suffix}`], hiddenBias: own[`bias_hh${suffix}`] },
-      ...{ norm: own[`norm${suffix}`], inputNorm: own[`norm_ih${suffix}`], hiddenNorm: own[`norm_hh${suffix}`] },
-      ...{ cellNorm: own[`norm_cell${suffix}`], cellBias: own[`bias_cell${suffix}`] },
+      inputWeight,
+      hiddenWeight,
+      inputBias: weight("bias_ih"),
+      hiddenBias: weight("bias_hh"),
+      norm: weight("norm"),
+      inputNorm: weight("norm_ih"),
+      hiddenNorm: weight("norm_hh"),
+      cellNorm: weight("norm_cell"),
+      cellBias: weight("bias_cell"),
     };
   }
 
@@ -135,7 +146,7 @@ export abstract class Recurrent extends Module {
     const starts = this.#starts(byTime, alone ? given.map((state) => unsqueeze(state, 1)) : given);
     const [y, ends] = this.#layers(byTime, starts);
     const states = starts.map((_, i) => {
-      const state = stack(ends.map((end) => end[i] as Tensor));
+      const state = stack(ends.map((end) => elementAt(end, i)));
       return alone ? squeeze(state, 1) : state;
     });
     const [output, ...last] = sameLifetime(alone ? squeeze(y, 1) : this.batchFirst ? transpose(y, 0, 1) : y, ...states);
@@ -145,7 +156,7 @@ export abstract class Recurrent extends Module {
   /** The first states by kind (hidden, cell) and then by layer and direction. */
   #starts(x: Tensor, given: readonly Tensor[]): Tensor[][] {
     if (given.length > 0) return given.map((state) => unbind(state));
-    const zero = zeros([x.shape[1] as number, this.hiddenSize], { device: x.device });
+    const zero = zeros([sizeAt(x.shape, 1), this.hiddenSize], { device: x.device });
     const kinds = this.#cell === "lstm" ? 2 : 1;
     return Array.from({ length: kinds }, () => this.#suffixes().map(() => zero));
   }
@@ -157,13 +168,13 @@ export abstract class Recurrent extends Module {
     for (let layer = 0; layer < this.numLayers; layer++) {
       const input = y;
       const outputs = suffixes.slice(layer * this.#directions, (layer + 1) * this.#directions).map((suffix, way) => {
-        const [h, c] = starts.map((states) => states[ends.length] as Tensor) as [Tensor, Tensor | undefined];
+        const [h, c] = starts.map((states) => elementAt(states, ends.length)) as [Tensor, Tensor | undefined];
         const start = { h, ...(c && { c }) };
         const [output, end] = runDirection(this.#cell, input, start, this.#weights(suffix), way === 1);
         ends.push(end.c ? [end.h, end.c] : [end.h]);
         return output;
       });
-      y = outputs.length > 1 ? cat(outputs, 2) : (outputs[0] as Tensor);
+      y = outputs.length > 1 ? cat(outputs, 2) : elementAt(outputs, 0);
       if (layer < this.numLayers - 1) y = dropout(y, this.dropout, this.training);
     }
     return [y, ends];
@@ -179,8 +190,8 @@ export abstract class Recurrent extends Module {
     const fits = (x.ndim === 2 || x.ndim === 3) && x.shape[x.ndim - 1] === inputSize;
     check(fits, ShapeError, () => expected(layer, "x", `a shape ${form} or (T, ${inputSize})`, x));
     const at = x.ndim === 3 && batchFirst ? 1 : 0;
-    check((x.shape[at] as number) > 0, ShapeError, () => expected(layer, "x", "at least one time step", x));
-    const wanted = [numLayers * this.#directions, ...(x.ndim === 3 ? [x.shape[1 - at] as number] : []), hiddenSize];
+    check(sizeAt(x.shape, at) > 0, ShapeError, () => expected(layer, "x", "at least one time step", x));
+    const wanted = [numLayers * this.#directions, ...(x.ndim === 3 ? [sizeAt(x.shape, 1 - at)] : []), hiddenSize];
     for (const state of given) {
       check(state instanceof Tensor && isFloat(state.dtype), ArgumentError, () =>
         expected(layer, "state", "float tensors", state),

@@ -1,5 +1,6 @@
 /** The recurrent layers: Elman's, LSTM and GRU. Weights have PyTorch's names (`weight_ih_l0`, `bias_hh_l1_reverse`) and gate orders. */
 import { listOf, maybe, oneOf, signature } from "../arguments.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { tensorArgument } from "../tensor/arguments.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -39,7 +40,7 @@ export class RNN extends Recurrent {
   override forward(x: Tensor, h?: Tensor): [Tensor, Tensor] {
     checkRnnInputs(arguments);
     const [output, states] = this.run(x, h ? [h] : []);
-    return [output, states[0] as Tensor];
+    return [output, elementAt(states, 0)];
   }
 }
 
@@ -78,6 +79,6 @@ export class GRU extends Recurrent {
   override forward(x: Tensor, h?: Tensor): [Tensor, Tensor] {
     checkGruInputs(arguments);
     const [output, states] = this.run(x, h ? [h] : []);
-    return [output, states[0] as Tensor];
+    return [output, elementAt(states, 0)];
   }
 }

@@ -1,9 +1,9 @@
 /** Loading a state dict: every name, shape and dtype is checked before the first value is copied. */
 
 import { noGrad } from "../autograd/modes.ts";
+import { cast } from "../autograd/op.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, nearest, ShapeError, show } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { to } from "../ops/cast.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
@@ -32,11 +32,12 @@ export function load(own: StateDict, map: StateDict, options: LoadOptions): Load
   const missingKeys = Object.keys(own).filter((name) => !(name in map));
   const unexpectedKeys = Object.keys(map).filter((name) => !(name in own));
   if (options.strict ?? true) checkNames(own, missingKeys, unexpectedKeys);
-  const pairs = Object.entries(own).filter(([name]) => name in map);
-  for (const [name, target] of pairs) checkEntry(name, target, map[name]);
+  const pairs = Object.entries(own).flatMap(([name, target]) =>
+    name in map ? [[target, checked(name, target, map[name])] as const] : [],
+  );
   noGrad(() =>
     scope(() => {
-      for (const [name, target] of pairs) copyInto(target, to(map[name] as Tensor, target.dtype));
+      for (const [target, source] of pairs) copyInto(target, cast(source, target.dtype));
     }),
   );
   return { missingKeys, unexpectedKeys };
@@ -62,7 +63,8 @@ function list(names: readonly string[]): string {
   return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }
 
-function checkEntry(name: string, target: Tensor, source: unknown): void {
+/** What is loaded into `target`, checked. */
+function checked(name: string, target: Tensor, source: unknown): Tensor {
   check(source instanceof Tensor, ArgumentError, () => expected(OP, name, "a tensor", source));
   source.assertLive(OP);
   target.assertLive(OP);
@@ -71,4 +73,5 @@ function checkEntry(name: string, target: Tensor, source: unknown): void {
   check(isFloat(source.dtype) === isFloat(target.dtype), DtypeError, () =>
     expected(OP, name, `dtype ${target.dtype}`, source.dtype),
   );
+  return source;
 }

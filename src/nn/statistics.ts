@@ -1,10 +1,11 @@
 /** Statistics of a model's layers: mean, spread and histogram of their values and of the loss's gradient in them. */
+
 import { grad } from "../autograd/backward.ts";
 import { aliasWithGraph, edgeOf } from "../autograd/graph.ts";
 import { noGrad, withGrad } from "../autograd/modes.ts";
-import { ArgumentError, check, checkKeys, checkNumber, expected } from "../errors.ts";
+import { cast } from "../autograd/op.ts";
+import { ArgumentError, check, expected } from "../errors.ts";
 import { div, eq, maximum, mul, sub, where } from "../ops/binary.ts";
-import { to } from "../ops/cast.ts";
 import { cat, stack } from "../ops/cat-split.ts";
 import { scatterAdd } from "../ops/indexing.ts";
 import { detach, reshape } from "../ops/movement.ts";
@@ -46,9 +47,7 @@ export async function layerStatistics(
   lossFn: () => Tensor,
   options: { bins?: number } = {},
 ): Promise<LayerStatistics[]> {
-  checkKeys("layerStatistics", options, ["bins"]);
   const { bins = 40 } = options;
-  checkNumber("layerStatistics", "bins", bins, 1, 4096);
   const names: string[] = [];
   const described = scope(() => {
     const { loss, seen } = watched(model, lossFn);
@@ -115,9 +114,9 @@ function summary(x: Tensor, bins: number): Tensor {
       const [low, high] = [min(flat), max(flat)];
       const width = maximum(sub(high, low), 1e-30);
       const position = clamp(mul(div(sub(flat, low), width), bins), 0, bins - 1);
-      const bin = to(where(isfinite(position), position, 0), "i32");
+      const bin = cast(where(isfinite(position), position, 0), "i32");
       const counts = scatterAdd(zeros([bins], { device: x.device }), 0, bin, onesLike(flat));
-      const share = mean(to(eq(flat, 0), "f32"));
+      const share = mean(cast(eq(flat, 0), "f32"));
       return cat([stack([mean(flat), std(flat, undefined, { correction: 0 }), share, low, high]), counts], 0);
     }),
   );

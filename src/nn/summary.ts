@@ -6,7 +6,7 @@ import { zeros } from "../tensor/create.ts";
 import { scope, tensorsIn } from "../tensor/scope.ts";
 import type { Shape } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { type Named, trace } from "./forward-trace.ts";
 
 export interface SummaryOptions {
@@ -48,7 +48,9 @@ function outputShapes(model: Layer, inputShape: Shape, dtype: Dtype): Map<object
   model.eval();
   const outer = trace.seen;
   trace.seen = (module, output) => {
-    const shapes = (tensorsIn(output) as Tensor[]).map(({ shape }) => `[${shape.join(", ")}]`);
+    const shapes = tensorsIn(output)
+      .filter((one) => one instanceof Tensor)
+      .map(({ shape }) => `[${shape.join(", ")}]`);
     if (!outputs.has(module)) outputs.set(module, shapes.join(" "));
   };
   try {

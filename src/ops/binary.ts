@@ -50,6 +50,8 @@ interface BinaryRule {
   readonly saves?: readonly ("a" | "b" | "y")[];
   readonly autocast?: "f32";
   readonly bilinear?: boolean;
+  /** True if `wgsl` is made of operators alone. */
+  readonly isArithmetic?: boolean;
 }
 
 function checkOperand(op: string, argument: string, operand: unknown): void {
@@ -66,7 +68,8 @@ export function defineBinary(name: string, rule: BinaryRule): (a: Operand, b: Op
     // Arithmetic of bools counts: 1 + 1 is 2.
     const compute = dtype === "bool" && !rule.result ? "i32" : computeType(dtype);
     const wgsl = rule.wgsl[compute] ?? rule.wgsl.i32 ?? rule.wgsl.f32;
-    const expression = { name, wgsl, compute, result: rule.result ?? (dtype === "bool" ? "i32" : dtype) };
+    const result = rule.result ?? (dtype === "bool" ? "i32" : dtype);
+    const expression = { name, wgsl, compute, result, isArithmetic: rule.isArithmetic };
     expressions.set(dtype, expression);
     return expression;
   };
@@ -117,15 +120,17 @@ const comparison = /* @__NO_SIDE_EFFECTS__ */ (symbol: string, f32: string): Bin
 });
 
 /** a + b. */
-export const add = defineBinary("add", { wgsl: arithmetic("+"), gradients: (g) => [g, g] });
+export const add = defineBinary("add", { wgsl: arithmetic("+"), isArithmetic: true, gradients: (g) => [g, g] });
 /** a - b. */
 export const sub = defineBinary("sub", {
   wgsl: arithmetic("-"),
+  isArithmetic: true,
   gradients: (g, _a, _b, _y, needs) => [g, needs[1] ? mul(g, -1) : undefined],
 });
 /** a * b. */
 export const mul = defineBinary("mul", {
   wgsl: arithmetic("*"),
+  isArithmetic: true,
   bilinear: true,
   saves: ["a", "b"],
   gradients: (g, a, b, _y, needs) => [needs[0] ? mul(g, b) : undefined, needs[1] ? mul(g, a) : undefined],
@@ -133,6 +138,7 @@ export const mul = defineBinary("mul", {
 /** a / b, always a float. */
 export const div = defineBinary("div", {
   wgsl: { f32: "a / b" },
+  isArithmetic: true,
   saves: ["b", "y"],
   gradients: (g, _a, b, y, needs) => {
     const shared = div(g, b);
@@ -169,14 +175,15 @@ const shareOp: Op<Operands, Tensor> = defineOp<Operands>({
     return runElementwise(ctx.device, LARGER_SHARE[g.dtype === "f16" ? 1 : 0] as Expression, operands, g.shape);
   },
   backward(ctx, g: Tensor) {
-    const saved = [...ctx.saved];
-    const [a, b] = ctx.attrs.numbers.map((one) => one ?? (saved.shift() as Tensor));
+    const saved = ctx.saved.values();
+    const [a, b] = ctx.attrs.numbers.map((one) => one ?? saved.next().value);
     return [share(g, a as Operand, b as Operand), undefined, undefined];
   },
 });
 
 /** 1 where both are not 0; for operands that are 0 or 1. */
 export const logicalAnd = defineBinary("logicalAnd", {
+  isArithmetic: true,
   wgsl: { f32: "a * b != 0.0", i32: "a * b != 0", u32: "a * b != 0u" },
   result: "bool",
 });
@@ -201,7 +208,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return select([condition, ...operands], { ...attrs, shape });
 }
 
-const select = defineOp<Operands & { shape: Shape }>({
+const select = defineOp<Operands & { shape: Shape }, Tensor, [condition: Tensor]>({
   name: "where",
   forward(ctx, [condition, a, b]: [Tensor, Tensor | undefined, Tensor | undefined], attrs) {
     const { shape } = attrs;
@@ -216,7 +223,7 @@ const select = defineOp<Operands & { shape: Shape }>({
     return runElementwise(ctx.device, { name: "where", wgsl, compute, result }, [condition, ...operands], shape);
   },
   backward(ctx, g: Tensor) {
-    const condition = ctx.saved[0] as Tensor;
+    const [condition] = ctx.saved;
     const gradients = [
       ctx.needsInputGrad[1] ? where(condition, g, 0) : undefined,
       ctx.needsInputGrad[2] ? where(condition, 0, g) : undefined,

@@ -2,7 +2,7 @@
 import { defineOp } from "../autograd/op.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { runReduce } from "../kernels/reduce.ts";
-import { broadcastStrides, checkShape, type Shape, sameShape, stridesOf } from "../tensor/shape.ts";
+import { broadcastStrides, checkShape, type Shape, sameShape, sizeAt, stridesOf } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 
 interface Resize {
@@ -22,7 +22,7 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   check(Array.isArray(shape), ArgumentError, () => expected("expand", "shape", "an array", shape));
   const lead = shape.length - x.ndim;
   check(lead >= 0, ShapeError, () => `expand: shape [${x.shape}] does not expand to [${shape}]: fewer dims`);
-  const large = shape.map((dim, i) => (dim === -1 && i >= lead ? (x.shape[i - lead] as number) : dim));
+  const large = shape.map((dim, i) => (dim === -1 && i >= lead ? sizeAt(x.shape, i - lead) : dim));
   checkShape("expand", large);
   x.shape.forEach((dim, i) => {
     check(

@@ -2,6 +2,7 @@
 
 import { withComputePrecision } from "../autograd/autocast.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
@@ -53,7 +54,7 @@ const splitViewsOp: Op<SplitAttrs, Tensor[]> = defineOp<SplitAttrs, Tensor[]>({
     let start = x.offset;
     return shapes.map((shape) => {
       const part = view(x, shape, x.strides, start);
-      start += (shape[dim] as number) * (x.strides[dim] as number);
+      start += sizeAt(shape, dim) * elementAt(x.strides, dim);
       return part;
     });
   },
@@ -104,7 +105,7 @@ const catOp = defineOp<{ dim: number; sizes: number[] }>({
     );
     let start = 0;
     for (const x of tensors) {
-      const target = view(y, x.shape, y.strides, start * (y.strides[dim] as number));
+      const target = view(y, x.shape, y.strides, start * elementAt(y.strides, dim));
       copyInto(target, x);
       target.dispose();
       start += sizeAt(x.shape, dim);
@@ -118,7 +119,7 @@ const catOp = defineOp<{ dim: number; sizes: number[] }>({
 function firstOf(op: string, tensors: readonly Tensor[]): Tensor {
   const valid = Array.isArray(tensors) && tensors.length > 0 && tensors.every((x) => x instanceof Tensor);
   check(valid, ArgumentError, () => expected(op, "tensors", "a list of tensors", tensors));
-  const first = tensors[0] as Tensor;
+  const first = elementAt(tensors, 0);
   for (const { dtype } of tensors)
     check(dtype === first.dtype || (isFloat(dtype) && isFloat(first.dtype)), DtypeError, () =>
       expected(op, "tensors", `dtype ${first.dtype} in all`, dtype),
@@ -217,7 +218,7 @@ const padOp = defineOp<{ amounts: readonly (readonly [number, number])[]; value:
       x.dtype,
     );
     fill(y, value);
-    const offset = amounts.reduce((sum, [before], i) => sum + before * (y.strides[i] as number), 0);
+    const offset = amounts.reduce((sum, [before], i) => sum + before * elementAt(y.strides, i), 0);
     const target = view(y, x.shape, y.strides, offset);
     copyInto(target, x);
     target.dispose();

@@ -17,6 +17,7 @@ import {
   orNull,
   text,
 } from "../arguments.ts";
+import { cast } from "../autograd/op.ts";
 import {
   dim,
   dims,
@@ -33,7 +34,6 @@ import {
 } from "../tensor/arguments.ts";
 import * as binary from "./binary.ts";
 import * as broadcast from "./broadcast.ts";
-import * as casting from "./cast.ts";
 import * as joining from "./cat-split.ts";
 import * as convolution from "./conv.ts";
 import * as einstein from "./einsum.ts";
@@ -76,7 +76,7 @@ export const where = /* @__PURE__ */ checked("where", () => ({ condition: x, a: 
 export const pow = /* @__PURE__ */ checked("pow", () => ({ x: operand, exponent: operand }), powers.pow);
 
 export * from "./unary.ts";
-export const to = /* @__PURE__ */ checked("to", () => ({ x, dtype }), casting.to);
+export const to = /* @__PURE__ */ checked("to", () => ({ x, dtype }), cast);
 
 const keepdim = { keepdim: flag };
 const reduction = { x, dim: /* @__PURE__ */ maybe(dims), options: /* @__PURE__ */ options(keepdim) };

@@ -2,6 +2,7 @@
 import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
 import { noGrad } from "../autograd/modes.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isDepthwise, runDepthwise, runDepthwiseGradWeight, runDepthwiseGradX } from "../kernels/conv/depthwise.ts";
 import { runCol2im, runIm2col } from "../kernels/conv/im2col.ts";
@@ -97,7 +98,7 @@ function partsOf(x: Tensor, { windows }: ConvAttrs): [number, number][] {
 
 type Inputs = [x: Tensor, weight: Tensor];
 
-const convOp = defineOp<ConvAttrs>({
+const convOp = defineOp<ConvAttrs, Tensor, Inputs>({
   name: "conv2d",
   ...AUTOCAST_MATMUL,
   bilinear: true,
@@ -107,10 +108,9 @@ const convOp = defineOp<ConvAttrs>({
     return noGrad(() => inParts(x, attrs, (first, n) => convolve(narrow(x, 0, first, n), weight, attrs)));
   },
   backward({ saved, needsInputGrad, attrs }, gradY: Tensor) {
-    const inputs = saved as Inputs;
     return [
-      needsInputGrad[0] ? gradientOfX(gradY, inputs, attrs) : undefined,
-      needsInputGrad[1] ? gradientOfWeight(gradY, inputs, attrs) : undefined,
+      needsInputGrad[0] ? gradientOfX(gradY, saved, attrs) : undefined,
+      needsInputGrad[1] ? gradientOfWeight(gradY, saved, attrs) : undefined,
     ];
   },
   decomposition: ([x, weight]: Inputs, attrs) => convolve(x, weight, attrs),
@@ -119,9 +119,8 @@ const convOp = defineOp<ConvAttrs>({
 /** Computes images part by part, and concatenates the parts. */
 function inParts(x: Tensor, attrs: ConvAttrs, compute: (first: number, n: number) => Tensor): Tensor {
   return scope(() => {
-    // There is at least one part.
-    const [first, ...rest] = partsOf(x, attrs).map(([start, n]) => scope(() => compute(start, n)));
-    return rest.length === 0 ? (first as Tensor) : cat([first as Tensor, ...rest], 0);
+    const parts = partsOf(x, attrs).map(([start, n]) => scope(() => compute(start, n)));
+    return parts.length === 1 ? elementAt(parts, 0) : cat(parts, 0);
   });
 }
 
@@ -144,17 +143,17 @@ function gradientOfX(gradY: Tensor, [x, weight]: Inputs, attrs: ConvAttrs): Tens
 function gradientOfWeight(gradY: Tensor, [x, weight]: Inputs, attrs: ConvAttrs): Tensor {
   const { windows, groups } = attrs;
   if (isDepthwise(x, weight, groups)) return runDepthwiseGradWeight(gradY, x, windows, weight.shape);
-  let total: Tensor | undefined;
-  for (const [first, n] of partsOf(x, attrs)) {
-    const part = scope(() => {
-      const columns = transpose(columnsOf(narrow(x, 0, first, n), attrs), 2, 3);
-      return reshape(sum(matmul(gradientMatrix(gradY, first, n, attrs), columns), 0), weight.shape);
-    });
-    if (total) addInPlace(total, part);
-    total ??= part;
-  }
-  // There is at least one part.
-  return total as Tensor;
+  const parts = partsOf(x, attrs).map(
+    ([first, n]) =>
+      () =>
+        scope(() => {
+          const columns = transpose(columnsOf(narrow(x, 0, first, n), attrs), 2, 3);
+          return reshape(sum(matmul(gradientMatrix(gradY, first, n, attrs), columns), 0), weight.shape);
+        }),
+  );
+  const total = elementAt(parts, 0)();
+  for (const part of parts.slice(1)) addInPlace(total, part());
+  return total;
 }
 
 /**
@@ -185,7 +184,7 @@ function convImages(images: Tensor, weight: Tensor, bias: Tensor | undefined, op
   const y = convOp([x, weight], { windows, groups });
   if (!bias) return y;
   return withComputePrecision(AUTOCAST_MATMUL, [y, bias], ([sums, offset]) =>
-    add(sums as Tensor, reshape(offset as Tensor, [outputs, 1, 1])),
+    add(sums, reshape(offset, [outputs, 1, 1])),
   );
 }
 

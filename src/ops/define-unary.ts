@@ -24,6 +24,8 @@ export interface UnaryRule {
   readonly integer?: string;
   /** The dtype of the result. Default: the input's, or f32 for integers without a formula of their own. */
   readonly result?: Dtype;
+  /** True if the formulas are made of operators alone. */
+  readonly isArithmetic?: boolean;
   /** Runs in f32 within autocast, since its values soon leave the range of f16. */
   readonly wide?: boolean;
 }
@@ -73,13 +75,14 @@ export function defineWithNumbers(name: string, rule: UnaryRule): (x: Tensor, p?
     const compute = isInteger ? computeType(dtype) : "f32";
     const result = rule.result ?? (isInteger || isFloat(dtype) ? dtype : "f32");
     const wgsl = filled(integer?.replaceAll("int", compute) ?? rule.wgsl, attrs, isInteger);
-    return { name, wgsl, compute, result };
+    return { name, wgsl, compute, result, isArithmetic: rule.isArithmetic };
   });
   const backward = cached((result, attrs) => {
     const wgsl = (rule.gradient ?? "")
       .replace(/\bb\b/g, rule.saves === "both" ? "b" : "a")
       .replace(/\bg\b/g, rule.saves === "both" ? "c" : rule.saves ? "b" : "a");
-    return { name: `${name}_backward`, wgsl: filled(wgsl, attrs), compute: "f32", result };
+    const { isArithmetic } = rule;
+    return { name: `${name}_backward`, wgsl: filled(wgsl, attrs), compute: "f32", result, isArithmetic };
   });
   const op = defineOp<UnaryAttrs>({
     name,

@@ -1,7 +1,7 @@
 /** Einstein sums, by permuting, multiplying matrices and summing. */
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { eye } from "../tensor/create.ts";
-import { sameShape, sizeOf } from "../tensor/shape.ts";
+import { sameShape, sizeAt, sizeOf } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { mul } from "./binary.ts";
 import { expand } from "./broadcast.ts";
@@ -21,7 +21,7 @@ interface Lettered {
  * once are the result's, in alphabetical order after `...`, as in NumPy.
  */
 export function einsum(equation: string, ...operands: readonly (Tensor | readonly Tensor[])[]): Tensor {
-  const { inputs, output } = parse(equation, operands.flat() as Tensor[]);
+  const { inputs, output } = parse(equation, operands.flat());
   const sizes = sizesOf(inputs);
   const [first, ...rest] = inputs.map(withoutRepeats);
   const others = (from: number) => rest.slice(from).reduce((letters, one) => letters + one.letters, output);
@@ -74,7 +74,7 @@ function sizesOf(inputs: readonly Lettered[]): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const { x, letters } of inputs) {
     [...letters].forEach((letter, i) => {
-      const size = x.shape[i] as number;
+      const size = sizeAt(x.shape, i);
       const known = sizes.get(letter) ?? 1;
       const fits = known === size || known === 1 || size === 1;
       check(fits, ShapeError, () => `einsum: letter '${letter}' expected size ${known}, got ${size}`);
@@ -89,7 +89,7 @@ function withoutRepeats({ x, letters }: Lettered): Lettered {
   const at = [...letters].findIndex((letter, i) => letters.indexOf(letter) < i);
   if (at < 0) return { x, letters };
   const first = letters.indexOf(letters[at] as string);
-  const size = x.shape[at] as number;
+  const size = sizeAt(x.shape, at);
   check(x.shape[first] === size, ShapeError, () =>
     expected("einsum", "operands", `equal sizes for the two dims '${letters[at]}' of one operand`, x),
   );
@@ -110,7 +110,7 @@ function summed({ x, letters }: Lettered, wanted: string): Lettered {
 /** A dim of size 1 that another operand has larger is expanded, or one of them would be summed alone. */
 function grown({ x, letters }: Lettered, other: Lettered, sizes: ReadonlyMap<string, number>): Lettered {
   const shape = [...letters].map((letter, i) =>
-    other.letters.includes(letter) ? (sizes.get(letter) as number) : (x.shape[i] as number),
+    other.letters.includes(letter) ? (sizes.get(letter) ?? 1) : sizeAt(x.shape, i),
   );
   return { x: sameShape(shape, x.shape) ? x : expand(x, shape), letters };
 }
@@ -123,7 +123,7 @@ function product(left: Lettered, right: Lettered, output: string, sizes: Readonl
   const shared = pick(a.letters, (letter) => b.letters.includes(letter) && !output.includes(letter));
   const rows = pick(a.letters, (letter) => !b.letters.includes(letter));
   const columns = pick(b.letters, (letter) => !a.letters.includes(letter));
-  const sizeIn = (one: Lettered, letter: string) => one.x.shape[one.letters.indexOf(letter)] as number;
+  const sizeIn = (one: Lettered, letter: string) => sizeAt(one.x.shape, one.letters.indexOf(letter));
   const shape = (one: Lettered, letters: string) => [...letters].map((letter) => sizeIn(one, letter));
   const group = (one: Lettered, ...parts: string[]) =>
     reshape(

@@ -3,12 +3,13 @@
 import { type Activation, activationRow, DEFAULT_SLOPE } from "../activations.ts";
 import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import type { BackwardContext } from "../autograd/op-types.ts";
+import type { BackwardContext, SavedTensors } from "../autograd/op-types.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { runMatmul } from "../kernels/matmul/run.ts";
 import { isFloat } from "../kernels/promotion.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous } from "../tensor/copy.ts";
-import { sizeOf } from "../tensor/shape.ts";
+import { sizeAt, sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, gt, mul, sub, where } from "./binary.ts";
 import { matmul } from "./matmul.ts";
@@ -39,35 +40,37 @@ interface LinearAttrs {
   readonly slope: number;
 }
 
-const linearOp = defineOp<LinearAttrs>({
+const linearOp = defineOp<LinearAttrs, Tensor, [x: Tensor, weight: Tensor, y?: Tensor]>({
   name: "linear",
   ...AUTOCAST_MATMUL,
   bilinear: true,
   forward(ctx, [x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
     const [M, K] = x.shape as [number, number];
-    const N = weight.shape[0] as number;
+    const N = sizeAt(weight.shape, 0);
     const y = empty(ctx.device, [M, N]);
     const [input, matrix] = [ctx.disposeAfterForward(contiguous(x)), ctx.disposeAfterForward(contiguous(weight))];
     const offset = bias && ctx.disposeAfterForward(contiguous(bias));
     runMatmul(ctx.device, {
-      a: input.binding,
-      b: matrix.binding,
-      c: y.binding,
+      a: bindingOf(input),
+      b: bindingOf(matrix),
+      c: bindingOf(y),
       M,
       N,
       K,
       transB: true,
       activation,
       slope,
-      ...(offset && { bias: offset.binding }),
+      ...(offset && { bias: bindingOf(offset) }),
     });
-    ctx.save(x, weight, ...(activation === "none" ? [] : [y]));
+    if (activation === "none") ctx.save(x, weight);
+    else ctx.save(x, weight, y);
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x, weight, y] = ctx.saved.map((one) => contiguous(one)) as [Tensor, Tensor, Tensor?];
+    const [x, weight] = [contiguous(ctx.saved[0]), contiguous(ctx.saved[1])];
+    const y = ctx.saved[2] && contiguous(ctx.saved[2]);
     const [M, K] = x.shape as [number, number];
-    const N = weight.shape[0] as number;
+    const N = sizeAt(weight.shape, 0);
     const g = ctx.activationGradApplied ? contiguous(gradY) : derivative(gradY, y, ctx.attrs);
     const weightGrads = weightGradients(ctx, g, x, M, N, K);
     return [ctx.needsInputGrad[0] ? inputGradient(ctx, g, x, weight, M, N, K) : undefined, ...weightGrads];
@@ -97,7 +100,7 @@ function derivative(gradY: Tensor, y: Tensor | undefined, { activation, slope }:
 
 /** dW = g^T x and db = column sums of g, in one kernel. */
 function weightGradients(
-  ctx: BackwardContext,
+  ctx: BackwardContext<object, SavedTensors>,
   g: Tensor,
   x: Tensor,
   M: number,
@@ -110,21 +113,21 @@ function weightGradients(
   const weightGrad = ctx.gradSlot(1) ?? empty(ctx.device, [N, K]);
   const biasGrad = ctx.needsInputGrad[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
   runMatmul(ctx.device, {
-    a: g.binding,
-    b: x.binding,
-    c: weightGrad.binding,
+    a: bindingOf(g),
+    b: bindingOf(x),
+    c: bindingOf(weightGrad),
     M: N,
     N: K,
     K: M,
     transA: true,
-    ...(biasGrad && { biasGrad: biasGrad.binding }),
+    ...(biasGrad && { biasGrad: bindingOf(biasGrad) }),
   });
   return [weightGrad, biasGrad];
 }
 
 /** dx = g W; times the derivative of the activation that made x, when a linear op did and has no other consumer. */
 function inputGradient(
-  ctx: BackwardContext,
+  ctx: BackwardContext<object, SavedTensors>,
   g: Tensor,
   x: Tensor,
   weight: Tensor,
@@ -137,9 +140,9 @@ function inputGradient(
   const before = producer?.op === linearOp.definition ? (producer.attrs as LinearAttrs) : undefined;
   const fused =
     before && before.activation !== "none"
-      ? { derivative: before.activation, slope: before.slope, saved: x.binding }
+      ? { derivative: before.activation, slope: before.slope, saved: bindingOf(x) }
       : {};
-  runMatmul(ctx.device, { a: g.binding, b: weight.binding, c: gradX.binding, M, N: K, K: N, ...fused });
+  runMatmul(ctx.device, { a: bindingOf(g), b: bindingOf(weight), c: bindingOf(gradX), M, N: K, K: N, ...fused });
   if (before) ctx.applyActivationGrad(0);
   return gradX;
 }

@@ -1,14 +1,12 @@
 /** Cross entropy of logits, fused with its gradient, and its decomposition, which other losses share. */
-import { AUTOCAST_F32 } from "../autograd/autocast.ts";
-import { defineOp } from "../autograd/op.ts";
-import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
+import { cast, defineOp } from "../autograd/op.ts";
+import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { runCrossEntropy } from "../kernels/loss.ts";
 import { checkFloat } from "../tensor/arguments.ts";
 import { arange } from "../tensor/create.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import { type Tensor, view } from "../tensor/tensor.ts";
 import { add, div, eq, mul, ne, where } from "./binary.ts";
-import { to } from "./cast.ts";
 import { reshape, unsqueeze } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
 import { logSoftmax } from "./softmax.ts";
@@ -38,7 +36,7 @@ function moveDim(x: Tensor, from: number, to: number): Tensor {
   return view(x, move(x.shape), move(x.strides), x.offset);
 }
 
-export function checkLabels(op: string, [x, target, weight]: LabelInputs, reduction: Reduction): void {
+export function checkLabels(op: string, [x, target, weight]: LabelInputs): void {
   check(x.ndim >= 1, ShapeError, () => expected(op, "x", "a shape (C), (N, C) or (N, C, ...)", x));
   checkFloat(op, "x", x);
   const shape = x.shape.toSpliced(classDim(x), 1);
@@ -50,22 +48,15 @@ export function checkLabels(op: string, [x, target, weight]: LabelInputs, reduct
   check(!weight || sameShape(weight.shape, [classCount(x)]), ShapeError, () =>
     expected(op, "weight", `shape [${classCount(x)}]`, weight),
   );
-  checkReduction(op, reduction);
-}
-
-export function checkReduction(op: string, reduction: Reduction): void {
-  check(["mean", "sum", "none"].includes(reduction), ArgumentError, () =>
-    expected(op, "reduction", "'mean', 'sum' or 'none'", reduction),
-  );
 }
 
 /** Cross entropy of logits (C), (N, C) or (N, C, ...) and labels (), (N) or (N, ...); the class weights take no gradient. */
 export const crossEntropyLabels = defineOp<CrossEntropyAttrs>({
   name: OP,
-  ...AUTOCAST_F32,
+  computeDtype: "f32",
+  autocast: "f32",
   forward(ctx, [x, target, weight]: LabelInputs, attrs) {
-    checkLabels(OP, [x, target, weight], attrs.reduction);
-    checkNumber(OP, "labelSmoothing", attrs.labelSmoothing, 0, 1);
+    checkLabels(OP, [x, target, weight]);
     const [needsGrad = false] = ctx.needsInputGrad;
     const logits = ctx.disposeAfterForward(moveDim(x, classDim(x), x.ndim - 1));
     const { loss, gradLogits } = runCrossEntropy({ logits, labels: target, weight }, { ...attrs, needsGrad });
@@ -109,7 +100,7 @@ export function labelLoss(
   const weights = weight ? reshape(weight, alongClasses(x)) : 1;
   const atLabel = (values: Tensor | number) => sum(where(isLabel, values, 0), dim);
   const counts = ne(target, ignoreIndex);
-  const isInRange = atLabel(to(isLabel, "f32"));
+  const isInRange = atLabel(cast(isLabel, "f32"));
   const labelWeight = where(counts, atLabel(weights), 0);
   let losses = neg(mul(labelWeight, where(counts, atLabel(x), 0)));
   if (labelSmoothing > 0) {

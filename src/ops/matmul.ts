@@ -2,11 +2,13 @@
 
 import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { runMatmul } from "../kernels/matmul/run.ts";
 import { isFloat } from "../kernels/promotion.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous } from "../tensor/copy.ts";
-import { broadcastShapes, type Shape, sameShape, sizeOf } from "../tensor/shape.ts";
+import { broadcastShapes, type Shape, sameShape, sizeAt, sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, mul } from "./binary.ts";
 import { expand } from "./broadcast.ts";
@@ -24,9 +26,9 @@ export interface MatrixOperand {
 
 /** x (..., rows, cols) as dense matrices or their transposes; copied only when it is neither. */
 export function matrixOperand(x: Tensor): MatrixOperand {
-  const [rows, cols] = [x.shape[x.ndim - 2] as number, x.shape[x.ndim - 1] as number];
+  const [rows, cols] = [sizeAt(x.shape, x.ndim - 2), sizeAt(x.shape, x.ndim - 1)];
   const swapped = [...x.shape.slice(0, -2), cols, rows];
-  const transposedStrides = x.strides.map((_, i) => x.strides[i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i] as number);
+  const transposedStrides = x.strides.map((_, i) => elementAt(x.strides, i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i));
   const isTransposed = !x.isContiguous && hasStrides(swapped, transposedStrides) && x.offset % 64 === 0;
   if (isTransposed) return { tensor: x, transposed: true, release: () => undefined };
   const dense = contiguous(x);
@@ -38,26 +40,26 @@ function hasStrides(shape: Shape, strides: Shape): boolean {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     if (shape[i] !== 1 && strides[i] !== step) return false;
-    step *= shape[i] as number;
+    step *= sizeAt(shape, i);
   }
   return true;
 }
 
 /** a (batch, M, K) times b (batch, K, N); one of them may have batch 1. */
-const productOp = defineOp<object>({
+const productOp = defineOp<object, Tensor, [a: Tensor, b: Tensor]>({
   name: "matmul",
   ...AUTOCAST_MATMUL,
   bilinear: true,
   forward(ctx, [a, b]: [Tensor, Tensor]) {
     ctx.save(a, b);
-    const [M, K, N] = [a.shape[1] as number, a.shape[2] as number, b.shape[2] as number];
-    const batch = (a.shape[0] === 1 ? b.shape[0] : a.shape[0]) as number;
+    const [M, K, N] = [sizeAt(a.shape, 1), sizeAt(a.shape, 2), sizeAt(b.shape, 2)];
+    const batch = sizeAt(a.shape[0] === 1 ? b.shape : a.shape, 0);
     const y = empty(ctx.device, [batch, M, N]);
     const [left, right] = [matrixOperand(a), matrixOperand(b)];
     runMatmul(ctx.device, {
-      a: left.tensor.binding,
-      b: right.tensor.binding,
-      c: y.binding,
+      a: bindingOf(left.tensor),
+      b: bindingOf(right.tensor),
+      c: bindingOf(y),
       M,
       N,
       K,
@@ -72,7 +74,7 @@ const productOp = defineOp<object>({
     return y;
   },
   backward(ctx, g: Tensor) {
-    const [a, b] = ctx.saved as [Tensor, Tensor];
+    const [a, b] = ctx.saved;
     return [
       ctx.needsInputGrad[0] ? sumBatch(product(g, transpose(b, 1, 2)), a) : undefined,
       ctx.needsInputGrad[1] ? sumBatch(product(transpose(a, 1, 2), g), b) : undefined,
@@ -95,7 +97,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   checkOperands("matmul", a, b);
   if (a.ndim === 1) return squeeze(matmul(unsqueeze(a, 0), b), b.ndim === 1 ? 0 : -2);
   if (b.ndim === 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
-  const [M, K, N] = [a.shape[a.ndim - 2] as number, a.shape[a.ndim - 1] as number, b.shape[b.ndim - 1] as number];
+  const [M, K, N] = [sizeAt(a.shape, a.ndim - 2), sizeAt(a.shape, a.ndim - 1), sizeAt(b.shape, b.ndim - 1)];
   check(
     b.shape[b.ndim - 2] === K,
     ShapeError,
@@ -150,6 +152,6 @@ export function addmm(
     expected("addmm", "input", `a shape that broadcasts to [${product.shape}]`, input),
   );
   return withComputePrecision(AUTOCAST_MATMUL, [input, product], ([offset, sum]) =>
-    add(scaled(offset as Tensor, beta), scaled(sum as Tensor, alpha)),
+    add(scaled(offset, beta), scaled(sum, alpha)),
   );
 }

@@ -1,6 +1,7 @@
 /** Views and rearrangements: reshape, permute, slice and friends copy nothing. */
 
 import { defineOp, type Op } from "../autograd/op.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import { copyInto, contiguous as dense, fill } from "../tensor/copy.ts";
 import {
@@ -9,6 +10,7 @@ import {
   normalizeDim,
   normalizeDims,
   type Shape,
+  sizeAt,
   stridesOf,
   viewStrides,
 } from "../tensor/shape.ts";
@@ -67,8 +69,8 @@ const permuteOp = defineView<{ dims: number[] }>(
   (x, { dims }) =>
     view(
       x,
-      dims.map((d) => x.shape[d] as number),
-      dims.map((d) => x.strides[d] as number),
+      dims.map((d) => sizeAt(x.shape, d)),
+      dims.map((d) => elementAt(x.strides, d)),
       x.offset,
     ),
   (g, { dims }) =>
@@ -128,7 +130,7 @@ interface Slice {
 const sliceOp: (x: Tensor, attrs: Slice) => Tensor = defineView<Slice>(
   "slice",
   (x, { dim, start, length, step }) => {
-    const stride = x.strides[dim] as number;
+    const stride = elementAt(x.strides, dim);
     return view(
       x,
       x.shape.map((size, i) => (i === dim ? length : size)),
@@ -149,7 +151,7 @@ const sliceBackward: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { s
       gradX,
       g.shape,
       gradX.strides.map((one, i) => (i === dim ? one * step : one)),
-      start * (gradX.strides[dim] as number),
+      start * elementAt(gradX.strides, dim),
     );
     copyInto(window, g);
     window.dispose();
@@ -162,7 +164,7 @@ const sliceBackward: Op<Slice & { shape: Shape }, Tensor> = defineOp<Slice & { s
 export function narrow(x: Tensor, dim: number, start: number, length: number): Tensor {
   check(x.ndim > 0, ShapeError, () => expected("narrow", "x", "at least 1 dim", x));
   const at = normalizeDim("narrow", dim, x.ndim);
-  const size = x.shape[at] as number;
+  const size = sizeAt(x.shape, at);
   const first = start < 0 ? start + size : start;
   check(
     Number.isInteger(first) && Number.isInteger(length) && first >= 0 && length >= 0 && first + length <= size,
@@ -176,7 +178,7 @@ export function narrow(x: Tensor, dim: number, start: number, length: number): T
 export function slice(x: Tensor, dim: number, start = 0, end?: number, step = 1): Tensor {
   check(x.ndim > 0, ShapeError, () => expected("slice", "x", "at least 1 dim", x));
   const at = normalizeDim("slice", dim, x.ndim);
-  const size = x.shape[at] as number;
+  const size = sizeAt(x.shape, at);
   check(Number.isInteger(start) && Number.isInteger(end ?? 0), ArgumentError, () =>
     expected("slice", "start, end", "integers", [start, end]),
   );
@@ -195,7 +197,7 @@ export function flip(x: Tensor, dim: number | readonly number[]): Tensor {
 const flipOp = defineView<{ dims: number[] }>(
   "flip",
   (x, { dims }) => {
-    const last = dims.reduce((sum, d) => sum + Math.max(0, (x.shape[d] as number) - 1) * (x.strides[d] as number), 0);
+    const last = dims.reduce((sum, d) => sum + Math.max(0, sizeAt(x.shape, d) - 1) * elementAt(x.strides, d), 0);
     return view(
       x,
       x.shape,

@@ -1,7 +1,6 @@
 /** Normalization: layer norm, RMS norm and group norm of rows by themselves, batch norm of channels over the batch. */
-import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import type { BackwardContext, ForwardContext } from "../autograd/op-types.ts";
+import type { BackwardContext, ForwardContext, SavedTensors } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError } from "../errors.ts";
 import type { WantedGradients } from "../kernels/norm/affine-gradients.ts";
 import { type BatchNormParams, runBatchNorm, runBatchNormBackward } from "../kernels/norm/batch-norm.ts";
@@ -18,13 +17,13 @@ import { rsqrt, square } from "./unary.ts";
 type NormInputs = readonly [x: Tensor, weight?: Tensor, bias?: Tensor];
 
 /** The inputs, contiguous; copies are freed after forward. */
-function denseInputs(ctx: ForwardContext, [x, weight, bias]: NormInputs): NormInputs {
+function denseInputs(ctx: Pick<ForwardContext, "disposeAfterForward">, [x, weight, bias]: NormInputs): NormInputs {
   const dense = (input: Tensor) => ctx.disposeAfterForward(contiguous(input));
   return [dense(x), weight && dense(weight), bias && dense(bias)];
 }
 
 /** Returns which of the gradients of weight and bias are computed, and where. */
-function wantedAffine(ctx: BackwardContext): WantedGradients {
+function wantedAffine(ctx: BackwardContext<object, SavedTensors>): WantedGradients {
   const [, weight = false, bias = false] = ctx.needsInputGrad;
   return {
     weight,
@@ -71,19 +70,22 @@ function checkRowNorm({ name, eps }: RowNorm, [x, weight, bias]: NormInputs, att
 }
 
 const defineRowNorm = /* @__NO_SIDE_EFFECTS__ */ (kind: RowNorm) =>
-  defineOp<RowNormAttrs>({
+  defineOp<RowNormAttrs, Tensor, [x: Tensor, stats: Tensor, weight?: Tensor]>({
     name: kind.name,
-    ...AUTOCAST_F32,
+    computeDtype: "f32",
+    autocast: "f32",
     forward(ctx, inputs: NormInputs, attrs) {
       checkRowNorm(kind, inputs, attrs);
       const [x, weight, bias] = denseInputs(ctx, inputs);
       const params = { cols: sizeOf(dimsOf(attrs)), eps: attrs.eps ?? kind.eps, rms: kind.rms };
       const { y, stats } = runLayerNorm([x, weight, bias], params);
-      ctx.save(x, ctx.disposeAfterForward(stats), ...(weight ? [weight] : []));
+      ctx.disposeAfterForward(stats);
+      if (weight) ctx.save(x, stats, weight);
+      else ctx.save(x, stats);
       return y;
     },
     backward(ctx, gradY: Tensor) {
-      const [x, stats, weight] = ctx.saved as readonly [Tensor, Tensor, Tensor?];
+      const [x, stats, weight] = ctx.saved;
       const shape = dimsOf(ctx.attrs);
       const [needsGradX = false] = ctx.needsInputGrad;
       const params = { cols: sizeOf(shape), rms: kind.rms, needsGradX, wanted: wantedAffine(ctx) };
@@ -196,9 +198,10 @@ function checkRunning(attrs: BatchNormAttrs, { tracks, momentum }: BatchNormPara
  * `y = (x - mean) / sqrt(var + eps) * weight + bias` per channel of x (N, C, ...); weight, bias (C). In training mean and
  * biased variance are the batch's, and the running ones move towards them (the variance unbiased). Ioffe and Szegedy 2015.
  */
-export const batchNorm = defineOp<BatchNormAttrs>({
+export const batchNorm = defineOp<BatchNormAttrs, Tensor, [x: Tensor, stats: Tensor]>({
   name: BATCH_NORM,
-  ...AUTOCAST_F32,
+  computeDtype: "f32",
+  autocast: "f32",
   forward(ctx, inputs: NormInputs, attrs) {
     checkBatchNorm(inputs, attrs);
     const dense = denseInputs(ctx, inputs);
@@ -207,7 +210,7 @@ export const batchNorm = defineOp<BatchNormAttrs>({
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x, stats] = ctx.saved as readonly [Tensor, Tensor];
+    const [x, stats] = ctx.saved;
     const [needsGradX = false] = ctx.needsInputGrad;
     const { usesBatch } = batchNormParams(ctx.attrs);
     const grads = runBatchNormBackward({ x, stats }, gradY, { usesBatch, needsGradX, wanted: wantedAffine(ctx) });

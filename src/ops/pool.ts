@@ -86,7 +86,7 @@ function poolWindows(op: string, x: Tensor, kernelSize: Pair, options: PoolOptio
   return windows;
 }
 
-const maxPoolOp = defineOp<Windows>({
+const maxPoolOp = defineOp<Windows, Tensor, [indices: Tensor]>({
   name: "maxPool2d",
   computeDtype: "f32",
   forward(ctx, [x]: [x: Tensor], windows) {
@@ -98,7 +98,7 @@ const maxPoolOp = defineOp<Windows>({
 });
 
 /** The gradient of max pooling: linear in gradY, with the reads at the chosen indices as its adjoint. */
-const maxPoolBackwardOp: Op<Windows, Tensor> = defineOp<Windows>({
+const maxPoolBackwardOp: Op<Windows, Tensor> = defineOp<Windows, Tensor, [indices: Tensor]>({
   name: "maxPool2d_backward",
   computeDtype: "f32",
   forward(ctx, [gradY, indices]: [gradY: Tensor, indices: Tensor], windows) {
@@ -106,7 +106,7 @@ const maxPoolBackwardOp: Op<Windows, Tensor> = defineOp<Windows>({
     return runMaxPoolBackward(gradY, indices, windows);
   },
   backward(ctx, g: Tensor) {
-    const [indices] = ctx.saved as [Tensor];
+    const [indices] = ctx.saved;
     const lines = (one: Tensor) => reshape(one, [...one.shape.slice(0, 2), -1]);
     return reshape(gather(lines(g), -1, lines(indices)), indices.shape);
   },

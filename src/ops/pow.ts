@@ -30,11 +30,10 @@ function growth(g: Tensor, a: Operand, b: Operand, y: Tensor): Tensor {
 
 /** x to the power `exponent`. A negative base gives NaN unless the exponent is an integer. */
 export function pow(x: Operand, exponent: Operand): Tensor {
-  const inverts = x instanceof Tensor && !isFloat(x.dtype) && Number.isInteger(exponent) && (exponent as number) < 0;
-  check(!inverts, DtypeError, () =>
-    expected("pow", "x", `a float tensor for the exponent ${exponent}`, (x as Tensor).dtype),
-  );
-  if (x instanceof Tensor && isFloat(x.dtype)) {
+  const dtype = x instanceof Tensor ? x.dtype : "f32";
+  const inverts = !isFloat(dtype) && typeof exponent === "number" && Number.isInteger(exponent) && exponent < 0;
+  check(!inverts, DtypeError, () => expected("pow", "x", `a float tensor for the exponent ${exponent}`, dtype));
+  if (x instanceof Tensor && isFloat(dtype)) {
     if (exponent === 2) return square(x);
     if (exponent === 1) return mul(x, 1);
     if (exponent === -1) return reciprocal(x);

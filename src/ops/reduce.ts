@@ -1,7 +1,6 @@
 /** Reductions along dims, the indices of extremes, and running sums. */
-import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
-import { check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
+import { check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { runArgReduce, runCumsum, runReduce } from "../kernels/reduce.ts";
 import { arange, eye } from "../tensor/create.ts";
 import { normalizeDim, normalizeDims, type Shape, sizeOf, stridesOf } from "../tensor/shape.ts";
@@ -31,7 +30,7 @@ const keptShape = (shape: Shape, dims: readonly number[]): number[] =>
   shape.map((dim, i) => (dims.includes(i) ? 1 : dim));
 
 /** Reshapes the result of a reduction kernel to keep the reduced dims as 1, so that gradients broadcast back. */
-function keepDims(x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
+export function keepDims(x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
   const shape = keptShape(x.shape, dims);
   const kept = view(y, shape, stridesOf(shape), 0);
   y.dispose();
@@ -49,7 +48,8 @@ export function dropDims(y: Tensor, x: Tensor, dims: readonly number[], keepdim 
 
 const sumOp = defineOp<ReduceAttrs & { shape: Shape }>({
   name: "sum",
-  ...AUTOCAST_F32,
+  computeDtype: "f32",
+  autocast: "f32",
   forward: (_, [x]: [Tensor], { dims, scale }) => keepDims(x, runReduce(x, dims, "sum", scale), dims),
   backward(ctx, gradY: Tensor) {
     const { scale, shape } = ctx.attrs;
@@ -64,7 +64,6 @@ function reduceSum(
   options: ReduceOptions,
   scale: (count: number) => number,
 ): Tensor {
-  checkKeys(op, options, ["keepdim"]);
   const dims = normalizeDims(op, dim, x.ndim);
   const attrs = { dims, scale: scale(countAlong(x, dims)), shape: x.shape };
   return dropDims(sumOp([x], attrs), x, dims, options.keepdim);
@@ -87,16 +86,17 @@ export function mean(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor 
     : total((count) => 1 / count);
 }
 
-const prodOp = defineOp<ReduceAttrs>({
+const prodOp = defineOp<ReduceAttrs, Tensor, [x: Tensor]>({
   name: "prod",
-  ...AUTOCAST_F32,
+  computeDtype: "f32",
+  autocast: "f32",
   forward(ctx, [x]: [Tensor], { dims }) {
     const y = keepDims(x, runReduce(x, dims, "prod"), dims);
     ctx.save(x);
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x] = ctx.saved as readonly [Tensor];
+    const [x] = ctx.saved;
     return mul(gradY, productsOfOthers(x, ctx.attrs.dims));
   },
 });
@@ -131,7 +131,6 @@ function quotients(lines: Tensor): Tensor {
 
 /** Product of elements. */
 export function prod(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
-  checkKeys("prod", options, ["keepdim"]);
   const dims = normalizeDims("prod", dim, x.ndim);
   return dropDims(prodOp([x], { dims, scale: 1 }), x, dims, options.keepdim);
 }
@@ -142,7 +141,7 @@ interface ExtremeAttrs {
 }
 
 /** Extremes over several dims (or all): equal ones share the gradient, as with PyTorch's amax. */
-const extremeOp = defineOp<ExtremeAttrs>({
+const extremeOp = defineOp<ExtremeAttrs, Tensor, [x: Tensor, y: Tensor]>({
   name: "extreme",
   computeDtype: "f32",
   forward(ctx, [x]: [Tensor], { dims, largest }) {
@@ -151,14 +150,14 @@ const extremeOp = defineOp<ExtremeAttrs>({
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x, y] = ctx.saved as readonly [Tensor, Tensor];
+    const [x, y] = ctx.saved;
     const isExtreme = same(x, y);
     return where(isExtreme, div(gradY, sum(isExtreme, ctx.attrs.dims, { keepdim: true })), 0);
   },
 });
 
 /** Extremes along one dim: the first takes the gradient, as with PyTorch's max(dim). */
-const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
+const extremeAlongOp = defineOp<{ dim: number; largest: boolean }, Tensor, [x: Tensor]>({
   name: "extremeAlong",
   computeDtype: "f32",
   forward(ctx, [x]: [Tensor], { dim, largest }) {
@@ -167,7 +166,7 @@ const extremeAlongOp = defineOp<{ dim: number; largest: boolean }>({
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x] = ctx.saved as readonly [Tensor];
+    const [x] = ctx.saved;
     const { dim, largest } = ctx.attrs;
     const chosen = unsqueeze(largest ? argmax(x, dim) : argmin(x, dim), dim);
     const indices = arange(0, countAlong(x, [dim]), 1, { dtype: "i32", device: x.device });
@@ -181,7 +180,6 @@ function checkNotEmpty(op: string, x: Tensor, hasElements: boolean): void {
 }
 
 function extreme(op: string, x: Tensor, dim: Dim | undefined, options: ReduceOptions, largest: boolean): Tensor {
-  checkKeys(op, options, ["keepdim"]);
   const dims = normalizeDims(op, dim, x.ndim);
   checkNotEmpty(op, x, countAlong(x, dims) > 0 || x.size > 0);
   const [first] = dims;
@@ -210,7 +208,6 @@ const argOp = defineOp<{ dim: number; largest: boolean }>({
 });
 
 function arg(op: string, x: Tensor, dim: number | undefined, options: ReduceOptions, largest: boolean): Tensor {
-  checkKeys(op, options, ["keepdim"]);
   const isFlat = dim === undefined || x.ndim === 0;
   const lines = isFlat ? reshape(x, [x.size]) : x;
   const along = isFlat ? 0 : normalizeDim(op, dim, x.ndim);
@@ -222,7 +219,8 @@ function arg(op: string, x: Tensor, dim: number | undefined, options: ReduceOpti
 
 const cumsumOp = defineOp<{ dim: number }>({
   name: "cumsum",
-  ...AUTOCAST_F32,
+  computeDtype: "f32",
+  autocast: "f32",
   forward: (_, [x]: [Tensor], { dim }) => runCumsum(x, dim),
   backward: (ctx, gradY: Tensor) => flip(cumsum(flip(gradY, ctx.attrs.dim), ctx.attrs.dim), ctx.attrs.dim),
 });

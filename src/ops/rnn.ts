@@ -2,6 +2,7 @@
 import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
 import type { BackwardContext } from "../autograd/op-types.ts";
+import { ArgumentError, check, expected } from "../errors.ts";
 import {
   type Cell,
   type RecurrenceInputs,
@@ -44,7 +45,8 @@ function next(cell: Cell, x: Tensor, { h, c }: State, { project, join = add, sho
   if (cell === "relu") return { h: relu(join(x, z)) };
   if (cell === "gru") return { h: nextGru(x, z, h, width) };
   const [input, forget, candidate, output] = splitViews(join(x, z), [width, width, width, width], 1);
-  const kept = add(mul(sigmoid(forget), c as Tensor), mul(sigmoid(input), tanh(candidate)));
+  check(c, ArgumentError, () => expected(cell, "state", "a cell beside the hidden state", "none"));
+  const kept = add(mul(sigmoid(forget), c), mul(sigmoid(input), tanh(candidate)));
   return { h: mul(sigmoid(output), tanh(show(kept))), c: kept };
 }
 
@@ -75,7 +77,7 @@ export function unroll(cell: Cell, x: Tensor, start: State, step: Step, reverse:
 /** weight, gates, hidden, cells, and x for the GRU. */
 type Saved = [weight: Tensor, gates: Tensor, hidden: Tensor, cells: Tensor, x?: Tensor];
 
-const recurrenceOp: Op<RecurrenceSizes, Tensor[]> = defineOp<RecurrenceSizes, Tensor[]>({
+const recurrenceOp: Op<RecurrenceSizes, Tensor[]> = defineOp<RecurrenceSizes, Tensor[], Saved>({
   name: "recurrence",
   ...AUTOCAST_MATMUL,
   forward(ctx, inputs: RecurrenceInputs, sizes) {
@@ -83,12 +85,13 @@ const recurrenceOp: Op<RecurrenceSizes, Tensor[]> = defineOp<RecurrenceSizes, Te
     const layout = new RecurrenceLayout(sizes);
     const { gates, hidden, cells } = runRecurrence(inputs, layout, ctx.needsInputGrad.some(Boolean));
     for (const buffer of [gates, hidden, cells]) ctx.disposeAfterForward(buffer);
-    ctx.save(weight, gates, hidden, cells, ...(sizes.cell === "gru" ? [x] : []));
+    if (sizes.cell === "gru") ctx.save(weight, gates, hidden, cells, x);
+    else ctx.save(weight, gates, hidden, cells);
     const last = (states: Tensor) => layout.state(states, layout.last);
     return [layout.statesAfter(hidden), last(hidden), ...(c ? [last(cells)] : [])];
   },
   backward(ctx, gradOutput: Tensor | undefined, ...gradLast: (Tensor | undefined)[]) {
-    const [weight, gates, hidden, cells, x] = ctx.saved as Saved;
+    const [weight, gates, hidden, cells, x] = ctx.saved;
     const [needsX, , , needsH, needsC] = ctx.needsInputGrad;
     const layout = new RecurrenceLayout(ctx.attrs);
     const saved = { weight, gates, hidden, cells, x };
@@ -110,7 +113,7 @@ const recurrenceOp: Op<RecurrenceSizes, Tensor[]> = defineOp<RecurrenceSizes, Te
 
 /** The gradients of weight and bias, where one is needed. */
 function affineGradients(
-  ctx: BackwardContext<RecurrenceSizes>,
+  ctx: BackwardContext<RecurrenceSizes, Saved>,
   layout: RecurrenceLayout,
   gradGates: Tensor,
   hidden: Tensor,

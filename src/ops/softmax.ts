@@ -1,5 +1,4 @@
 /** Softmax and its logarithm along one dim. */
-import { AUTOCAST_F32 } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import { runSoftmax, runSoftmaxBackward } from "../kernels/softmax.ts";
 import { checkFloat } from "../tensor/arguments.ts";
@@ -23,16 +22,17 @@ function swapWithLast(x: Tensor, dim: number): Tensor {
 
 /* @__NO_SIDE_EFFECTS__ */
 function defineSoftmax(name: string, isLog: boolean) {
-  const op = defineOp<Attrs>({
+  const op = defineOp<Attrs, Tensor, [y: Tensor]>({
     name,
-    ...AUTOCAST_F32,
+    computeDtype: "f32",
+    autocast: "f32",
     forward(ctx, [x]: [Tensor], { dim }) {
       const y = ctx.disposeAfterForward(runSoftmax(ctx.disposeAfterForward(swapWithLast(x, dim)), isLog));
       ctx.save(y);
       return swapWithLast(y, dim);
     },
     backward(ctx, gradY: Tensor) {
-      const [y] = ctx.saved as readonly [Tensor];
+      const [y] = ctx.saved;
       const { dim } = ctx.attrs;
       return swapWithLast(runSoftmaxBackward(y, swapWithLast(gradY, dim), isLog), dim);
     },

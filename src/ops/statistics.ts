@@ -2,13 +2,14 @@
 import { AUTOCAST_F32, withComputePrecision } from "../autograd/autocast.ts";
 import { isGradEnabled, noGrad } from "../autograd/modes.ts";
 import { defineOp } from "../autograd/op.ts";
-import { check, checkKeys, DtypeError, expected } from "../errors.ts";
+import { check, DtypeError, expected } from "../errors.ts";
+import { runReduce } from "../kernels/reduce.ts";
 import { scope } from "../tensor/scope.ts";
 import { normalizeDims } from "../tensor/shape.ts";
 import { isFloat } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, mul, sub, where } from "./binary.ts";
-import { countAlong, type Dim, dropDims, max, mean, type ReduceOptions, sum } from "./reduce.ts";
+import { countAlong, type Dim, dropDims, keepDims, mean, type ReduceOptions, sum } from "./reduce.ts";
 import { exp, isfinite, log, sqrt, square } from "./unary.ts";
 
 export interface VarianceOptions extends ReduceOptions {
@@ -18,7 +19,6 @@ export interface VarianceOptions extends ReduceOptions {
 
 /** Variance: the sum of squared differences from the mean, over n - correction. */
 export function variance(x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor {
-  checkKeys("var", options, ["keepdim", "correction"]);
   check(isFloat(x.dtype), DtypeError, () => expected("var", "x", "a float tensor", x.dtype));
   const { keepdim = false, correction = 1 } = options;
   const dims = normalizeDims("var", dim, x.ndim);
@@ -41,16 +41,17 @@ export const std = (x: Tensor, dim?: Dim, options: VarianceOptions = {}): Tensor
     return isGradEnabled() && x.requiresGrad ? where(squared, sqrt(where(squared, squared, 1)), 0) : sqrt(squared);
   });
 
-const normOp = defineOp<{ dims: readonly number[] }>({
+const normOp = defineOp<{ dims: readonly number[] }, Tensor, [x: Tensor, y: Tensor]>({
   name: "norm",
-  ...AUTOCAST_F32,
+  computeDtype: "f32",
+  autocast: "f32",
   forward(ctx, [x]: [Tensor], { dims }) {
     const y = noGrad(() => scope(() => sqrt(sum(square(x), dims, { keepdim: true }))));
     ctx.save(x, y);
     return y;
   },
   backward(ctx, gradY: Tensor) {
-    const [x, y] = ctx.saved as readonly [Tensor, Tensor];
+    const [x, y] = ctx.saved;
     const isZero = eq(y, 0);
     return where(isZero, 0, mul(x, div(gradY, where(isZero, 1, y))));
   },
@@ -58,7 +59,6 @@ const normOp = defineOp<{ dims: readonly number[] }>({
 
 /** The Euclidean norm; its gradient at 0 is 0. */
 export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
-  checkKeys("norm", options, ["keepdim"]);
   check(isFloat(x.dtype), DtypeError, () => expected("norm", "x", "a float tensor", x.dtype));
   const dims = normalizeDims("norm", dim, x.ndim);
   return dropDims(normOp([x], { dims }), x, dims, options.keepdim);
@@ -66,7 +66,6 @@ export function norm(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor 
 
 /** `log(sum(exp(x)))`, shifted by the largest value so that nothing overflows. */
 export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Tensor {
-  checkKeys("logsumexp", options, ["keepdim"]);
   const dims = normalizeDims("logsumexp", dim, x.ndim);
   if (dims.some((d) => x.shape[d] === 0)) return log(sum(exp(x), dims, options));
   return inF32(x, (wide) => {
@@ -76,10 +75,17 @@ export function logsumexp(x: Tensor, dim?: Dim, options: ReduceOptions = {}): Te
   });
 }
 
+/** The largest values, reduced dims kept as 1. Unlike `max` it has no derivative, and none of what that would need. */
+const largestOp = defineOp<{ dims: readonly number[] }>({
+  name: "max",
+  computeDtype: "f32",
+  forward: (_, [x]: [Tensor], { dims }) => keepDims(x, runReduce(x, dims, "max"), dims),
+});
+
 /** The largest values outside the graph; 0 where they are infinite. */
 function detachedMax(x: Tensor, dims: readonly number[]): Tensor {
   return noGrad(() => {
-    const top = max(x, dims, { keepdim: true });
+    const top = largestOp([x], { dims });
     return where(isfinite(top), top, 0);
   });
 }

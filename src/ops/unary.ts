@@ -2,14 +2,15 @@
  * Elementwise functions of one tensor: one table of formulas and derivatives. A row is all that such an operation needs:
  * what is exported here is public, a method of Tensor, and a row of docs/operations.md (see docs/add-an-op.md).
  */
+
 import { type Activation, activationRow, DEFAULT_SLOPE } from "../activations.ts";
 import { checked, finite, maybe, number } from "../arguments.ts";
+import { cast } from "../autograd/op.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
 import { tensorArgument } from "../tensor/arguments.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { add, div, eq, ge, gt, le, logicalAnd, mul, sub, where } from "./binary.ts";
-import { to } from "./cast.ts";
 import { defineUnary, defineWithNumbers, type UnaryRule } from "./define-unary.ts";
 
 const SQRT1_2PI = 0.3989422804014327;
@@ -27,7 +28,13 @@ function activation(name: Activation, rule: Pick<UnaryRule, "integer" | "derivat
   return defineUnary(name, { ...formulasOf(name), ...rule });
 }
 
-export const neg = defineUnary("neg", { wgsl: "-a", integer: "0 - a", gradient: "-g", derivative: () => -1 });
+export const neg = defineUnary("neg", {
+  isArithmetic: true,
+  wgsl: "-a",
+  integer: "0 - a",
+  gradient: "-g",
+  derivative: () => -1,
+});
 export const abs = defineUnary("abs", {
   wgsl: "abs(a)",
   integer: "abs(a)",
@@ -75,6 +82,7 @@ export const rsqrt = defineUnary("rsqrt", {
   derivative: (x) => div(mul(rsqrt(x), -0.5), abs(x)),
 });
 export const square = defineUnary("square", {
+  isArithmetic: true,
   wgsl: "a * a",
   integer: "a * a",
   saves: "x",
@@ -83,6 +91,7 @@ export const square = defineUnary("square", {
 });
 export const reciprocal = defineUnary("reciprocal", {
   wide: true,
+  isArithmetic: true,
   wgsl: "1.0 / a",
   saves: "y",
   gradient: "-b * b * g",
@@ -200,6 +209,6 @@ export const clamp = /* @__PURE__ */ checked(
     check(min <= max, ArgumentError, () => expected("clamp", "min, max", "numbers with min <= max", [min, max]));
     const isFraction = (limit: number) => Number.isFinite(limit) && !Number.isInteger(limit);
     const lifts = !isFloat(x.dtype) && (isFraction(min) || isFraction(max));
-    return clampTo(lifts ? to(x, "f32") : x, min, max);
+    return clampTo(lifts ? cast(x, "f32") : x, min, max);
   },
 );

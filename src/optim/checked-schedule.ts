@@ -16,9 +16,15 @@ import * as schedule from "./schedule.ts";
 export type { DecayOptions, OneCycleOptions, Schedule } from "./schedule.ts";
 
 const rate = /* @__PURE__ */ numberIn(0);
-const positive = /* @__PURE__ */ must("a number > 0", (value) => Number.isFinite(value) && (value as number) > 0);
+const positive = /* @__PURE__ */ must(
+  "a number > 0",
+  (value) => typeof value === "number" && Number.isFinite(value) && value > 0,
+);
 const decay = {
-  options: /* @__PURE__ */ options({ peak: rate, total: count, warmup: /* @__PURE__ */ integerIn(0), floor: rate }),
+  options: /* @__PURE__ */ options({ peak: rate, total: count, warmup: /* @__PURE__ */ integerIn(0), floor: rate }, [
+    "peak",
+    "total",
+  ]),
 };
 
 export const constant = /* @__PURE__ */ checked("schedule.constant", () => ({ lr: rate }), schedule.constant);
@@ -26,26 +32,33 @@ export const linear = /* @__PURE__ */ checked("schedule.linear", () => decay, sc
 export const cosine = /* @__PURE__ */ checked("schedule.cosine", () => decay, schedule.cosine);
 export const step = /* @__PURE__ */ checked(
   "schedule.step",
-  () => ({ options: options({ lr: rate, stepSize: count, gamma: rate }) }),
+  () => ({ options: options({ lr: rate, stepSize: count, gamma: rate }, ["lr", "stepSize"]) }),
   schedule.step,
 );
 export const exponential = /* @__PURE__ */ checked(
   "schedule.exponential",
-  () => ({ options: options({ lr: rate, gamma: rate }) }),
+  () => ({ options: options({ lr: rate, gamma: rate }, ["lr", "gamma"]) }),
   schedule.exponential,
 );
 export const oneCycle = /* @__PURE__ */ checked(
   "schedule.oneCycle",
   () => ({
-    options: options({
-      ...{ maxLr: rate, totalSteps: integerIn(2), pctStart: probability, annealStrategy: oneOf("cos", "linear") },
-      ...{ divFactor: positive, finalDivFactor: positive },
-    }),
+    options: options(
+      {
+        maxLr: rate,
+        totalSteps: integerIn(2),
+        pctStart: probability,
+        annealStrategy: oneOf("cos", "linear"),
+        divFactor: positive,
+        finalDivFactor: positive,
+      },
+      ["maxLr", "totalSteps"],
+    ),
   }),
   schedule.oneCycle,
 );
 export const warmup = /* @__PURE__ */ checked(
   "schedule.warmup",
-  () => ({ options: options({ steps: count, after: either(callable, rate) }) }),
+  () => ({ options: options({ steps: count, after: either(callable, rate) }, ["steps", "after"]) }),
   schedule.warmup,
 );

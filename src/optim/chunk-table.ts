@@ -2,8 +2,10 @@
  * Chunk tables: they cut flat storage into chunks, so that a kernel goes through many tensors in one dispatch. Both layouts
  * are declared here; lib/optimizer.wgsl and lib/gradients.wgsl unpack them, and a test compares the two sides.
  */
-import type { Device } from "../gpu/device.ts";
+
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { launchPolicy } from "../gpu/launch-policy.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { internal } from "./flat-params.ts";
 
@@ -73,8 +75,10 @@ export class TableCache<T extends { readonly table: Tensor }> {
 /** A chunk table on the GPU. */
 export function makeTable(device: Device, words: readonly number[]): Tensor {
   // A capture may be recording: the table is none of its intermediate results.
-  const table = device.outsideCapture(() => internal(empty(device, [Math.max(words.length, WORDS_PER_CHUNK)], "u32")));
-  device.recorder.upload(table.binding, Uint32Array.from(words));
+  const table = runtimeOf(device).outsideCapture(() =>
+    internal(empty(device, [Math.max(words.length, WORDS_PER_CHUNK)], "u32")),
+  );
+  runtimeOf(device).recorder.upload(bindingOf(table), Uint32Array.from(words));
   return table;
 }
 

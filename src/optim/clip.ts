@@ -1,8 +1,9 @@
 /** Gradient clipping on the GPU: nothing is read back, and gradients in flat storage take one dispatch together. */
 
-import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
+import { elementAt } from "../elements.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { grad_clip, grad_norm, grad_norm_total } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { fill } from "../tensor/copy.ts";
 import { releaseLater } from "../tensor/release-queue.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
@@ -26,12 +27,9 @@ export function clipGradNorm(
   options: ClipNormOptions = {},
 ): Tensor {
   const op = "clipGradNorm";
-  checkKeys(op, options, ["normType"]);
   const { normType = 2 } = options;
-  checkPositive(op, "maxNorm", maxNorm);
-  checkPositive(op, "normType", normType);
   const grads = denseGradients(op, params);
-  const { device } = grads.params[0] as Tensor;
+  const { device } = elementAt(grads.params, 0);
   const norm = empty(device, []);
   if (grads.dense.length === 0) {
     fill(norm, 0);
@@ -62,32 +60,29 @@ function measure(
   const partial = empty(device, [count, 2]);
   let partials = 0;
   for (const { grad, groups, first, chunks } of runs) {
-    const bindings = { table: table.binding, grad, partial: partial.binding };
-    device.run(grad_norm, { ...bindings, first, chunks, partials, power: power || 1, limit: 0 }, groups, { WORKGROUP });
+    const bindings = { table: bindingOf(table), grad, partial: bindingOf(partial) };
+    runtimeOf(device).run(grad_norm, { ...bindings, first, chunks, partials, power: power || 1, limit: 0 }, groups, {
+      WORKGROUP,
+    });
     partials += groups * WORKGROUP;
   }
-  const bindings = { partial: partial.binding, norm: norm.binding, factor: factor.binding };
-  device.run(grad_norm_total, { ...bindings, count, power, limit }, 1);
+  const bindings = { partial: bindingOf(partial), norm: bindingOf(norm), factor: bindingOf(factor) };
+  runtimeOf(device).run(grad_norm_total, { ...bindings, count, power, limit }, 1);
   partial.dispose();
 }
 
 /** Cuts every element of the gradients of `params` into [-clipValue, clipValue]. NaN stays NaN. */
 export function clipGradValue(params: Tensor | Iterable<Tensor>, clipValue: number): void {
   const op = "clipGradValue";
-  checkPositive(op, "clipValue", clipValue);
   const grads = denseGradients(op, params);
   if (grads.dense.length === 0) return;
-  const { device } = grads.params[0] as Tensor;
+  const { device } = elementAt(grads.params, 0);
   const { table, runs } = chunkRunsOf(device, grads.dense);
   clip(device, runs, table, oneOf(device), Math.min(clipValue, MAX_F32));
   grads.finish();
 }
 
 const MAX_F32 = 3.4028234663852886e38;
-
-function checkPositive(op: string, argument: string, value: unknown): void {
-  check(typeof value === "number" && value > 0, ArgumentError, () => expected(op, argument, "a number > 0", value));
-}
 
 function clip(
   device: Device,
@@ -97,8 +92,8 @@ function clip(
   limit: number | undefined,
 ): void {
   for (const { grad, groups, first, chunks } of runs) {
-    const args = { table: table.binding, grad, factor: factor.binding, first, chunks, partials: 0, power: 0 };
-    device.run(grad_clip, { ...args, limit: limit ?? 0 }, groups, {
+    const args = { table: bindingOf(table), grad, factor: bindingOf(factor), first, chunks, partials: 0, power: 0 };
+    runtimeOf(device).run(grad_clip, { ...args, limit: limit ?? 0 }, groups, {
       WORKGROUP: chunkWorkgroup(device),
       VALUES: limit !== undefined,
     });

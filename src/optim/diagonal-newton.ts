@@ -1,5 +1,7 @@
 import { bartlettDiagonal, diagonalOnce } from "../curvature/diagonal.ts";
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { diagonal_newton } from "../gpu/shaders.generated.ts";
 import { scope } from "../tensor/scope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -9,7 +11,8 @@ import { Optimizer } from "./optimizer.ts";
 import type { BaseOptions, KernelSpec, ParamsInput } from "./optimizer-spec.ts";
 import type { OptimizerState } from "./state.ts";
 
-interface GroupOptions extends BaseOptions {
+/** The options that a parameter group of DiagonalNewton may have to itself. */
+export interface DiagonalNewtonGroup extends BaseOptions {
   /** The fractions of the gradient's and of the curvature's average that are kept. Default [0.9, 0.99]. */
   betas: readonly [number, number];
   /** Added to the curvature: directions that bend less are taken to bend this much. Default 1e-3. */
@@ -18,7 +21,7 @@ interface GroupOptions extends BaseOptions {
   clip: number;
 }
 
-export interface DiagonalNewtonOptions extends GroupOptions {
+export interface DiagonalNewtonOptions extends DiagonalNewtonGroup {
   /** Steps between updates of the curvature by `step(lossFn)`. Default 10. */
   every: number;
   /** Random vectors per update. Default 1. */
@@ -29,7 +32,7 @@ export interface DiagonalNewtonOptions extends GroupOptions {
 
 const NAME = "DiagonalNewton";
 
-const spec: KernelSpec<GroupOptions> = {
+const spec: KernelSpec<DiagonalNewtonGroup> = {
   name: NAME,
   shader: diagonal_newton,
   defaults: { lr: 1e-2, betas: [0.9, 0.99], damping: 1e-3, clip: 1, weightDecay: 0 },
@@ -63,19 +66,19 @@ const spec: KernelSpec<GroupOptions> = {
  * optimizer.step(() => nn.crossEntropy(model.forward(x), y));   // new curvature every 10th step
  * ```
  */
-export class DiagonalNewton extends Optimizer<GroupOptions> {
+export class DiagonalNewton extends Optimizer<DiagonalNewtonGroup> {
   readonly #every: number;
   readonly #samples: number;
   readonly #estimator: DiagonalNewtonOptions["estimator"];
   /** Updates of the curvature so far. */
   #updates = 0;
 
-  constructor(params: ParamsInput<GroupOptions>, options: Partial<DiagonalNewtonOptions> = {}) {
+  constructor(params: ParamsInput<DiagonalNewtonGroup>, options: Partial<DiagonalNewtonOptions> = {}) {
     checkConstruction("DiagonalNewton", arguments);
     const { every = 10, samples = 1, estimator = "hutchinson", ...rest } = options;
     for (const [name, value] of Object.entries({ every, samples })) {
       check(Number.isSafeInteger(value) && value >= 1, ArgumentError, () =>
-        expected(NAME, name, "a whole number >= 1", value),
+        expected(NAME, name, "an integer >= 1", value),
       );
     }
     check(estimator === "hutchinson" || estimator === "bartlett", ArgumentError, () =>
@@ -94,7 +97,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
   override step(lossFn?: () => Tensor): void {
     const device = this.held()[0]?.param.device;
     const isDue = () => lossFn !== undefined && this.stepCount % this.#every === 0;
-    device?.addCaptureGuard(isDue);
+    if (device) runtimeOf(device).addCaptureGuard(isDue);
     if (lossFn && isDue()) this.updateCurvature(lossFn);
     check(
       this.#updates > 0,
@@ -109,14 +112,10 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
     const held = this.held().filter(({ param }) => param.requiresGrad);
     const params = held.map(({ param }) => param);
     const op = `${NAME}.updateCurvature`;
-    params[0]?.device.onReplay(
-      () => {
-        this.#updates++;
-      },
-      () => {
-        this.#updates--;
-      },
-    );
+    const count = (by: number) => () => {
+      this.#updates += by;
+    };
+    if (params[0]) runtimeOf(params[0].device).onReplay(count(1), count(-1));
     scope(() => {
       const diagonal =
         this.#estimator === "bartlett"
@@ -124,7 +123,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
           : diagonalOnce(op, lossFn, params, this.#samples);
       held.forEach(({ moment, options }, i) => {
         const rate = () => averageRate(this.#updates, options.betas[1]);
-        moveAverage(moment("hessian_diagonal"), diagonal[i] as Tensor, rate);
+        moveAverage(moment("hessian_diagonal"), elementAt(diagonal, i), rate);
       });
     });
   }
@@ -136,7 +135,7 @@ export class DiagonalNewton extends Optimizer<GroupOptions> {
   override loadStateDict(state: object): void {
     const { curvatureUpdates, ...rest } = state as { curvatureUpdates?: number };
     check(curvatureUpdates !== undefined && Number.isSafeInteger(curvatureUpdates), ArgumentError, () =>
-      expected(`${NAME}.loadStateDict`, "curvatureUpdates", "a whole number", curvatureUpdates),
+      expected(`${NAME}.loadStateDict`, "curvatureUpdates", "an integer", curvatureUpdates),
     );
     super.loadStateDict(rest);
     this.#updates = curvatureUpdates;

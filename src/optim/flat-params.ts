@@ -2,13 +2,14 @@
  * Flat storage: the parameters of an optimizer lie one after the other in one buffer, their gradients in another, so
  * that one dispatch reaches all of them. Whoever moved a parameter there, it stays: optimizers may share it.
  */
-import { ArgumentError, check, DtypeError } from "../errors.ts";
+import { elementAt } from "../elements.ts";
+import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import { ALIGNMENT, type BufferSlice, sizeClass } from "../gpu/buffer-pool.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { keep } from "../tensor/scope.ts";
 import { isDense } from "../tensor/shape.ts";
 import { Storage } from "../tensor/storage.ts";
-import { gradSlotOf, handleOf, setGradSlot, Tensor } from "../tensor/tensor.ts";
+import { gradSlotOf, handleOf, makeTensor, setGradSlot, storageOf, type Tensor } from "../tensor/tensor.ts";
 
 /** A tensor's part of flat storage: the storage's whole buffer range to bind, and where in it the tensor starts, in vectors. */
 export interface FlatSlice {
@@ -29,11 +30,12 @@ export function flattenParams(op: string, params: readonly Tensor[], nameOf: (pa
   for (const part of cut(fresh)) moveTogether(part);
 }
 
-const isFlat = (param: Tensor): boolean => param.storage.flat !== undefined && gradSlotOf(param)?.disposed === false;
+const isFlat = (param: Tensor): boolean => storageOf(param).flat !== undefined && gradSlotOf(param)?.disposed === false;
 
 function checkMovable(op: string, param: Tensor, name: string): void {
   check(param.dtype === "f32", DtypeError, () => `${op}: parameter ${name} has dtype ${param.dtype}, expected f32`);
-  const isWhole = param.offset === 0 && isDense(param.shape, param.strides) && param.size * 4 === param.storage.bytes;
+  const isWhole =
+    param.offset === 0 && isDense(param.shape, param.strides) && param.size * 4 === storageOf(param).bytes;
   check(
     isWhole,
     ArgumentError,
@@ -60,19 +62,19 @@ function cut(params: readonly Tensor[]): Tensor[][] {
 }
 
 function moveTogether(params: readonly Tensor[]): void {
-  const { device } = params[0] as Tensor;
+  const { device } = elementAt(params, 0);
   const bytes = params.reduce((sum, param) => sum + paddedBytes(param), 0);
   const values = new Storage(device, bytes, () => "flat parameters");
   const gradients = new Storage(device, bytes, () => "flat gradients");
   let offset = 0;
   for (const param of params) {
     const { shape, strides } = param;
-    const target = new Tensor(values, shape, strides, offset / 4, "f32");
+    const target = makeTensor(values, shape, strides, offset / 4, "f32");
     copyInto(target, param);
-    param.storage.moveInto(values, offset);
+    storageOf(param).moveInto(values, offset);
     // After the move: the last reference to `values` must not go with it.
     target.dispose();
-    setGradSlot(param, internal(new Tensor(gradients, shape, strides, offset / 4, "f32")));
+    setGradSlot(param, internal(makeTensor(gradients, shape, strides, offset / 4, "f32")));
     offset += paddedBytes(param);
   }
 }
@@ -85,14 +87,15 @@ export function internal(tensor: Tensor): Tensor {
 
 /** A flat parameter's values. */
 export function valueSlice(param: Tensor): FlatSlice {
-  const { storage } = param;
+  const storage = storageOf(param);
   return sliceOf(storage.flat as Storage, storage.offset);
 }
 
 /** A flat parameter's gradient. */
 export function gradSlice(param: Tensor): FlatSlice {
-  const slot = gradSlotOf(param) as Tensor;
-  return sliceOf(slot.storage, slot.storage.offset + slot.offset * 4);
+  const slot = gradSlotOf(param);
+  check(slot, ArgumentError, () => expected("optimizer", "param", "a parameter in flat storage", param));
+  return sliceOf(storageOf(slot), storageOf(slot).offset + slot.offset * 4);
 }
 
 /** Identifies the two buffers that hold a flat parameter's values and gradient. */

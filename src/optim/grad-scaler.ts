@@ -1,10 +1,12 @@
 /** Loss scaling for gradients that f16 would lose: found, kept and adapted on the GPU, without a read. */
+
 import { finite, flag, integerIn, options as optionsOf, signature } from "../arguments.ts";
 import { ArgumentError, check, checkNumber, expected, ShapeError } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { grad_scale_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { full } from "../tensor/create.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
@@ -31,7 +33,7 @@ export interface GradScalerOptions {
 
 /** The optimizers that a scaler can step: any, with its options. */
 // biome-ignore lint/suspicious/noExplicitAny: options differ, and only `step` is called
-type AnyOptimizer = Optimizer<any> & { step(...args: any[]): void };
+export type AnyOptimizer = Optimizer<any> & { step(...args: any[]): void };
 
 export interface GradScalerState {
   /** f32, (): the scale. */
@@ -47,8 +49,11 @@ const OP = "GradScaler";
 
 const checkArguments = /* @__PURE__ */ signature(OP, () => ({
   options: optionsOf({
-    ...{ initScale: finite, growthFactor: finite, backoffFactor: finite },
-    ...{ growthInterval: integerIn(1, 2 ** 31 - 1), enabled: flag },
+    initScale: finite,
+    growthFactor: finite,
+    backoffFactor: finite,
+    growthInterval: integerIn(1, 2 ** 31 - 1),
+    enabled: flag,
   }),
 }));
 
@@ -71,7 +76,7 @@ const checkArguments = /* @__PURE__ */ signature(OP, () => ({
  */
 export class GradScaler {
   readonly enabled: boolean;
-  /** These three may be changed at any time: the next update goes by them, captured or not. */
+  /** These three may be changed at any time: the next update uses them, captured or not. */
   growthFactor: number;
   backoffFactor: number;
   growthInterval: number;
@@ -91,7 +96,7 @@ export class GradScaler {
     this.growthInterval = growthInterval;
     checkFactors(this);
     this.#device = currentDevice();
-    this.#device.recorder.tape?.assertNotCapturing(`making a ${OP}`);
+    runtimeOf(this.#device).recorder.tape?.assertNotCapturing(`making a ${OP}`);
     this.#turns = new ScalerState(this.#device);
     this.#scale = this.#keep([], "f32", initScale);
     this.#growthTracker = this.#keep([], "i32", 0);
@@ -162,7 +167,7 @@ export class GradScaler {
   /** Copies of all state; empty when not enabled. */
   stateDict(): GradScalerState | Record<string, never> {
     if (!this.enabled) return {};
-    this.#device.recorder.tape?.assertNotCapturing("stateDict()");
+    runtimeOf(this.#device).recorder.tape?.assertNotCapturing("stateDict()");
     return {
       scale: this.#copy(this.#scale),
       growthFactor: this.growthFactor,
@@ -175,7 +180,7 @@ export class GradScaler {
   /** Continues from a state dict of this library or of PyTorch (snake_case, numbers). Nothing when not enabled. */
   loadStateDict(state: object): void {
     if (!this.enabled) return;
-    this.#device.recorder.tape?.assertNotCapturing("loadStateDict()");
+    runtimeOf(this.#device).recorder.tape?.assertNotCapturing("loadStateDict()");
     const op = `${OP}.loadStateDict`;
     const given = state as Record<string, unknown>;
     const [scale, tracker] = [given.scale, given.growthTracker ?? given._growth_tracker ?? 0];
@@ -187,8 +192,8 @@ export class GradScaler {
     checkFactors(factors);
     checkScalar(op, "scale", scale, this.#scale);
     checkScalar(op, "growthTracker", tracker, this.#growthTracker);
-    put(this.#scale, scale as Tensor | number);
-    put(this.#growthTracker, tracker as Tensor | number);
+    put(this.#scale, scale);
+    put(this.#growthTracker, tracker);
     Object.assign(this, factors);
   }
 
@@ -199,18 +204,22 @@ export class GradScaler {
 
   /** As found in this step: a capture of it is right only while that stays so. */
   #isEnabled(): boolean {
-    this.#device.addCaptureGuard(() => this.enabled);
+    runtimeOf(this.#device).addCaptureGuard(() => this.enabled);
     return this.enabled;
   }
 
   #adapt(): void {
-    const bindings = { flags: this.#flags.binding, scale: this.#scale.binding, tracker: this.#growthTracker.binding };
-    const args = () => {
+    const bindings = {
+      flags: bindingOf(this.#flags),
+      scale: bindingOf(this.#scale),
+      tracker: bindingOf(this.#growthTracker),
+    };
+    const factors = () => {
       checkFactors(this);
       const { growthFactor, backoffFactor, growthInterval } = this;
-      return { ...bindings, optimizers: MAX_OPTIMIZERS, growthFactor, backoffFactor, growthInterval };
+      return { growthFactor, backoffFactor, growthInterval };
     };
-    this.#device.runDynamic(grad_scale_update, args, 1);
+    runtimeOf(this.#device).runDynamic(grad_scale_update, { ...bindings, optimizers: MAX_OPTIMIZERS }, factors, 1);
   }
 
   #keep(shape: readonly number[], dtype: Dtype, value: number): Tensor {
@@ -247,16 +256,16 @@ function checkFactors({ growthFactor, backoffFactor, growthInterval }: Factors):
   checkNumber(OP, "backoffFactor", backoffFactor, 0);
   check(backoffFactor < 1, ArgumentError, () => expected(OP, "backoffFactor", "a number < 1", backoffFactor));
   check(Number.isSafeInteger(growthInterval) && growthInterval >= 1, ArgumentError, () =>
-    expected(OP, "growthInterval", "a whole number >= 1", growthInterval),
+    expected(OP, "growthInterval", "an integer >= 1", growthInterval),
   );
 }
 
-function checkScalar(op: string, argument: string, value: unknown, like: Tensor): void {
+function checkScalar(op: string, argument: string, value: unknown, like: Tensor): asserts value is Tensor | number {
   const fits = value instanceof Tensor ? value.size === 1 && value.dtype === like.dtype : Number.isFinite(value);
   check(fits, ShapeError, () => expected(op, argument, `a number or a tensor () of dtype ${like.dtype}`, value));
 }
 
-function put(place: Tensor, value: Tensor | number): void {
-  if (value instanceof Tensor) copyInto(place, value);
-  else fill(place, value);
+function put(target: Tensor, value: Tensor | number): void {
+  if (value instanceof Tensor) copyInto(target, value);
+  else fill(target, value);
 }

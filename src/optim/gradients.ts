@@ -1,10 +1,14 @@
 /** The gradients of a list of parameters, wherever they lie, as chunks that few dispatches go through. */
+
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected } from "../errors.ts";
 import type { BufferSlice } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { grad_unscale } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { contiguous, copyInto } from "../tensor/copy.ts";
-import { gradOf, guardGrad, Tensor } from "../tensor/tensor.ts";
+import { guardGrad } from "../tensor/leaf-gradients.ts";
+import { gradOf, storageOf, Tensor } from "../tensor/tensor.ts";
 import {
   chunkCount,
   chunkGroups,
@@ -44,14 +48,14 @@ export function denseGradients(op: string, input: Tensor | Iterable<Tensor>): De
       expected(op, "params", "tensors of one device", param),
     );
   }
-  const all = params.map(gradOf).filter((grad) => grad !== null && grad.size > 0) as Tensor[];
+  const all = params.map(gradOf).filter((grad): grad is Tensor => grad !== null && grad.size > 0);
   const grads = [...new Set(all)];
   const dense = grads.map((grad) => contiguous(grad));
   const finish = () =>
     dense.forEach((copy, i) => {
-      const grad = grads[i] as Tensor;
+      const grad = elementAt(grads, i);
       // Their kernels write in place: a graph that reads the old values must know.
-      grad.storage.version++;
+      storageOf(grad).version++;
       if (copy === grad) return;
       copyInto(grad, copy);
       copy.dispose();
@@ -76,10 +80,10 @@ const caches = new WeakMap<Device, TableCache<{ table: Tensor; counts: readonly 
 
 /** Gradients cut into chunks, buffer by buffer. */
 export function chunkRunsOf(device: Device, grads: readonly Tensor[]): ChunkRuns {
-  const buffers = [...new Set(grads.map(({ storage }) => storage.buffer))];
-  const together = buffers.map((buffer) => grads.filter(({ storage }) => storage.buffer === buffer));
+  const buffers = [...new Set(grads.map((grad) => storageOf(grad).buffer))];
+  const together = buffers.map((buffer) => grads.filter((grad) => storageOf(grad).buffer === buffer));
   // Offsets alone: the gradients of the next step may lie equally in other buffers.
-  const key = together.map((some) => some.map(({ binding, size }) => `${binding.offset}:${size}`).join()).join(";");
+  const key = together.map((some) => some.map((grad) => `${bindingOf(grad).offset}:${grad.size}`).join()).join(";");
   const cache = caches.get(device) ?? new TableCache();
   caches.set(device, cache);
   const { table, counts } = cache.get(key, () => {
@@ -88,7 +92,7 @@ export function chunkRunsOf(device: Device, grads: readonly Tensor[]): ChunkRuns
   });
   let first = 0;
   const runs = buffers.map((buffer, i): ChunkRun => {
-    const chunks = counts[i] as number;
+    const chunks = elementAt(counts, i);
     const run = {
       grad: { buffer, offset: 0, size: buffer.bytes },
       groups: Math.min(chunkGroups(device, chunks), MAX_NORM_GROUPS),
@@ -111,7 +115,7 @@ function chunksOf(grad: Tensor): number[] {
   eachChunk(grad.device, vectors, (start, length) => {
     const isLast = start + length === vectors;
     const chunk = {
-      start: grad.binding.offset / VECTOR_BYTES + start,
+      start: bindingOf(grad).offset / VECTOR_BYTES + start,
       vectors: length,
       inLast: isLast ? inLast : 4,
       unused: 0,
@@ -128,9 +132,9 @@ export function divideGradients(op: string, params: Iterable<Tensor>, scale: Ten
   if (dense.length === 0) return;
   const { table, runs } = chunkRunsOf(device, dense);
   for (const { grad, groups, first, chunks } of runs) {
-    const bindings = { table: table.binding, grad, scale: scale.binding, flags: flags.binding };
+    const bindings = { table: bindingOf(table), grad, scale: bindingOf(scale), flags: bindingOf(flags) };
     const numbers = { first, chunks, partials: index, power: 0, limit: 0 };
-    device.run(grad_unscale, { ...bindings, ...numbers }, groups, { WORKGROUP: chunkWorkgroup(device) });
+    runtimeOf(device).run(grad_unscale, { ...bindings, ...numbers }, groups, { WORKGROUP: chunkWorkgroup(device) });
   }
   finish();
 }

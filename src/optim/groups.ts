@@ -4,7 +4,7 @@ import { anything, type Signature, signature } from "../arguments.ts";
 import { edgeOf } from "../autograd/graph.ts";
 import { ArgumentError, check, checkKeys, checkNumber, expected, show } from "../errors.ts";
 import { isPlainObject } from "../plain-object.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { storageOf, Tensor } from "../tensor/tensor.ts";
 import type { BaseOptions, GroupInput, KernelSpec, LearningRate, ParamGroup, ParamsInput } from "./optimizer-spec.ts";
 
 /** The groups of an optimizer with every option filled in. Throws before anything is dispatched. */
@@ -130,13 +130,13 @@ function checkParams(op: string, params: readonly Tensor[]): void {
       () => `${op}: parameter ${name} is the result of an operation; only leaves can be optimized (use detach())`,
     );
     check(param.device === device, ArgumentError, () => `${op}: parameter ${name} is on another device than the first`);
-    const other = memory.get(param.storage);
+    const other = memory.get(storageOf(param));
     check(
       other === undefined,
       ArgumentError,
       () => `${op}: parameter ${name} is there twice, or shares its memory with parameter ${other}`,
     );
-    memory.set(param.storage, name);
+    memory.set(storageOf(param), name);
   });
 }
 
@@ -159,7 +159,6 @@ export function decayGroups(model: Parametrized, weightDecay: number): { params:
   check(typeof model?.namedParameters === "function", ArgumentError, () =>
     expected("decayGroups", "model", "a module (anything with namedParameters())", show(model)),
   );
-  checkNumber("decayGroups", "weightDecay", weightDecay, 0);
   const params = [...model.namedParameters()].map(([, param]) => param);
   const groups = [
     { params: params.filter(({ ndim }) => ndim > 1), weightDecay },

@@ -1,6 +1,6 @@
 /** Inverse fourth roots of symmetric positive matrices, by products alone. */
+import { cast } from "../autograd/op.ts";
 import { add, div, gt, maximum, mul, sub } from "../ops/binary.ts";
-import { to } from "../ops/cast.ts";
 import { matmul } from "../ops/matmul.ts";
 import { max, sum } from "../ops/reduce.ts";
 import { abs, sqrt } from "../ops/unary.ts";
@@ -37,5 +37,5 @@ export function inverseFourthRoot(a: Tensor, eps: number): Tensor {
     x.dispose();
     ({ m, x } = next);
   }
-  return mul(x, to(gt(bound, 0), "f32"));
+  return mul(x, cast(gt(bound, 0), "f32"));
 }

@@ -1,11 +1,14 @@
 /** Base of Muon and Shampoo: matrices move along a direction that operations compute, everything else by AdamW. */
+
 import { noGrad, withMode } from "../autograd/modes.ts";
 import { ArgumentError, check, checkNumber, expected } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { matrix_update } from "../gpu/shaders.generated.ts";
 import { mul } from "../ops/binary.ts";
 import { reshape } from "../ops/movement.ts";
+import { presentGrad } from "../tensor/leaf-gradients.ts";
 import { scope } from "../tensor/scope.ts";
-import { gradOf, Tensor } from "../tensor/tensor.ts";
+import { Tensor } from "../tensor/tensor.ts";
 import { checkFlag, plainGroup } from "./groups.ts";
 import { type HeldParameter, Optimizer } from "./optimizer.ts";
 import type { BaseOptions, GroupInput, KernelSpec, OptionDefaults, ParamsInput } from "./optimizer-spec.ts";
@@ -129,12 +132,13 @@ export abstract class MatrixOptimizer<O extends MatrixOptions> extends Optimizer
     for (const group of this.paramGroups) {
       if (!group.matrix) continue;
       const recorded = Object.keys(group).filter((key) => !IN_ROWS.includes(key)) as (keyof O)[];
-      for (const key of recorded) group.params[0]?.device.addCaptureGuard(() => group[key]);
+      const device = group.params[0]?.device;
+      if (device) for (const key of recorded) runtimeOf(device).addCaptureGuard(() => group[key]);
     }
   }
 
   #direct(held: HeldParameter<O>): void {
-    const gradient = asMatrix(gradOf(held.param) as Tensor);
+    const gradient = asMatrix(presentGrad(held.param));
     const [rows = 0, columns = 0] = gradient.shape;
     const direction = mul(this.direction(held, gradient), this.scaleOf(held.options, rows, columns));
     this.write(asMatrix(held.moment("direction")), direction);

@@ -1,12 +1,15 @@
 /** The optimizer: groups of parameters in flat storage, updated by one dispatch per kind of group and step. */
+
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DisposedError, DtypeError, expected, ShapeError } from "../errors.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { printAsString } from "../gpu/inspect.ts";
 import { copyInto } from "../tensor/copy.ts";
 import { keyedByIdentity } from "../tensor/identity.ts";
+import { guardGrad, overwritesGrad, presentGrad } from "../tensor/leaf-gradients.ts";
 import { sameShape } from "../tensor/shape.ts";
 import { layout } from "../tensor/storage.ts";
-import { assertReadable, gradOf, gradSlotOf, guardGrad, overwritesGrad, putGrad, Tensor } from "../tensor/tensor.ts";
+import { assertReadable, gradOf, gradSlotOf, putGrad, storageOf, Tensor } from "../tensor/tensor.ts";
 import { TableCache } from "./chunk-table.ts";
 import { flattenParams } from "./flat-params.ts";
 import { checkConstruction, checkGroup, makeGroups, parameterName, rateAt } from "./groups.ts";
@@ -45,15 +48,18 @@ export abstract class Optimizer<O extends BaseOptions> {
   #disposed = false;
 
   /** `spec` is the optimizer's own part: see docs/add-an-optimizer.md. */
+  constructor(spec: OptimizerSpec<O>, params: ParamsInput<O>, options?: Partial<O>);
+  /** @internal */
+  constructor(spec: KernelSpec<O>, params: ParamsInput<O>, options?: Partial<O>);
   constructor(definition: OptimizerSpec<O> | KernelSpec<O>, params: ParamsInput<O>, options: Partial<O> = {}) {
     const spec = "shader" in definition ? definition : formulaKernel(definition);
     checkConstruction(spec.name, [params, options]);
     this.#spec = spec;
     this.paramGroups = makeGroups(spec, params, options);
     const all = this.paramGroups.flatMap((group) => group.params);
-    this.#device = (all[0] as Tensor).device;
-    this.#device.assertOpen(spec.name);
-    this.#device.recorder.tape?.assertNotCapturing(`making an optimizer (${spec.name})`);
+    this.#device = elementAt(all, 0).device;
+    runtimeOf(this.#device).assertOpen(spec.name);
+    runtimeOf(this.#device).recorder.tape?.assertNotCapturing(`making an optimizer (${spec.name})`);
     flattenParams(spec.name, all, (param) => parameterName(param, all.indexOf(param)));
     this.#variants = this.paramGroups.map((group) => variantOf(spec, group));
     this.#slots = makeSlots(spec, this.paramGroups);
@@ -79,23 +85,23 @@ export abstract class Optimizer<O extends BaseOptions> {
     const slots = this.#slots.filter(({ param }) => gradOf(param) !== null);
     for (const slot of slots) this.#checkGradient(slot);
     const plan = this.#planFor(slots);
-    this.#device.addCaptureGuard(() => sharingHolds(plan));
-    this.#device.onReplay(
+    runtimeOf(this.#device).addCaptureGuard(() => sharingHolds(plan));
+    runtimeOf(this.#device).onReplay(
       () => this.#advance(plan),
       () => this.#takeBack(plan),
     );
     for (const { param } of slots) {
-      const [grad, slot] = [gradOf(param) as Tensor, gradSlotOf(param) as Tensor];
-      if (grad !== slot) copyInto(overwritesGrad(slot), grad);
+      const [grad, slot] = [presentGrad(param), gradSlotOf(param)];
+      if (slot && grad !== slot) copyInto(overwritesGrad(slot), grad);
     }
     const skipArgs = this.#skips.begin(plan);
     for (const launch of plan.launches) {
-      const args = { ...launch.args, ...skipArgs };
       const refresh = () => {
         writeConstants(this.#spec, this.paramGroups, this.#rates, launch);
-        return args;
+        return { constants: launch.constants };
       };
-      this.#device.dispatch(launch.kernel, refresh(), launch.groups, refresh);
+      refresh();
+      runtimeOf(this.#device).dispatch(launch.kernel, { ...launch.args, ...skipArgs }, launch.groups, refresh);
     }
   }
 
@@ -124,7 +130,7 @@ export abstract class Optimizer<O extends BaseOptions> {
    */
   stateDict(): OptimizerState {
     this.#assertLive();
-    this.#device.recorder.tape?.assertNotCapturing("stateDict()");
+    runtimeOf(this.#device).recorder.tape?.assertNotCapturing("stateDict()");
     const rates = this.paramGroups.map(({ lr }) => rateAt(this.#spec.name, lr, this.#stepCount));
     return readState(this.#parts, this.#stepCount, rates);
   }
@@ -135,7 +141,7 @@ export abstract class Optimizer<O extends BaseOptions> {
    */
   loadStateDict(state: object): void {
     this.#assertLive();
-    this.#device.recorder.tape?.assertNotCapturing("loadStateDict()");
+    runtimeOf(this.#device).recorder.tape?.assertNotCapturing("loadStateDict()");
     this.#stepCount = applyState(this.#parts, state, (group, i) => this.#checkVariant(group, i));
   }
 
@@ -173,7 +179,7 @@ export abstract class Optimizer<O extends BaseOptions> {
 
   #assertLive(): void {
     check(!this.#disposed, DisposedError, () => `${this.#spec.name}: the optimizer was disposed`);
-    this.#device.assertOpen(this.#spec.name);
+    runtimeOf(this.#device).assertOpen(this.#spec.name);
   }
 
   /** Does the host's part of a run or replay of a step, before its dispatches: new rates, checked, and new counts. */
@@ -188,7 +194,7 @@ export abstract class Optimizer<O extends BaseOptions> {
     });
     for (const slot of plan.slots) {
       slot.steps++;
-      slot.param.storage.version++;
+      storageOf(slot.param).version++;
     }
     this.#stepCount++;
   }
@@ -211,7 +217,7 @@ export abstract class Optimizer<O extends BaseOptions> {
   #checkGradient({ param, index, region }: Slot): void {
     const op = `${this.#spec.name}.step`;
     const name = `grad of parameter ${parameterName(param, index)}`;
-    const grad = gradOf(param) as Tensor;
+    const grad = gradOf(param);
     check(grad instanceof Tensor, ArgumentError, () => expected(op, name, "a tensor or null", grad));
     assertReadable(param, op);
     assertReadable(grad, op);

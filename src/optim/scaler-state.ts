@@ -1,7 +1,7 @@
 /** Records what a gradient scaler did with each optimizer since its last update, in captures and their replays too. */
 import { ArgumentError, check, expected } from "../errors.ts";
 import type { Tape } from "../gpu/command-recorder.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 
 export type Stage = "unscaled" | "stepped";
 
@@ -28,7 +28,7 @@ export class ScalerState {
     return this.#turns.size === 0;
   }
 
-  /** The optimizer's number, the same for good: recordings hold it. */
+  /** The optimizer's number, which never changes: recordings hold it. */
   numberOf(op: string, optimizer: object): number {
     const known = this.#numbers.get(optimizer);
     if (known !== undefined) return known;
@@ -42,16 +42,16 @@ export class ScalerState {
   stageOf(optimizer: object): Stage | undefined {
     const turn = this.#turns.get(optimizer);
     // A recording holds where the optimizer is found as it was, unless the recording itself brought it there.
-    if (!turn || turn.tape !== this.#device.recorder.tape) {
-      this.#device.addCaptureGuard(() => this.#turns.get(optimizer)?.stage);
+    if (!turn || turn.tape !== runtimeOf(this.#device).recorder.tape) {
+      runtimeOf(this.#device).addCaptureGuard(() => this.#turns.get(optimizer)?.stage);
     }
     return turn?.stage;
   }
 
   enter(optimizer: object, stage: Stage): void {
     const before = this.#turns.get(optimizer);
-    const turn = { stage, tape: this.#device.recorder.tape };
-    this.#device.onReplay(
+    const turn = { stage, tape: runtimeOf(this.#device).recorder.tape };
+    runtimeOf(this.#device).onReplay(
       () => this.#turns.set(optimizer, turn),
       () => {
         if (before) this.#turns.set(optimizer, before);
@@ -62,7 +62,7 @@ export class ScalerState {
 
   clear(): void {
     const before = [...this.#turns];
-    this.#device.onReplay(
+    runtimeOf(this.#device).onReplay(
       () => this.#turns.clear(),
       () => {
         for (const [optimizer, turn] of before) this.#turns.set(optimizer, turn);

@@ -1,4 +1,5 @@
 import { ArgumentError, check, checkNumber, expected, ShapeError } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { add, mul } from "../ops/binary.ts";
 import { pad } from "../ops/cat-split.ts";
 import { matmul } from "../ops/matmul.ts";
@@ -75,7 +76,9 @@ interface Preconditioner {
 
 const PARTS = ["left", "right", "leftRoot", "rightRoot"] as const;
 
-type SavedPreconditioner = Readonly<Record<(typeof PARTS)[number], Tensor> & { count: number }>;
+export type SavedPreconditioner = Readonly<
+  Record<"left" | "right" | "leftRoot" | "rightRoot", Tensor> & { count: number }
+>;
 
 /**
  * `L` and `R` average `G G^T` and `G^T G`, `m = momentum m + (1 - momentum) L^(-1/4) G R^(-1/4)`,
@@ -94,7 +97,7 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
     const { every = 10, blockSize = 128, ...rest } = options;
     for (const [name, value] of Object.entries({ every, blockSize })) {
       check(Number.isSafeInteger(value) && value >= 1, ArgumentError, () =>
-        expected(NAME, name, "a whole number >= 1", value),
+        expected(NAME, name, "an integer >= 1", value),
       );
     }
     super(spec, params, rest as Partial<ShampooOptions>);
@@ -112,7 +115,8 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
 
   protected override beforeStep(): void {
     const isDue = () => this.stepCount % this.#every === 0;
-    this.held()[0]?.param.device.addCaptureGuard(isDue);
+    const device = this.held()[0]?.param.device;
+    if (device) runtimeOf(device).addCaptureGuard(isDue);
     this.#rootsDue = isDue();
   }
 
@@ -121,8 +125,8 @@ export class Shampoo extends MatrixOptimizer<ShampooOptions> {
     const kept = this.#kept.get(param) as Preconditioner;
     const { blocks, left, right, leftRoot, rightRoot } = kept;
     const isFirst = kept.count === 0;
-    param.device.addCaptureGuard(() => kept.count === 0);
-    param.device.onReplay(
+    runtimeOf(param.device).addCaptureGuard(() => kept.count === 0);
+    runtimeOf(param.device).onReplay(
       () => {
         kept.count++;
       },

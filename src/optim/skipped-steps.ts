@@ -1,10 +1,11 @@
 /** Steps that a gradient scaler has an optimizer skip: whether the present one is, which only the GPU knows, and how many were. */
 
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import type { RunArgs } from "../gpu/shader.ts";
 import { skip_count } from "../gpu/shaders.generated.ts";
 import { where } from "../ops/binary.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import { copyInto, fill } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
 import { empty, type Tensor, view } from "../tensor/tensor.ts";
@@ -46,15 +47,15 @@ export class SkippedSteps {
   /** Counts what is about to be skipped, and gives what the optimizer's kernels have to know. */
   begin({ table, chunks }: Plan): Partial<Pick<RunArgs<OptimizerShader>, "skips" | "skipping">> {
     // A recording made before there was a scaler does not look for skipped steps.
-    this.#device.addCaptureGuard(() => this.#words !== undefined);
+    runtimeOf(this.#device).addCaptureGuard(() => this.#words !== undefined);
     const words = this.#words;
     if (!words) return {};
     if (this.#flag) {
-      const bindings = { table: table.binding, flags: this.#flag.flags.binding, skips: words.binding };
+      const bindings = { table: bindingOf(table), flags: bindingOf(this.#flag.flags), skips: bindingOf(words) };
       const groups = Math.max(1, strideGroups(this.#device, chunks));
-      this.#device.run(skip_count, { ...bindings, chunks, flag: this.#flag.index }, groups);
+      runtimeOf(this.#device).run(skip_count, { ...bindings, chunks, flag: this.#flag.index }, groups);
     }
-    return { skips: words.binding, skipping: this.#flag ? 2 : 1 };
+    return { skips: bindingOf(words), skipping: this.#flag ? 2 : 1 };
   }
 
   /** `target = value`, for what an optimizer writes by operations: nothing where the step is skipped. */
@@ -76,9 +77,9 @@ export class SkippedSteps {
 
   /** Sets a parameter's count: u32, (). */
   set(parameter: number, count: Tensor): void {
-    const place = element(this.#made(), 1 + parameter);
-    copyInto(place, count);
-    place.dispose();
+    const target = element(this.#made(), 1 + parameter);
+    copyInto(target, count);
+    target.dispose();
   }
 
   dispose(): void {
@@ -87,7 +88,7 @@ export class SkippedSteps {
 
   #made(): Tensor {
     // Outlives the capture that may be recording.
-    this.#words ??= this.#device.outsideCapture(() => {
+    this.#words ??= runtimeOf(this.#device).outsideCapture(() => {
       const words = internal(empty(this.#device, [1 + this.#parameters], "u32"));
       fill(words, 0);
       return words;

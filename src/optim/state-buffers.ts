@@ -2,7 +2,7 @@
 import { ArgumentError, check, expected } from "../errors.ts";
 import { fill } from "../tensor/copy.ts";
 import { stridesOf } from "../tensor/shape.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
+import { empty, makeTensor, storageOf, type Tensor } from "../tensor/tensor.ts";
 import { MAX_PARAMETERS } from "./chunk-table.ts";
 import { flatBufferIds, internal, paddedBytes, VECTOR_BYTES } from "./flat-params.ts";
 import type { BaseOptions, KernelSpec, ParamGroup } from "./optimizer-spec.ts";
@@ -100,7 +100,7 @@ export function stateView({ param, region, vector }: Slot, name: string): Tensor
   check(buffer, ArgumentError, () =>
     expected("optimizer", "state buffer", region.buffers.map((one) => one.name).join(", "), name),
   );
-  return new Tensor(buffer.tensor.storage, param.shape, stridesOf(param.shape), 4 * vector, "f32");
+  return makeTensor(storageOf(buffer.tensor), param.shape, stridesOf(param.shape), 4 * vector, "f32");
 }
 
 /** Sets every element of a parameter's state. */

@@ -6,7 +6,7 @@ import { tensor } from "../tensor/create.ts";
 import type { TensorData } from "../tensor/host.ts";
 import { scope } from "../tensor/scope.ts";
 import { sameShape } from "../tensor/shape.ts";
-import { empty, Tensor } from "../tensor/tensor.ts";
+import { empty, storageOf, Tensor } from "../tensor/tensor.ts";
 import { checkGroup } from "./groups.ts";
 import type { BaseOptions, KernelSpec, ParamGroup } from "./optimizer-spec.ts";
 import type { SkippedSteps } from "./skipped-steps.ts";
@@ -86,7 +86,7 @@ export function applyState<O extends BaseOptions>(
     Object.assign(group, options[i]);
   });
   skips.clear();
-  for (const { region } of slots) for (const { tensor } of region.buffers) tensor.storage.restore();
+  for (const { region } of slots) for (const { tensor } of region.buffers) storageOf(tensor).restore();
   slots.forEach((slot, i) => {
     slot.steps = loadedState[i]?.steps ?? 0;
     const taken = loadedState[i]?.taken;
@@ -120,7 +120,7 @@ function readDict(
     expected(op, "paramGroups", `${groupCount} groups`, loaded.length),
   );
   check(stepCount === undefined || isCount(stepCount), ArgumentError, () =>
-    expected(op, "stepCount", "a whole number >= 0", stepCount),
+    expected(op, "stepCount", "an integer >= 0", stepCount),
   );
   return { state: state as Loose, loaded, stepCount };
 }
@@ -154,16 +154,16 @@ function matchEntries<O extends BaseOptions>(
     );
     return params.map(String);
   });
-  const ours = keysOf(slots);
-  const byName = theirs.every((key) => ours.includes(key));
+  const own = keysOf(slots);
+  const byName = theirs.every((key) => own.includes(key));
   check(
     byName || theirs.every((key) => /^\d+$/.test(key)),
     ArgumentError,
-    () => `${op}: unknown parameter '${theirs.find((key) => !ours.includes(key))}' (known: ${ours.join(", ")})`,
+    () => `${op}: unknown parameter '${theirs.find((key) => !own.includes(key))}' (known: ${own.join(", ")})`,
   );
   const stray = Object.keys(state).find((key) => !theirs.includes(key));
   check(stray === undefined, ArgumentError, () => `${op}: state of '${stray}', which is in none of the dict's groups`);
-  return slots.map(({ index }) => state[(byName ? ours : theirs)[index] as string] as Loose | undefined);
+  return slots.map(({ index }) => state[(byName ? own : theirs)[index] as string] as Loose | undefined);
 }
 
 interface Loaded {
@@ -186,14 +186,14 @@ function stateFrom<O extends BaseOptions>(
     const value = entry[name];
     // PyTorch writes None for a momentum that has not begun.
     if (value !== undefined && value !== null)
-      tensors[name] = asTensor(`${op}: ${key}`, name, value as Tensor | TensorData, slot.param);
+      tensors[name] = asTensor(`${op}: ${key}`, name, value as TensorData, slot.param);
   });
   // Not all of PyTorch's optimizers count their steps; whether there was one is all that matters to those.
   const step = entry.step ?? (Object.keys(tensors).length > 0 ? 1 : 0);
   const taken = step instanceof Tensor && step.dtype === "u32" && step.size === 1 ? step : undefined;
   const steps = taken ? entry.calls : step;
   check(isCount(steps), ArgumentError, () =>
-    expected(`${op}: ${key}`, taken ? "calls" : "step", "a whole number >= 0 (of a tensor: await item())", steps),
+    expected(`${op}: ${key}`, taken ? "calls" : "step", "an integer >= 0 (of a tensor: await item())", steps),
   );
   return { steps, taken, tensors };
 }

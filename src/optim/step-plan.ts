@@ -1,8 +1,10 @@
 /** The dispatches of one step: the chunks of flat storage that each goes through, and the kernel constants it needs. */
 
+import { elementAt } from "../elements.ts";
 import type { ComputeKernel, NamedArgs } from "../gpu/compute-kernel.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import type { Read, RunArgs, Shader, Write } from "../gpu/shader.ts";
+import { bindingOf } from "../tensor/binding.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import {
   CHUNK_ENTRY,
@@ -104,19 +106,19 @@ function makeLaunch<O extends BaseOptions>(
   const { param, region, group } = sets[0][0];
   const constants = new Array<number>(MAX_CONSTANT_SETS * CONSTANTS_PER_SET).fill(0);
   const shared: RunArgs<OptimizerShader> = {
-    table: table.binding,
+    table: bindingOf(table),
     value: valueSlice(param).binding,
     grad: gradSlice(param).binding,
     first,
     chunks,
     constants,
     // Read only where steps may be skipped: see skipped-steps.ts.
-    skips: table.binding,
+    skips: bindingOf(table),
     skipping: 0,
   };
   const args: Record<string, NamedArgs[string]> = { ...shared };
-  for (const { binding, tensor } of region.buffers) args[binding] = tensor.binding;
-  const kernel = device.kernelOf(spec.shader, {
+  for (const { binding, tensor } of region.buffers) args[binding] = bindingOf(tensor);
+  const kernel = runtimeOf(device).kernelOf(spec.shader, {
     WORKGROUP: chunkWorkgroup(device),
     ...spec.overrides(groups[group] as O),
   });
@@ -167,7 +169,7 @@ export function writeConstants<O extends BaseOptions>(
   { sets, constants }: Launch,
 ): void {
   sets.forEach(([{ group, steps }], s) => {
-    spec.kernelConstants(groups[group] as O, rates[group] as number, steps).forEach((constant, i) => {
+    spec.kernelConstants(groups[group] as O, elementAt(rates, group), steps).forEach((constant, i) => {
       constants[s * CONSTANTS_PER_SET + i] = constant;
     });
     constants[(s + 1) * CONSTANTS_PER_SET - 1] = steps;

@@ -1,17 +1,20 @@
 /** Copies, fills and sums in place: what moves bytes between views without being part of any graph. */
+
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gpu/shaders.generated.ts";
-import { toHalf } from "./half.ts";
+import { bindingOf, ownsPadding, wholeBindingOf } from "./binding.ts";
+import { bitsOfFloat, toHalf } from "./half.ts";
 import { type InnerStrides, isDense, rowsAndInner, sameShape } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
-import { assertReadable, bindingOf, empty, ownsPadding, storageOf, type Tensor, wholeBindingOf } from "./tensor.ts";
+import { assertReadable, empty, storageOf, type Tensor } from "./tensor.ts";
 
 const vectorsOf = (tensor: Tensor): number => Math.ceil((tensor.size * bytesOf(tensor.dtype)) / 16);
 
 /** The 32 bits of a value as the dtype stores it; of f16, two of them. */
 export function bitsOf(value: number, dtype: Dtype): number {
-  if (dtype === "f32") return new Uint32Array(new Float32Array([value]).buffer)[0] as number;
+  if (dtype === "f32") return bitsOfFloat(value);
   if (dtype === "f16") return toHalf(value) * 0x10001;
   if (dtype === "bool") return value === 0 ? 0 : 1;
   return value >>> 0;
@@ -33,7 +36,11 @@ export function fill(tensor: Tensor, value: number): void {
   if (fillWithoutKernel(tensor, bits)) return;
   if (tensor.isContiguous && ownsPadding(tensor)) {
     const vectors = vectorsOf(tensor);
-    tensor.device.run(fillShader, { y: bindingOf(tensor), vectors, bits }, strideGroups(tensor.device, vectors));
+    runtimeOf(tensor.device).run(
+      fillShader,
+      { y: bindingOf(tensor), vectors, bits },
+      strideGroups(tensor.device, vectors),
+    );
     return;
   }
   const scalar = empty(tensor.device, [], tensor.dtype);
@@ -47,7 +54,7 @@ const SMALL_BYTES = 1024;
 
 /** Zeros and small constants need no kernel, which would take a software adapter tens of milliseconds to compile. */
 function fillWithoutKernel(tensor: Tensor, bits: number): boolean {
-  const { recorder } = tensor.device;
+  const { recorder } = runtimeOf(tensor.device);
   const bytes = wholeWords(tensor);
   if (recorder.tape || bytes === undefined) return false;
   const binding = bindingOf(tensor);
@@ -95,7 +102,7 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
     throughCopy(op, dst, src, add);
     return;
   }
-  const { recorder } = dst.device;
+  const { recorder } = runtimeOf(dst.device);
   const bytes = wholeWords(dst);
   if (!add && !recorder.tape && bytes !== undefined && bytes === wholeWords(src)) {
     recorder.copy(bindingOf(src), bindingOf(dst), bytes);
@@ -104,9 +111,14 @@ function transfer(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   const inVectors = !add || dst.dtype === "f32";
   if (inVectors && dst.isContiguous && src.isContiguous && ownsPadding(dst)) {
     const vectors = vectorsOf(dst);
-    dst.device.run(copy, { src: bindingOf(src), dst: bindingOf(dst), vectors }, strideGroups(dst.device, vectors), {
-      ADD: add,
-    });
+    runtimeOf(dst.device).run(
+      copy,
+      { src: bindingOf(src), dst: bindingOf(dst), vectors },
+      strideGroups(dst.device, vectors),
+      {
+        ADD: add,
+      },
+    );
     return;
   }
   stridedCopy(src, src.strides, dst, add);
@@ -125,12 +137,22 @@ function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, ad
   const [source, target] = strides as [InnerStrides, InnerStrides];
   const pieces = shape.rows * shape.piecesPerRow;
   const args = {
-    ...{ src: wholeBindingOf(src), dst: wholeBindingOf(dst), srcOffset: src.offset, dstOffset: dst.offset },
-    ...{ pieces, piecesPerRow: shape.piecesPerRow, inner: shape.inner, rank: shape.rank, shape: shape.dims },
-    ...{ srcInner: source.inner, dstInner: target.inner, srcStrides: source.outer, dstStrides: target.outer },
+    src: wholeBindingOf(src),
+    dst: wholeBindingOf(dst),
+    srcOffset: src.offset,
+    dstOffset: dst.offset,
+    pieces,
+    piecesPerRow: shape.piecesPerRow,
+    inner: shape.inner,
+    rank: shape.rank,
+    shape: shape.dims,
+    srcInner: source.inner,
+    dstInner: target.inner,
+    srcStrides: source.outer,
+    dstStrides: target.outer,
   };
   const shader = dst.dtype === "f16" ? strided_copy_half : strided_copy;
-  dst.device.run(shader, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
+  runtimeOf(dst.device).run(shader, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
 }
 
 /** Writes host values into a contiguous tensor. */
@@ -138,13 +160,13 @@ export function upload(tensor: Tensor, bytes: ArrayBufferView<ArrayBuffer>): voi
   check(tensor.isContiguous, ArgumentError, () => expected("upload", "tensor", "a contiguous tensor", tensor));
   const { device } = tensor;
   noteWritten(tensor);
-  if (!device.recorder.tape) {
-    device.recorder.upload(bindingOf(tensor), bytes);
+  if (!runtimeOf(device).recorder.tape) {
+    runtimeOf(device).recorder.upload(bindingOf(tensor), bytes);
     return;
   }
   // A replay does not upload again: it copies from a constant that lies outside the capture's reused memory.
-  const constant = device.outsideCapture(() => empty(device, tensor.shape, tensor.dtype));
-  device.recorder.upload(bindingOf(constant), bytes);
+  const constant = runtimeOf(device).outsideCapture(() => empty(device, tensor.shape, tensor.dtype));
+  runtimeOf(device).recorder.upload(bindingOf(constant), bytes);
   copyInto(tensor, constant);
   constant.dispose();
 }

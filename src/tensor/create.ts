@@ -1,8 +1,9 @@
 /** Making tensors: from host data, constants, ranges and random numbers. */
 import { options as optionsOf, signature } from "../arguments.ts";
+import { elementAt, isTypedArray } from "../elements.ts";
 import { ArgumentError, check, checkNumber, DtypeError, expected, ShapeError, show } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { createOptions, tensorArgument } from "./arguments.ts";
 import { fill, upload } from "./copy.ts";
 import { checkHalf } from "./half.ts";
@@ -48,7 +49,7 @@ export function make(op: string, shape: Shape, { dtype = "f32", requiresGrad, de
   );
   const owner = device ?? currentDevice();
   if (dtype === "f16") checkHalf(op, owner);
-  owner.assertOpen(op);
+  runtimeOf(owner).assertOpen(op);
   return empty(owner, [...shape], dtype);
 }
 
@@ -58,19 +59,20 @@ function finish(tensor: Tensor, options: CreateOptions): Tensor {
 
 /** A tensor of host numbers: a number, nested arrays, or a typed array with a `shape`. Booleans make dtype bool. */
 export function tensor(data: TensorData, options: TensorOptions = {}): Tensor {
-  const typed = ArrayBuffer.isView(data);
-  const inferred = typed ? [(data as Float32Array).length] : nestedShape(data as NestedNumbers);
-  check(!typed || "length" in data, ArgumentError, () => expected("tensor", "data", "numbers or a typed array", data));
+  const values = isTypedArray(data) ? data : undefined;
+  check(values || !ArrayBuffer.isView(data), ArgumentError, () =>
+    expected("tensor", "data", "numbers or a typed array", data),
+  );
+  const inferred = values ? [values.length] : nestedShape(data as NestedNumbers);
   const shape = options.shape ?? inferred;
   checkShape("tensor", shape);
   const count = sizeOf(inferred);
   check(sizeOf(shape) === count, ShapeError, () => expected("tensor", "shape", `a shape of ${count} elements`, shape));
   const dtype = options.dtype ?? dtypeOf(data);
   check(DTYPES.includes(dtype), DtypeError, () => expected("tensor", "dtype", DTYPES.join(", "), dtype));
-  const values = typed ? (data as unknown as ArrayLike<number | bigint>) : flatten(data as NestedNumbers);
-  const bytes = encode(values, dtype);
+  const bytes = encode(values ?? flatten(data as NestedNumbers), dtype);
   const result = make("tensor", shape, { ...options, dtype });
-  result.device.recorder.tape?.assertNotCapturing("tensor(...) of host data", HOST_DATA);
+  runtimeOf(result.device).recorder.tape?.assertNotCapturing("tensor(...) of host data", HOST_DATA);
   upload(result, bytes);
   return finish(result, options);
 }
@@ -136,7 +138,7 @@ function splitOptions(op: Variadic, given: readonly unknown[], most: number): [(
 
 /**
  * `start, start + step, ...` up to but without `end`: `arange(end)` from 0, `arange(start, end, step = 1)`, each with
- * options last. Whole numbers give f32 too, unless `dtype` says otherwise.
+ * options last. Integers give f32 too, unless `dtype` says otherwise.
  */
 export function arange(end: number, options?: CreateOptions): Tensor;
 export function arange(start: number, end: number | undefined, options?: CreateOptions): Tensor;
@@ -156,7 +158,7 @@ export function arange(start: number, ...rest: (number | CreateOptions | undefin
 /** `steps` values from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: CreateOptions = {}): Tensor {
   check(Number.isSafeInteger(steps) && steps >= 0, ArgumentError, () =>
-    expected("linspace", "steps", "a whole number >= 0", steps),
+    expected("linspace", "steps", "an integer >= 0", steps),
   );
   const gap = steps > 1 ? (end - start) / (steps - 1) : 0;
   return fromFunction("linspace", [steps], (i) => (i === steps - 1 && steps > 1 ? end : start + i * gap), options);
@@ -178,22 +180,22 @@ export const rand = (shape: Shape, options: CreateOptions = {}): Tensor =>
 export const randn = (shape: Shape, options: CreateOptions = {}): Tensor =>
   random("randn", shape, "normal", 0, 1, options);
 
-/** Random whole numbers in [low, high), i32 unless `dtype` says otherwise. */
+/** Random integers in [low, high), i32 unless `dtype` says otherwise. */
 export function randint(low: number, high: number, shape: Shape, options: CreateOptions = {}): Tensor {
   check(Number.isSafeInteger(low) && Number.isSafeInteger(high) && low < high, ArgumentError, () =>
-    expected("randint", "low, high", "whole numbers with low < high", [low, high]),
+    expected("randint", "low, high", "integers with low < high", [low, high]),
   );
   return random("randint", shape, "randint", low, high, { dtype: "i32", ...options });
 }
 
 /** A random permutation of 0..n-1, i32. Drawn on the host from the device's seed and random call. */
 export function randperm(n: number, options: CreateOptions = {}): Tensor {
-  check(Number.isSafeInteger(n) && n >= 0, ArgumentError, () => expected("randperm", "n", "a whole number >= 0", n));
+  check(Number.isSafeInteger(n) && n >= 0, ArgumentError, () => expected("randperm", "n", "an integer >= 0", n));
   const device = options.device ?? currentDevice();
-  device.recorder.tape?.assertNotCapturing("randperm, which draws on the host");
+  runtimeOf(device).recorder.tape?.assertNotCapturing("randperm, which draws on the host");
   const dtype = options.dtype ?? "i32";
   const result = make("randperm", [n], { ...options, dtype, device });
-  const order = permutation(n, device.random.seed, device.random.call++);
+  const order = permutation(n, runtimeOf(device).random.seed, runtimeOf(device).random.call++);
   upload(result, encode(order, dtype, "randperm"));
   return finish(result, options);
 }
@@ -204,7 +206,7 @@ export function permutation(n: number, seed: number, stream = 0): Int32Array<Arr
   const next = splitmix(seed, stream);
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(next() * (i + 1));
-    [order[i], order[j]] = [order[j] as number, order[i] as number];
+    [order[i], order[j]] = [elementAt(order, j), elementAt(order, i)];
   }
   return order;
 }

@@ -1,6 +1,6 @@
 /** Captures' records of gradients, which gpu/ does not know, by the tape that records the dispatches. */
 import type { Tape } from "../gpu/command-recorder.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 
 /** A capture's record of the gradients that its function reads, sets and overwrites. */
 export interface GradientRecorder<T> {
@@ -22,7 +22,17 @@ export class GradientRecorders<T> {
 
   /** Returns the record of the capture that records on a device, if one does. */
   of(device: Device): GradientRecorder<T> | undefined {
-    const { tape } = device.recorder;
+    const { tape } = runtimeOf(device).recorder;
     return tape && this.#byTape.get(tape);
   }
+}
+
+/** The record of a gradient that the library made, for those who look at it through `grad`. */
+export interface GradientMemory<T> {
+  /** True if a later backward or replay overwrites it (an optimizer's slot, a capture's memory). */
+  shared: boolean;
+  /** The tensor that `grad` gave out: the gradient itself, or of shared memory a window on it, until that is overwritten. */
+  shown: T | undefined;
+  /** The view that `grad` gave out while this tape recorded: one per recording, as eager reads give one tensor. */
+  recorded: { readonly tape: Tape; readonly view: T } | undefined;
 }

@@ -12,9 +12,16 @@ export function checkHalf(op: string, device: Device): void {
   );
 }
 
+/** The 32 bits of a value as f32. */
+export function bitsOfFloat(value: number): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, value);
+  return view.getUint32(0);
+}
+
 /** Rounds to the nearest half, ties to even, as 16 bits. */
 export function toHalf(value: number): number {
-  const word = new Uint32Array(new Float32Array([value]).buffer)[0] as number;
+  const word = bitsOfFloat(value);
   const sign = (word >>> 16) & 0x8000;
   const exponent = (word >>> 23) & 0xff;
   const fraction = word & 0x7fffff;

@@ -2,6 +2,7 @@
  * A tensor's hold on its memory and its graph: released once, by `dispose`, a scope, the release queue or, when nobody
  * holds the tensor any more, by the garbage collector. See docs/lifetime.md.
  */
+import { runtimeOf } from "../gpu/device.ts";
 import type { Storage } from "./storage.ts";
 
 /** The edge of the graph that leads to a tensor's node; autograd implements it. */
@@ -12,7 +13,7 @@ export interface GraphLink {
 
 const finalizers = new FinalizationRegistry<Handle>((handle) => {
   handle.release();
-  handle.storage.device.collected();
+  runtimeOf(handle.storage.device).collected();
 });
 
 /** Apart from the tensor, so that a finalizer can hold this and not the tensor. */
@@ -26,7 +27,7 @@ export class Handle {
   constructor(owner: object, storage: Storage) {
     this.storage = storage;
     storage.retain();
-    storage.device.tensorCount++;
+    runtimeOf(storage.device).tensorCount++;
     finalizers.register(owner, this);
   }
 
@@ -43,7 +44,7 @@ export class Handle {
   uncount(): void {
     if (!this.counted) return;
     this.#counted = false;
-    this.storage.device.tensorCount--;
+    runtimeOf(this.storage.device).tensorCount--;
   }
 
   /** Marks it as used up by backward(): neither it nor, with its last handle, its memory counts as live. */

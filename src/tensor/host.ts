@@ -31,8 +31,11 @@ export function encode(values: ArrayLike<number | bigint>, dtype: Dtype, op = "t
   const isHeld =
     (numbers instanceof Int32Array && dtype === "i32") || (numbers instanceof Uint32Array && dtype === "u32");
   if ((dtype === "i32" || dtype === "u32") && !isHeld) {
-    for (let i = 0; i < numbers.length; i++)
-      if (!holds(dtype, numbers[i] as number)) checkValue(op, "data", numbers[i] as number, dtype, ` at index ${i}`);
+    for (let i = 0; i < numbers.length; i++) {
+      // No check for each of millions of numbers.
+      const value = numbers[i] as number;
+      if (!holds(dtype, value)) checkValue(op, "data", value, dtype, ` at index ${i}`);
+    }
   }
   switch (dtype) {
     case "f32":

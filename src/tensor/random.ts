@@ -1,16 +1,18 @@
 /** Counter-based random numbers: a value depends on the seed, the number of the random call and the element's place. */
+
 import { ArgumentError, check, expected } from "../errors.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
 import { random_fill } from "../gpu/shaders.generated.ts";
+import { bindingOf } from "./binding.ts";
 import { noteWritten } from "./copy.ts";
-import { bindingOf, type Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Restarts the random numbers of the default device from seed `n`: the same seed gives the same bits. */
 export function manualSeed(n: number): void {
-  check(Number.isSafeInteger(n), ArgumentError, () => expected("manualSeed", "n", "a whole number", n));
-  const { random } = currentDevice();
+  check(Number.isSafeInteger(n), ArgumentError, () => expected("manualSeed", "n", "an integer", n));
+  const { random } = runtimeOf(currentDevice());
   random.seed = n;
   random.call = 0;
 }
@@ -19,22 +21,18 @@ export function manualSeed(n: number): void {
 export const seedWords = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0];
 
 /** The numbers that a kernel needs to draw: its own call number, taken anew at every replay of a capture. */
-export interface RandomCall {
-  readonly seedLow: number;
-  readonly seedHigh: number;
-  readonly call: number;
-}
+export type RandomCall = Readonly<Record<"seedLow" | "seedHigh" | "call", number>>;
 
 /** The next random call of a device. The returned function gives the call of the current run or replay. */
 export function nextRandomCall(device: Device): () => RandomCall {
   let current: RandomCall = { seedLow: 0, seedHigh: 0, call: 0 };
-  device.onReplay(
+  runtimeOf(device).onReplay(
     () => {
-      const [seedLow, seedHigh] = seedWords(device.random.seed);
-      current = { seedLow, seedHigh, call: device.random.call++ };
+      const [seedLow, seedHigh] = seedWords(runtimeOf(device).random.seed);
+      current = { seedLow, seedHigh, call: runtimeOf(device).random.call++ };
     },
     () => {
-      device.random.call--;
+      runtimeOf(device).random.call--;
     },
   );
   return () => current;
@@ -43,7 +41,7 @@ export function nextRandomCall(device: Device): () => RandomCall {
 const KINDS = { uniform: 0, normal: 1, randint: 2, truncNormal: 1 };
 
 /**
- * Fills a contiguous tensor: uniform in [a, b), normal(mean a, std b), whole numbers in [a, b), or normal(a, b) between
+ * Fills a contiguous tensor: uniform in [a, b), normal(mean a, std b), integers in [a, b), or normal(a, b) between
  * the two cuts.
  */
 export function fillRandom(
@@ -55,12 +53,10 @@ export function fillRandom(
 ): void {
   if (tensor.size === 0) return;
   const { device, size } = tensor;
-  const binding = bindingOf(tensor);
-  noteWritten(tensor);
-  const call = nextRandomCall(device);
   const [cdfLow, cdfHigh] = kind === "truncNormal" ? [cdf(low, a, b), cdf(high, a, b)] : [0, 0];
-  const args = () => ({ y: binding, kind: KINDS[kind], size, a, b, low, high, cdfLow, cdfHigh, ...call() });
-  device.runDynamic(random_fill, args, strideGroups(device, Math.ceil(size / 4)), {
+  const args = { y: bindingOf(tensor), kind: KINDS[kind], size, a, b, low, high, cdfLow, cdfHigh };
+  noteWritten(tensor);
+  runtimeOf(device).runDynamic(random_fill, args, nextRandomCall(device), strideGroups(device, Math.ceil(size / 4)), {
     TRUNCATED: kind === "truncNormal",
     INTEGER: tensor.dtype !== "f32",
   });

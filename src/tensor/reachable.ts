@@ -56,24 +56,24 @@ export function takeReachable(
 ): boolean {
   const seen = new Set<object>();
   const stack: object[] = [];
-  let spent = 0;
+  let visited = 0;
   const visit = (value: unknown): void => {
     if (typeof value !== "object" || value === null) {
-      spent += COST.primitive;
+      visited += COST.primitive;
     } else if (isTensor(value)) {
       const free = owned.get(value);
       if (!free) return;
       owned.delete(value);
       found(value, free);
     } else if (!seen.has(value) && !isOpaque(value)) {
-      spent += COST.object;
+      visited += COST.object;
       seen.add(value);
       stack.push(value);
     }
   };
   visit(root);
   for (let one = stack.pop(); one && owned.size > 0; one = stack.pop()) {
-    if (!eachInside(one, visit, () => spent <= effort)) return false;
+    if (!eachInside(one, visit, () => visited <= effort)) return false;
   }
   return true;
 }

@@ -1,10 +1,14 @@
 /** Reading values back to the host. */
+
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check } from "../errors.ts";
+import { runtimeOf } from "../gpu/device.ts";
+import { bindingOf } from "./binding.ts";
 import { contiguous } from "./copy.ts";
 import { unpackHalf } from "./half.ts";
 import type { Shape } from "./shape.ts";
 import type { Dtype } from "./storage.ts";
-import { assertReadable, bindingOf, type Tensor } from "./tensor.ts";
+import { assertReadable, type Tensor } from "./tensor.ts";
 
 export type TypedArray =
   | Float32Array<ArrayBuffer>
@@ -31,7 +35,7 @@ function decode(bytes: ArrayBuffer, dtype: Dtype): TypedArray {
 /** Inside a captured function a read throws at the call: its promise might be dropped, and reject unseen. */
 function reader<T>(read: (x: Tensor) => Promise<T>): (x: Tensor) => Promise<T> {
   return (x) => {
-    x.device.recorder.tape?.assertNotCapturing("a read of a tensor's values");
+    runtimeOf(x.device).recorder.tape?.assertNotCapturing("a read of a tensor's values");
     return read(x);
   };
 }
@@ -42,7 +46,7 @@ export const readData = reader(async (x): Promise<TypedArray> => {
   if (x.size === 0) return decode(new ArrayBuffer(0), x.dtype);
   const dense = contiguous(x);
   const bytes = x.size * (x.dtype === "f16" ? 2 : 4);
-  const read = x.device.read({ ...bindingOf(dense), size: bytes });
+  const read = runtimeOf(x.device).read({ ...bindingOf(dense), size: bytes });
   if (dense !== x) dense.dispose();
   return decode(await read, x.dtype);
 });
@@ -50,7 +54,7 @@ export const readData = reader(async (x): Promise<TypedArray> => {
 /** The value of a tensor with one element. */
 export const readItem = reader(async (x): Promise<number> => {
   check(x.size === 1, ArgumentError, () => `item: expected a tensor with one element, got one of shape [${x.shape}]`);
-  return (await readData(x))[0] as number;
+  return elementAt(await readData(x), 0);
 });
 
 /** Nested arrays of numbers (booleans for dtype bool). */

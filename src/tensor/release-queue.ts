@@ -3,7 +3,7 @@
  * logits for an accuracy), so they live on: small ones for as long as somebody holds them, large ones until a later
  * backward reaches one of the leaves that theirs reached. Trainings that share no leaf leave each other's alone.
  */
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { keep } from "./scope.ts";
 import { Storage } from "./storage.ts";
 import { disposeBecause, handleOf, storageOf, type Tensor } from "./tensor.ts";
@@ -40,7 +40,7 @@ class ReleaseQueue {
   readonly byLeaf = new WeakMap<Tensor, Batch>();
   batches: WeakRef<Batch>[] = [];
   small: Tensor[] = [];
-  /** Whatever was spent, where all of it goes together. */
+  /** Tensors that were released, where all are freed together. */
   readonly all: Tensor[] | undefined;
 
   constructor(all?: Tensor[]) {
@@ -106,16 +106,20 @@ function moveTogether(device: Device, tensors: readonly Tensor[]): void {
   together.buffer.pool.uncount(together.buffer);
   alone.forEach((one, i) => {
     const storage = storageOf(one);
-    device.recorder.copy(storage.slice(0, SMALL_BYTES), together.slice(i * SMALL_BYTES, SMALL_BYTES), SMALL_BYTES);
+    runtimeOf(device).recorder.copy(
+      storage.slice(0, SMALL_BYTES),
+      together.slice(i * SMALL_BYTES, SMALL_BYTES),
+      SMALL_BYTES,
+    );
     storage.relocate(together, i * SMALL_BYTES);
   });
 }
 
-/** Runs `fn` with a queue of its own and frees at once what it spent, but for what `kept(result)` names. */
+/** Runs `fn` with a queue of its own and frees at once what it released, but for what `kept(result)` names. */
 export function withOwnReleaseQueue<T>(device: Device, fn: () => T, kept: (result: T) => readonly unknown[]): T {
   const outer = queueOf(device);
-  const spent: Tensor[] = [];
-  queues.set(device, new ReleaseQueue(spent));
+  const released: Tensor[] = [];
+  queues.set(device, new ReleaseQueue(released));
   let survivors = new Set<unknown>();
   try {
     const result = fn();
@@ -123,7 +127,7 @@ export function withOwnReleaseQueue<T>(device: Device, fn: () => T, kept: (resul
     return result;
   } finally {
     queues.set(device, outer);
-    for (const tensor of spent) if (!survivors.has(tensor)) free(tensor);
+    for (const tensor of released) if (!survivors.has(tensor)) free(tensor);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Shape and stride arithmetic: pure functions over arrays of numbers. */
+import { elementAt } from "../elements.ts";
 import { ArgumentError, check, expected, ShapeError, show } from "../errors.ts";
 
 export type Shape = readonly number[];
@@ -15,18 +16,17 @@ export function sizeAt(shape: Shape, dim: number): number {
 /** Row-major strides, in elements. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);
-  let step = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
+  shape.reduceRight((step, dim, i) => {
     strides[i] = step;
-    step *= shape[i] as number;
-  }
+    return step * dim;
+  }, 1);
   return strides;
 }
 
 export function isDense(shape: Shape, strides: Shape): boolean {
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
-    const dim = shape[i] as number;
+    const dim = sizeAt(shape, i);
     if (dim === 0) return true;
     if (dim !== 1 && strides[i] !== step) return false;
     step *= dim;
@@ -45,7 +45,7 @@ const MAX_SIZE = 2 ** 32 - 1;
 
 export function checkShape(op: string, shape: Shape, argument = "shape"): void {
   const fits = Array.isArray(shape) && shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
-  check(fits, ArgumentError, () => expected(op, argument, "an array of whole numbers >= 0", shape));
+  check(fits, ArgumentError, () => expected(op, argument, "an array of integers >= 0", shape));
   check(sizeOf(shape) <= MAX_SIZE, ShapeError, () => expected(op, argument, `at most ${MAX_SIZE} elements`, shape));
 }
 
@@ -69,14 +69,14 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
 /** The strides that read a tensor of `shape` and `strides` as if it had the shape `to`; broadcast dims get 0. */
 export function broadcastStrides(shape: Shape, strides: Shape, to: Shape): number[] {
   const lead = to.length - shape.length;
-  return to.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : (strides[i - lead] as number)));
+  return to.map((_, i) => (i < lead || shape[i - lead] === 1 ? 0 : sizeAt(strides, i - lead)));
 }
 
 /** A dim counted from the end when negative, checked. */
 export function normalizeDim(op: string, dim: number, ndim: number, argument = "dim"): number {
   const bound = Math.max(ndim, 1);
   check(Number.isInteger(dim) && dim >= -bound && dim < bound, ArgumentError, () =>
-    expected(op, argument, `a whole number in [${-bound}, ${bound - 1}]`, dim),
+    expected(op, argument, `an integer in [${-bound}, ${bound - 1}]`, dim),
   );
   return dim < 0 ? dim + bound : dim;
 }
@@ -87,7 +87,7 @@ export function normalizeDims(op: string, dim: number | readonly number[] | unde
   check(typeof dim === "number" || Array.isArray(dim), ArgumentError, () =>
     expected(op, "dim", "a number, a list of numbers, or undefined for all dims", dim),
   );
-  const dims = [dim].flat().map((one) => normalizeDim(op, one as number, ndim));
+  const dims = [dim].flat().map((one) => normalizeDim(op, one, ndim));
   if (ndim === 0) return [];
   check(new Set(dims).size === dims.length, ArgumentError, () => expected(op, "dim", "no dim twice", dim));
   return dims.sort((a, b) => a - b);
@@ -118,19 +118,19 @@ export function viewStrides(shape: Shape, strides: Shape, to: Shape): number[] |
   let left = 1;
   let step = 1;
   for (let i = to.length - 1; i >= 0; i--) {
-    const dim = to[i] as number;
+    const dim = sizeAt(to, i);
     if (dim === 1) {
       result[i] = step * left;
       continue;
     }
     while (left === 1 && from >= 0) {
-      left = shape[from] as number;
-      step = strides[from] as number;
+      left = sizeAt(shape, from);
+      step = sizeAt(strides, from);
       from--;
     }
     // Neighbouring dims that continue each other count as one.
     while (left < dim && from >= 0 && (shape[from] === 1 || strides[from] === step * left)) {
-      left *= shape[from] as number;
+      left *= sizeAt(shape, from);
       from--;
     }
     if (left % dim !== 0) return undefined;
@@ -145,15 +145,14 @@ export function viewStrides(shape: Shape, strides: Shape, to: Shape): number[] |
 export function coalesceDims(shape: Shape, operands: readonly Shape[]): { shape: number[]; strides: number[][] } {
   const dims: number[] = [];
   const strides: number[][] = operands.map(() => []);
-  for (let i = 0; i < shape.length; i++) {
-    const dim = shape[i] as number;
+  for (const [i, dim] of shape.entries()) {
     if (dim === 1) continue;
     const last = dims.length - 1;
-    const joins = last >= 0 && operands.every((operand, k) => strides[k]?.[last] === (operand[i] as number) * dim);
-    if (joins) dims[last] = (dims[last] as number) * dim;
+    const joins = last >= 0 && operands.every((operand, k) => strides[k]?.[last] === sizeAt(operand, i) * dim);
+    if (joins) dims[last] = sizeAt(dims, last) * dim;
     else dims.push(dim);
-    operands.forEach((operand, k) => {
-      (strides[k] as number[])[dims.length - 1] = operand[i] as number;
+    strides.forEach((some, k) => {
+      some[dims.length - 1] = sizeAt(elementAt(operands, k), i);
     });
   }
   return { shape: dims, strides };

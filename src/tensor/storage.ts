@@ -1,7 +1,7 @@
 /** The memory behind tensors: one range of a pooled buffer, shared by all views of it and freed with the last. */
 
 import type { BufferSlice, GpuBuffer } from "../gpu/buffer-pool.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 
 export type Dtype = "f32" | "f16" | "i32" | "u32" | "bool";
 export const DTYPES: readonly Dtype[] = ["f32", "f16", "i32", "u32", "bool"];
@@ -35,7 +35,7 @@ export class Storage {
   constructor(device: Device, bytes: number, memory: (() => string) | { within: Storage; offset: number }) {
     this.device = device;
     this.bytes = bytes;
-    if (typeof memory === "function") this.#buffer = device.pool.acquire(Math.max(bytes, 16), memory);
+    if (typeof memory === "function") this.#buffer = runtimeOf(device).pool.acquire(Math.max(bytes, 16), memory);
     else {
       memory.within.retain();
       this.flat = memory.within;
@@ -71,12 +71,12 @@ export class Storage {
 
   /** True if its values were lost when memory ran out. */
   get isLost(): boolean {
-    return this.device.losses.met(this.#buffer, this.#restored);
+    return runtimeOf(this.device).losses.met(this.#buffer, this.#restored);
   }
 
   /** All of it is written anew, or has no values that anybody may rely on. */
   restore(): void {
-    this.#restored = this.device.losses.count;
+    this.#restored = runtimeOf(this.device).losses.count;
   }
 
   retain(): void {

@@ -1,34 +1,33 @@
 /** Tensor: a strided view on storage, with what autograd hangs on it. Its methods are attached in core-methods.ts and tensor-methods.ts. */
 import { ArgumentError, check, DisposedError, DtypeError, expected, ShapeError } from "../errors.ts";
-import { ALIGNMENT, type BufferSlice } from "../gpu/buffer-pool.ts";
+import { ALIGNMENT } from "../gpu/buffer-pool.ts";
 import type { Tape } from "../gpu/command-recorder.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import { printAsString } from "../gpu/inspect.ts";
 import { adapterClass } from "../gpu/launch-policy.ts";
 import { lostError } from "../gpu/lost-memory.ts";
-import { type BindableMemory, memoryKey } from "../gpu/user-kernel.ts";
 import { standInFor } from "./external-memory.ts";
-import { GradientRecorders } from "./gradient-recorders.ts";
+import { type GradientMemory, GradientRecorders } from "./gradient-recorders.ts";
 import { type GraphLink, Handle } from "./handle.ts";
 import { type Free, keep, type Reason, trackInScope } from "./scope.ts";
 import { isDense, type Shape, sameShape, sizeOf, stridesOf } from "./shape.ts";
 import { bytesOf, type Dtype, Storage } from "./storage.ts";
-
-/** The record of a gradient that the library made, for those who look at it through `grad`. */
-interface GradientMemory {
-  /** True if a later backward or replay overwrites it (an optimizer's slot, a capture's memory). */
-  shared: boolean;
-  /** The tensor that `grad` gave out: the gradient itself, or of shared memory a window on it, until that is overwritten. */
-  shown: Tensor | undefined;
-  /** The view that `grad` gave out while this tape recorded: one per recording, as eager reads give one tensor. */
-  recorded: { readonly tape: Tape; readonly view: Tensor } | undefined;
-}
 
 /** Rises whenever `requiresGrad` of a tensor changed after it was made: captures check it. */
 export const requiresGradEpoch = { epoch: 0 };
 
 /** The captures that record gradients. */
 export const gradientRecorders: GradientRecorders<Tensor> = /* @__PURE__ */ new GradientRecorders();
+
+/** Makes a tensor on memory; `standIn` is its bytes as the garbage collector is to count them. */
+export let makeTensor: (
+  storage: Storage,
+  shape: Shape,
+  strides: Shape,
+  offset: number,
+  dtype: Dtype,
+  standIn?: ArrayBuffer,
+) => Tensor;
 
 /** Returns the gradient itself, where `leaf.grad` gives what a user may keep: for those who read it at once. */
 export let gradOf: (leaf: Tensor) => Tensor | null;
@@ -105,11 +104,18 @@ export class Tensor {
   #standIn: ArrayBuffer | undefined;
   #requiresGrad = false;
   #grad: Tensor | null = null;
-  #memory: GradientMemory | undefined;
+  #memory: GradientMemory<Tensor> | undefined;
   /** The gradient behind it, for a window that `grad` gave out. */
   #shows: Tensor | undefined;
 
-  constructor(storage: Storage, shape: Shape, strides: Shape, offset: number, dtype: Dtype, standIn?: ArrayBuffer) {
+  private constructor(
+    storage: Storage,
+    shape: Shape,
+    strides: Shape,
+    offset: number,
+    dtype: Dtype,
+    standIn?: ArrayBuffer,
+  ) {
     this.shape = shape;
     this.strides = strides;
     this.offset = offset;
@@ -130,11 +136,6 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** @internal */
-  get storage(): Storage {
-    return storageOf(this);
-  }
-
   get disposed(): boolean {
     return !this.#handle.live || this.#handle.storage.revoked !== undefined;
   }
@@ -149,7 +150,7 @@ export class Tensor {
     const memory = gradient.#memory;
     if (!memory) return gradient;
     // A recording's scope owns what the captured function looks at.
-    const { tape } = this.device.recorder;
+    const { tape } = runtimeOf(this.device).recorder;
     if (tape) return gradient.#recordedView(memory, tape);
     memory.shown ??= memory.shared ? gradient.#window() : gradient;
     return memory.shown;
@@ -189,7 +190,7 @@ export class Tensor {
     check(gradient.device === this.device, ArgumentError, () => expected(op, "value", like, "one of another device"));
   }
 
-  #recordedView(memory: GradientMemory, tape: Tape): Tensor {
+  #recordedView(memory: GradientMemory<Tensor>, tape: Tape): Tensor {
     const known = memory.recorded;
     if (known?.tape === tape && !known.view.disposed) return known.view;
     const made = view(this, this.shape, this.strides, this.offset);
@@ -207,6 +208,8 @@ export class Tensor {
   }
 
   static {
+    makeTensor = (storage, shape, strides, offset, dtype, standIn) =>
+      new Tensor(storage, shape, strides, offset, dtype, standIn);
     gradOf = (leaf) => leaf.#grad;
     putGrad = (leaf, gradient) => {
       gradientRecorders.of(leaf.device)?.recordGrad(leaf);
@@ -264,7 +267,7 @@ export class Tensor {
     };
     assertReadable = (tensor, op) => {
       tensor.assertLive(op);
-      if (tensor.device.losses.count > 0 && tensor.#handle.storage.isLost)
+      if (runtimeOf(tensor.device).losses.count > 0 && tensor.#handle.storage.isLost)
         throw lostError(`${op}: ${tensor.#described()}`);
     };
   }
@@ -272,25 +275,6 @@ export class Tensor {
   /** True if the elements lie one after the other in row-major order, where a kernel can bind them. */
   get isContiguous(): boolean {
     return isDense(this.shape, this.strides) && (this.offset * bytesOf(this.dtype)) % ALIGNMENT === 0;
-  }
-
-  /** @internal */
-  get [memoryKey](): BindableMemory {
-    return {
-      binding: () => bindingOf(this),
-      ownsPadding: () => ownsPadding(this),
-      assertReadable: (op) => assertReadable(this, op),
-    };
-  }
-
-  /** @internal */
-  get binding(): BufferSlice {
-    return bindingOf(this);
-  }
-
-  /** @internal */
-  get wholeBinding(): BufferSlice {
-    return wholeBindingOf(this);
   }
 
   assertLive(op: string): void {
@@ -345,47 +329,17 @@ export class Tensor {
 }
 printAsString(Tensor);
 
-/** Tells a capture being recorded that the present gradient of `leaf` decides what is recorded. */
-export function guardGrad(leaf: Tensor): void {
-  gradientRecorders.of(leaf.device)?.guardGrad(leaf);
-}
-
-/** Says that a gradient's memory is about to be written with other values, now and at each replay. */
-export function overwritesGrad(gradient: Tensor): Tensor {
-  gradientRecorders.of(gradient.device)?.overwritesGrad(gradient);
-  cutOffGrad(gradient);
-  return gradient;
-}
-
 const OVERWRITTEN =
   "it was a gradient, which a later backward() or captured step computed anew; keep a copy with grad.clone()";
 
 /** A dense tensor with undefined content. */
 export function empty(device: Device, shape: Shape, dtype: Dtype = "f32"): Tensor {
-  const what = () => `${device.operation?.name ?? "tensor"} of shape [${shape}]`;
+  const what = () => `${runtimeOf(device).operation?.name ?? "tensor"} of shape [${shape}]`;
   const storage = new Storage(device, sizeOf(shape) * bytesOf(dtype), what);
-  return new Tensor(storage, shape, stridesOf(shape), 0, dtype, standInFor(storage.buffer));
-}
-
-/** Returns the bytes of a contiguous tensor, for a kernel. */
-export function bindingOf(tensor: Tensor): BufferSlice {
-  const bytes = bytesOf(tensor.dtype);
-  return storageOf(tensor).slice(tensor.offset * bytes, tensor.size * bytes);
-}
-
-/** Returns the whole storage, for kernels that index by offset and strides. */
-export function wholeBindingOf(tensor: Tensor): BufferSlice {
-  const storage = storageOf(tensor);
-  return storage.slice(0, storage.bytes);
-}
-
-/** True if the words after the last element, up to the next 16 bytes, belong to this tensor alone. */
-export function ownsPadding(tensor: Tensor): boolean {
-  const bytes = tensor.size * bytesOf(tensor.dtype);
-  return (bytes > 0 && bytes % 16 === 0) || bytes === storageOf(tensor).bytes;
+  return makeTensor(storage, shape, stridesOf(shape), 0, dtype, standInFor(storage.buffer));
 }
 
 /** Another view of the same storage. */
 export function view(source: Tensor, shape: Shape, strides: Shape, offset: number): Tensor {
-  return new Tensor(storageOf(source), shape, strides, offset, source.dtype);
+  return makeTensor(storageOf(source), shape, strides, offset, source.dtype);
 }

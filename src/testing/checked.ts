@@ -1,12 +1,12 @@
 /** The helpers of tests as users call them: their arguments are checked before anything happens. */
-import { anything, callable, checked, checkedAsync, flag, must, numberIn, object, options } from "../arguments.ts";
+import { anything, callable, checked, checkedAsync, flag, numberIn, object, options } from "../arguments.ts";
+import { shaderText } from "../gpu/user-kernel.ts";
 import { device, tensorList } from "../tensor/arguments.ts";
 import { assertClose as close } from "./close.ts";
 import * as gradients from "./gradcheck.ts";
 import { assertNoLeak as noLeak } from "./leak.ts";
 import { runShader as run } from "./run-shader.ts";
 
-const shader = /* @__PURE__ */ must("a shader's text", (value) => typeof value === "string");
 const tolerance = {
   eps: /* @__PURE__ */ numberIn(Number.MIN_VALUE),
   atol: /* @__PURE__ */ numberIn(0),
@@ -17,7 +17,8 @@ const differentiable = { fn: callable, inputs: tensorList, options: /* @__PURE__
 export const assertClose = /* @__PURE__ */ checked(
   "assertClose",
   () => ({
-    ...{ actual: anything, expected: anything },
+    actual: anything,
+    expected: anything,
     options: options({ rtol: numberIn(0), atol: numberIn(0), equalNan: flag }),
   }),
   close,
@@ -33,7 +34,7 @@ export const runShader = /* @__PURE__ */ checkedAsync(
   "runShader",
   () => ({
     options: options({
-      wgsl: shader,
+      wgsl: shaderText,
       bindings: object,
       overrides: object,
       params: object,

@@ -3,7 +3,7 @@ import { ArgumentError, check, checkKeys, expected } from "../errors.ts";
 import type { BufferSlice } from "../gpu/buffer-pool.ts";
 import type { OverrideValues } from "../gpu/compute-kernel.ts";
 import { currentDevice } from "../gpu/default-device.ts";
-import type { Device } from "../gpu/device.ts";
+import { type Device, runtimeOf } from "../gpu/device.ts";
 import type { Binding } from "../gpu/reflect.ts";
 import type { ParamValue } from "../gpu/shader.ts";
 import type { UserKernel, Workgroups } from "../gpu/user-kernel.ts";
@@ -50,7 +50,6 @@ const kernels = new WeakMap<Device, Map<string, UserKernel>>();
  * ```
  */
 export async function runShader(options: RunShaderOptions): Promise<Record<string, HostArray>> {
-  checkKeys("runShader", options, ["wgsl", "bindings", "overrides", "params", "workgroups", "device"]);
   const { wgsl, bindings = {}, overrides = {}, params = {}, workgroups = 1, device = currentDevice() } = options;
   const key = JSON.stringify([wgsl, overrides]);
   const known = kernels.get(device) ?? new Map<string, UserKernel>();
@@ -74,8 +73,8 @@ export async function runShader(options: RunShaderOptions): Promise<Record<strin
 
 function uploaded(device: Device, values: HostArray): BufferSlice {
   const size = Math.max(4, Math.ceil(values.byteLength / 4) * 4);
-  const slice = { buffer: device.pool.acquire(size, () => "runShader"), offset: 0, size };
-  device.recorder.upload(slice, values);
+  const slice = { buffer: runtimeOf(device).pool.acquire(size, () => "runShader"), offset: 0, size };
+  runtimeOf(device).recorder.upload(slice, values);
   return slice;
 }
 
@@ -88,7 +87,7 @@ async function outputsOf(
   const written = kernel.shader.bindings.filter(({ access }) => access === "read_write");
   const outputs = written.map(async ({ name }): Promise<[string, HostArray]> => {
     const given = values[name] as HostArray;
-    const bytes = await device.read({ ...(slices[name] as BufferSlice), size: given.byteLength });
+    const bytes = await runtimeOf(device).read({ ...(slices[name] as BufferSlice), size: given.byteLength });
     return [name, new (given.constructor as new (bytes: ArrayBuffer) => HostArray)(bytes)];
   });
   return Object.fromEntries(await Promise.all(outputs));
@@ -110,9 +109,9 @@ function valuesOf(binding: Binding, given: RunShaderOptions["bindings"][string] 
   const zeros = given as ZeroBuffer;
   checkKeys(`runShader, bindings.${name}`, zeros, ["length", "size", "type"]);
   const { length = zeros.size, type = typeIn(binding) } = zeros;
-  check(Number.isSafeInteger(length) && (length as number) >= 0, ArgumentError, () =>
+  check(length !== undefined && Number.isSafeInteger(length) && length >= 0, ArgumentError, () =>
     expected("runShader", `bindings.${name}.length`, "an integer >= 0", length),
   );
   check(type in ARRAYS, ArgumentError, () => expected("runShader", `bindings.${name}.type`, "f32, i32 or u32", type));
-  return new ARRAYS[type](length as number);
+  return new ARRAYS[type](length);
 }

@@ -1,4 +1,5 @@
 /** Values to compare, in whatever form a test has them, as flat numbers with a shape. */
+import { isTypedArray } from "../elements.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
 import type { Shape } from "../tensor/shape.ts";
 
@@ -13,7 +14,8 @@ export interface FlatValues {
 }
 
 export function flat(argument: string, values: HostValues): FlatValues {
-  if (ArrayBuffer.isView(values)) return { data: values as unknown as ArrayLike<number>, shape: undefined };
+  if (isTypedArray(values)) return { data: Float64Array.from(values, Number), shape: undefined };
+  check(!ArrayBuffer.isView(values), ArgumentError, () => expected("assertClose", argument, "a typed array", values));
   const shape = shapeOf(values);
   const data: number[] = [];
   const collect = (one: NestedValues, dim: number): void => {

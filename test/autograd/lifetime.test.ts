@@ -1,5 +1,7 @@
 /** Memory: what backward, scope and capture free, and when. */
+
 import { describe, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import {
   DisposedError,
   data,
@@ -158,8 +160,8 @@ it("using frees at the end of the block, and use after that is an error that say
 
 it("freed buffers that are poisoned reach no result", async () => {
   const poison = new Float32Array(64).fill(Number.NaN);
-  device.pool.onFree = (buffer) => {
-    if (buffer.bytes >= 256) device.recorder.upload({ buffer, offset: 0, size: 256 }, poison);
+  runtimeOf(device).pool.onFree = (buffer) => {
+    if (buffer.bytes >= 256) runtimeOf(device).recorder.upload({ buffer, offset: 0, size: 256 }, poison);
   };
   try {
     const { model, optimizer, loader } = smallTrainer();
@@ -172,6 +174,6 @@ it("freed buffers that are poisoned reach no result", async () => {
     }
     for (const parameter of model.parameters()) expect((await parameter.data()).every(Number.isFinite)).toBe(true);
   } finally {
-    device.pool.onFree = undefined;
+    runtimeOf(device).pool.onFree = undefined;
   }
 });

@@ -1,7 +1,9 @@
 /** State that is set while a user's function runs (modes, observers, recordings), and what other tasks see of it. */
+
 import { describe, expect, it } from "vitest";
 import { isAutocast } from "../../src/autograd/modes.ts";
 import { isObserved } from "../../src/autograd/op-observer.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import {
   AnomalyError,
   ArgumentError,
@@ -30,13 +32,13 @@ const device = await testDevice();
 /** Nothing is left of whatever ran. */
 function expectNothingSet(): void {
   expect([isGradEnabled(), isAutocast(), isObserved()]).toEqual([true, false, false]);
-  expect([trace.seen, device.recorder.timer, device.recorder.tape, device.tuning.asked, device.operation]).toEqual([
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-    undefined,
-  ]);
+  expect([
+    trace.seen,
+    runtimeOf(device).recorder.timer,
+    runtimeOf(device).recorder.tape,
+    runtimeOf(device).tuning.asked,
+    runtimeOf(device).operation,
+  ]).toEqual([undefined, undefined, undefined, undefined, undefined]);
 }
 
 const asAny = (fn: unknown) => fn as () => never;
@@ -188,7 +190,7 @@ const others: Record<string, Task<unknown>> = {
       ones([3, 5]).matmul(ones([5, 2]));
       await turn();
     });
-    device.tuning.choices.clear();
+    runtimeOf(device).tuning.choices.clear();
   },
   summary: async (turn) => {
     const model = new nn.Sequential(new nn.Linear(3, 2), new nn.Dropout(0.5));

@@ -8,6 +8,7 @@ import {
   saveSafetensors,
 } from "../../src/data/index.ts";
 import { ArgumentError, DataError, GradwellError } from "../../src/errors.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import "../../src/tensor-methods.ts";
 import { add, mul } from "../../src/ops/binary.ts";
 import { matmul } from "../../src/ops/matmul.ts";
@@ -97,19 +98,19 @@ it("a checkpoint is a safetensors file with readable names, and may lack optimiz
   const net = new Net();
   const bytes = await saveCheckpoint({ model: net, rng: false });
   expect(Object.keys(loadSafetensors(bytes)).sort()).toEqual(["model.0.weight", "model.1.weight"]);
-  const before = { ...device.random };
+  const before = { ...runtimeOf(device).random };
   expect(loadCheckpoint(bytes, { model: net })).toEqual({ step: 0, epoch: 0, rng: undefined, metadata: undefined });
-  expect(device.random).toEqual(before);
+  expect(runtimeOf(device).random).toEqual(before);
 });
 
-it("a checkpoint takes a given random state, and leaves that of the device alone when told to", async () => {
+it("a checkpoint takes a given random state, and leaves that of the device alone with rng: false", async () => {
   const net = new Net();
   const bytes = await saveCheckpoint({ model: net, rng: { seed: 11, call: 22 } });
-  const before = { ...device.random };
+  const before = { ...runtimeOf(device).random };
   expect(loadCheckpoint(bytes, { model: net, rng: false }).rng).toEqual({ seed: 11, call: 22 });
-  expect(device.random).toEqual(before);
+  expect(runtimeOf(device).random).toEqual(before);
   loadCheckpoint(bytes, {});
-  expect(device.random).toEqual({ seed: 11, call: 22 });
+  expect(runtimeOf(device).random).toEqual({ seed: 11, call: 22 });
 });
 
 it("a checkpoint keeps the state of a user-defined optimizer: nested lists, strings, null", async () => {
@@ -166,7 +167,7 @@ it("loadCheckpoint changes nothing when one part refuses its state", async () =>
     ];
     return {
       stepCount,
-      random: { ...device.random },
+      random: { ...runtimeOf(device).random },
       values: await Promise.all(tensors.map((one) => readData(one as Tensor))),
     };
   };
@@ -217,9 +218,9 @@ it.each([
 ])("loadCheckpoint refuses a random state with %s", async (_, rng) => {
   const { checksum, ...texts } = safetensorsMetadata(await saveCheckpoint({ model: new Net() }));
   const file = await saveSafetensors({}, { ...texts, version: "1", rng });
-  const before = { ...device.random };
+  const before = { ...runtimeOf(device).random };
   expect(() => loadCheckpoint(file, {})).toThrow(/the random state is damaged/);
-  expect(device.random).toEqual(before);
+  expect(runtimeOf(device).random).toEqual(before);
   expect(checksum).toMatch(/^[0-9a-f]{8}$/);
 });
 

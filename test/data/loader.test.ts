@@ -62,7 +62,7 @@ it("the loader yields a list of one for a single field, with PyTorch's defaults:
   expect(await all(loader)).toEqual([[10], [20], [30]]);
 });
 
-it("the loader counts batches, and drops the last one only when told to", async () => {
+it("the loader counts batches, and drops the last one only with dropLast", async () => {
   const x = tensor(range(7));
   expect(new DataLoader([x], { batchSize: 3 }).length).toBe(3);
   expect(await all(new DataLoader([x], { batchSize: 3 }))).toEqual([[0, 1, 2], [3, 4, 5], [6]]);

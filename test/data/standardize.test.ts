@@ -80,7 +80,7 @@ it("standardize refuses what it cannot standardize", () => {
   expect(() => standardize(zeros([2]), { dim: 1 })).toThrow(ArgumentError);
 });
 
-it("standardize reports missing values with their index at the next read, or skips them when told to", async () => {
+it("standardize reports missing values with their index at the next read, or skips them with missing: skip", async () => {
   const values = [1, 10, Number.NaN, 20, 3, 30, 5, Number.POSITIVE_INFINITY];
   const x = tensor(values, { shape: [4, 2] });
   const { data: spoiled } = standardize(x);

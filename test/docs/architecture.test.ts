@@ -49,7 +49,7 @@ describe("docs/architecture.md", () => {
   });
 });
 
-/** Of each dispatch while `fn` runs, the source files on the call stack from the caller on, without repeats. */
+/** For each dispatch while `fn` runs, the source files on the call stack from the caller on, without repeats. */
 function stacksOf(fn: () => unknown): string[][] {
   const stacks: string[][] = [];
   const pass = Object.getPrototypeOf(device.gpu.createCommandEncoder().beginComputePass()) as GPUComputePassEncoder;
@@ -85,7 +85,7 @@ function walksUnder(heading: string): string[][] {
     .map((list) => [...list.matchAll(/^\d+\. `(src[^`]+)`/gm)].map(([, file]) => file as string));
 }
 
-/** Whether a stack goes through these files in this order. */
+/** Returns whether a stack goes through these files in this order. */
 function follows(stack: readonly string[], walk: readonly string[]): boolean {
   let next = 0;
   for (const file of stack) if (file === walk[next]) next++;

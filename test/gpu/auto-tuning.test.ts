@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { capture, type Device, type InitOptions, init, matmul, randn } from "../../src/index.ts";
 import { kernels, type Product, tableChoice } from "../../src/kernels/matmul/select.ts";
 import { matmulWorkload } from "../../src/kernels/matmul/workload.ts";
@@ -38,7 +39,8 @@ async function replayUntil(isDone: () => boolean, replay: () => Promise<unknown>
 }
 
 it("'auto' measures between replays what a captured function asks for, and remembers it for later runs", async () => {
-  await withDevice({ tuning: "auto" }, async ({ tuning }) => {
+  await withDevice({ tuning: "auto" }, async (device) => {
+    const { tuning } = runtimeOf(device);
     // Kernels are compiled meanwhile, which takes a busy machine longer than is allowed for a program.
     tuning.budget = 60_000;
     const step = capture((x) => matmul(x, b));
@@ -55,30 +57,32 @@ it("'auto' measures between replays what a captured function asks for, and remem
     await tuning.save();
     step.dispose();
   });
-  expect(await withDevice({}, async ({ tuning }) => tuning.choices.has(SHAPE))).toBe(true);
-  expect(await withDevice({ tuning: false }, async ({ tuning }) => tuning.choices.has(SHAPE))).toBe(false);
+  expect(await withDevice({}, async (device) => runtimeOf(device).tuning.choices.has(SHAPE))).toBe(true);
+  expect(await withDevice({ tuning: false }, async (device) => runtimeOf(device).tuning.choices.has(SHAPE))).toBe(
+    false,
+  );
 });
 
 it("'table' measures nothing", async () => {
   await withDevice({ tuning: "table" }, async (device) => {
-    device.tuning.choices.clear();
+    runtimeOf(device).tuning.choices.clear();
     const b = randn([36, 20]);
     const step = capture((x) => matmul(x, b));
     for (let i = 0; i < 20; i++) await step(randn([24, 36])).data();
-    expect(device.tuning.choices.size).toBe(0);
+    expect(runtimeOf(device).tuning.choices.size).toBe(0);
     step.dispose();
   });
 });
 
 it("nothing more is measured when the time for it is used up", async () => {
   await withDevice({ tuning: "auto" }, async (device) => {
-    device.tuning.choices.clear();
-    device.tuning.budget = 1;
+    runtimeOf(device).tuning.choices.clear();
+    runtimeOf(device).tuning.budget = 1;
     const b = randn([36, 20]);
     const step = capture((x) => matmul(x, b));
     for (let i = 0; i < 40; i++) await step(randn([24, 36])).data();
     // One slice may have begun, and a kernel may have been compiled in it.
-    expect(device.tuning.choices.has(SHAPE)).toBe(false);
+    expect(runtimeOf(device).tuning.choices.has(SHAPE)).toBe(false);
     step.dispose();
   });
 });
@@ -100,7 +104,7 @@ it("a kernel that gives wrong values is barred, and never taken", async () => {
     let last = await steps.next();
     while (!last.done) last = await steps.next();
     expect(last.value.faults.get(bad.variant)).toMatch(/element 0 is not written/);
-    expect(device.tuning.isBarred(SHAPE, bad)).toBe(true);
+    expect(runtimeOf(device).tuning.isBarred(SHAPE, bad)).toBe(true);
     expect(last.value.milliseconds.has(bad.variant)).toBe(false);
   });
 });

@@ -1,11 +1,14 @@
 /** The device's life: default limits, loss, closing, errors that must not pass unseen. */
+
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { requestAdapter } from "../../src/gpu/adapter/adapter.node.ts";
 import { ComputeKernel } from "../../src/gpu/compute-kernel.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { fill } from "../../src/gpu/shaders.generated.ts";
 import { DeviceLostError, DisposedError, init, OutOfMemoryError, ValidationError, zeros } from "../../src/index.ts";
+import { bindingOf } from "../../src/tensor/binding.ts";
 import { testDevice } from "../support/device.ts";
 import { allShaders } from "../support/shaders.ts";
 
@@ -53,9 +56,9 @@ describe("errors", () => {
       enables: [],
     };
     const y = zeros([4]);
-    device.run(shader as never, { y: y.binding } as never, 1);
+    runtimeOf(device).run(shader as never, { y: bindingOf(y) } as never, 1);
     await expect(y.data()).rejects.toThrow(/kernel 'broken'.*broken\.wgsl:3:\d+ .*y\[0\] = unknown/s);
-    device.takeErrors();
+    runtimeOf(device).takeErrors();
   });
 
   it("that WebGPU reports later are thrown by the next sync", async () => {
@@ -67,11 +70,11 @@ describe("errors", () => {
 it("with `validation` an error of a dispatch names operation and shapes", async () => {
   const checked = await init({ validation: true });
   const x = zeros([4]);
-  checked.operation = { name: "trial", shapes: () => "[4]" };
-  checked.run(fill, { y: { ...x.binding, offset: 4 }, vectors: 1, bits: 0 }, 1);
-  checked.operation = undefined;
+  runtimeOf(checked).operation = { name: "trial", shapes: () => "[4]" };
+  runtimeOf(checked).run(fill, { y: { ...bindingOf(x), offset: 4 }, vectors: 1, bits: 0 }, 1);
+  runtimeOf(checked).operation = undefined;
   await expect(x.data()).rejects.toThrow(/trial of \[4\]/);
-  checked.takeErrors();
+  runtimeOf(checked).takeErrors();
   expect(await zeros([3]).add(1).tolist()).toEqual([1, 1, 1]);
   await checked.close();
   await init();

@@ -1,6 +1,8 @@
 /** Which device init() gives, and what it refuses. */
+
 import { afterEach, describe, expect, it } from "vitest";
 import { requestAdapter } from "../../src/gpu/adapter/adapter.node.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import {
   ArgumentError,
   currentDevice,
@@ -25,7 +27,7 @@ async function open(options?: InitOptions): Promise<Device> {
 afterEach(async () => {
   for (const device of opened) {
     await device.close();
-    if (!device.isUsable) device.gpu.destroy();
+    if (!runtimeOf(device).isUsable) device.gpu.destroy();
   }
   opened.clear();
 });
@@ -81,7 +83,7 @@ describe("the default device", () => {
     const other = await open({ adapter: "software", default: true });
     expect(currentDevice()).toBe(other);
     await other.close();
-    expect(first.isUsable).toBe(true);
+    expect(runtimeOf(first).isUsable).toBe(true);
     expect(() => zeros([1])).toThrow(DisposedError);
     expect(() => zeros([1])).toThrow(/no default device.*\{ device \}.*init\(\)/);
     expect(await zeros([1], { device: first }).item()).toBe(0);
@@ -127,24 +129,24 @@ describe("options that set state", () => {
     const first = await rand([4]).tolist();
     await rand([4]).tolist();
     expect(await open({ seed: 5, validation: true })).toBe(device);
-    expect(device.validation).toBe(true);
+    expect(runtimeOf(device).validation).toBe(true);
     expect(await rand([4]).tolist()).toEqual(first);
-    device.tuning.choices.set("a shape", { variant: "register" });
+    runtimeOf(device).tuning.choices.set("a shape", { variant: "register" });
     await open({ tuning: false, debug: 1 });
-    expect(device.tuning.choices.size).toBe(0);
-    expect(device.recorder.debug).toBeDefined();
+    expect(runtimeOf(device).tuning.choices.size).toBe(0);
+    expect(runtimeOf(device).recorder.debug).toBeDefined();
     await open({ debug: 0, validation: false });
-    expect(device.recorder.debug).toBeUndefined();
-    expect(device.validation).toBe(false);
+    expect(runtimeOf(device).recorder.debug).toBeUndefined();
+    expect(runtimeOf(device).validation).toBe(false);
   });
 
   it("stay as they are when not given", async () => {
     const device = await open({ seed: 5, validation: true });
     await rand([4]).tolist();
-    const before = { ...device.random };
+    const before = { ...runtimeOf(device).random };
     await open();
-    expect(device.random).toEqual(before);
-    expect(device.validation).toBe(true);
+    expect(runtimeOf(device).random).toEqual(before);
+    expect(runtimeOf(device).validation).toBe(true);
   });
 });
 

@@ -1,5 +1,7 @@
 /** The driver refuses memory: an OutOfMemoryError, no plausible wrong number after it, and the program goes on. */
+
 import { afterEach, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import {
   capture,
   manualSeed,
@@ -12,6 +14,7 @@ import {
   tensor,
   zeros,
 } from "../../src/index.ts";
+import { storageOf } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 import { classifierStep } from "../support/training-step.ts";
 
@@ -83,11 +86,11 @@ it("a refused buffer is never handed out again", async () => {
   const shape = freshShape();
   refuse(1);
   const x = ones(shape);
-  const refused = x.storage.buffer;
+  const refused = storageOf(x).buffer;
   x.dispose();
   allow();
   await expect(device.sync()).rejects.toThrow(OutOfMemoryError);
-  for (let i = 0; i < 3; i++) expect(ones(shape).storage.buffer.gpu).not.toBe(refused.gpu);
+  for (let i = 0; i < 3; i++) expect(storageOf(ones(shape)).buffer.gpu).not.toBe(refused.gpu);
   expect(await ones(shape).sum().item()).toBe(shape[0]);
 });
 
@@ -171,9 +174,11 @@ it.each([false, true])(
     for (let more = true; more && n < 60; n++) {
       const result = await train(hidden, captured, async (step) => {
         // Fresh memory for all: what is pooled goes, so that the step asks the driver for everything.
-        device.recorder.flush();
+        runtimeOf(device).recorder.flush();
         await device.sync();
-        (device.pool as unknown as { destroyIdle(submitted: number): void }).destroyIdle(device.recorder.submitIndex);
+        (runtimeOf(device).pool as unknown as { destroyIdle(submitted: number): void }).destroyIdle(
+          runtimeOf(device).recorder.submitIndex,
+        );
         const count = refuse(n);
         const outcome = await step()
           .item()

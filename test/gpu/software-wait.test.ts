@@ -1,6 +1,6 @@
 /** Waiting for a software adapter: it sleeps, whatever the number of waits, and tells what became of the promise. */
 import { expect, it } from "vitest";
-import { Device } from "../../src/gpu/device.ts";
+import { makeDevice, runtimeOf } from "../../src/gpu/device.ts";
 import { waitWithBackoff } from "../../src/gpu/software-wait.node.ts";
 import { add, capture, type Tensor, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
@@ -58,14 +58,14 @@ it("a wait rejects as the promise does, and stops sleeping", async () => {
 
 it("the device of a software adapter waits with sleeps", async () => {
   await device.sync();
-  const turns = await turnsDuring(device.wait(later(1)));
+  const turns = await turnsDuring(runtimeOf(device).wait(later(1)));
   if (device.info.isSoftware) expect(turns).toBeLessThan(WAIT_MS / 0.5 + 50);
   else expect(turns).toBeGreaterThan(WAIT_MS / 0.5 + 50);
 });
 
 it("a wait gets the number of tiny dispatches since the last one, eager and replayed", async () => {
   const told: (number | undefined)[] = [];
-  const own = new Device(device.gpu, device.info, false, (promise, tiny) => {
+  const own = makeDevice(device.gpu, device.info, false, (promise, tiny) => {
     told.push(tiny);
     return promise;
   });
@@ -78,9 +78,9 @@ it("a wait gets the number of tiny dispatches since the last one, eager and repl
   await own.sync();
   await own.sync();
   step(small);
-  const before = own.recorder.smallDispatchCount;
+  const before = runtimeOf(own).recorder.smallDispatchCount;
   step(small);
-  expect(own.recorder.smallDispatchCount).toBeGreaterThan(before);
+  expect(runtimeOf(own).recorder.smallDispatchCount).toBeGreaterThan(before);
   expect(told.slice(1)).toEqual([3, 0]);
   step.dispose();
   await own.close();

@@ -1,4 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { PassTimestamps } from "../../src/gpu/dispatch-timer.ts";
 import { capture, init, matmul, randn } from "../../src/index.ts";
 
@@ -22,10 +23,10 @@ afterEach(() => {
 async function afterTrial(before: number, after: number): Promise<{ choice: unknown; recorded: number }> {
   const device = await init({ tuning: false });
   try {
-    device.tuning.mode = "auto";
-    const save = vi.spyOn(device.tuning, "save").mockResolvedValue(true);
+    runtimeOf(device).tuning.mode = "auto";
+    const save = vi.spyOn(runtimeOf(device).tuning, "save").mockResolvedValue(true);
     vi.spyOn(PassTimestamps.prototype, "nanoseconds").mockImplementation(async () => {
-      const isTaken = device.tuning.choices.get(KEY) === WINNER;
+      const isTaken = runtimeOf(device).tuning.choices.get(KEY) === WINNER;
       return BigInt(Math.round((isTaken ? after : before) * 1e6));
     });
     const b = randn([36, 20]);
@@ -43,7 +44,7 @@ async function afterTrial(before: number, after: number): Promise<{ choice: unkn
     expect(save).toHaveBeenCalledOnce();
     await step(a).data();
     step.dispose();
-    return { choice: device.tuning.choices.get(KEY), recorded };
+    return { choice: runtimeOf(device).tuning.choices.get(KEY), recorded };
   } finally {
     await device.close();
   }

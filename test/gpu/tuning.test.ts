@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { VERSION } from "../../src/gpu/version.ts";
 import { type Device, type InitOptions, init, matmul, randn, tune } from "../../src/index.ts";
 import { choose, kernels } from "../../src/kernels/matmul/select.ts";
@@ -47,13 +48,13 @@ it("a matmul uses the measured choice, with the same result to rounding, and the
   await withDevice({ tuning: false }, async (device) => {
     const [a, b] = [randn([24, 36]), randn([36, 20])];
     const usual = await matmul(a, b).data();
-    device.tuning.choices.set(SHAPE, { variant: "register", splits: 2 });
-    device.tuning.choices.set("matmul 5x36x20 nn", { variant: "of another version" });
+    runtimeOf(device).tuning.choices.set(SHAPE, { variant: "register", splits: 2 });
+    runtimeOf(device).tuning.choices.set("matmul 5x36x20 nn", { variant: "of another version" });
     const labels: string[] = [];
-    const { dispatch } = device.recorder;
-    device.recorder.dispatch = (kernel, ...rest) => {
+    const { dispatch } = runtimeOf(device).recorder;
+    runtimeOf(device).recorder.dispatch = (kernel, ...rest) => {
       labels.push(kernel.label);
-      return dispatch.call(device.recorder, kernel, ...rest);
+      return dispatch.call(runtimeOf(device).recorder, kernel, ...rest);
     };
     const tuned = await matmul(a, b).data();
     expect(labels).toEqual(["matmul_register_vec4", "matmul_reduce"]);
@@ -64,19 +65,21 @@ it("a matmul uses the measured choice, with the same result to rounding, and the
   });
 });
 
-it("choices persist for the same adapter, unless told not to", async () => {
+it("choices persist for the same adapter, unless tuning is off", async () => {
   await withDevice({ tuning: false }, async (device) => {
-    device.tuning.choices.set(SHAPE, { variant: "register" });
-    expect(await device.tuning.save()).toBe(true);
+    runtimeOf(device).tuning.choices.set(SHAPE, { variant: "register" });
+    expect(await runtimeOf(device).tuning.save()).toBe(true);
   });
-  expect(await withDevice({}, ({ tuning }) => tuning.choices.get(SHAPE))).toEqual({ variant: "register" });
-  expect(await withDevice({ tuning: false }, ({ tuning }) => tuning.choices.size)).toBe(0);
+  expect(await withDevice({}, (device) => runtimeOf(device).tuning.choices.get(SHAPE))).toEqual({
+    variant: "register",
+  });
+  expect(await withDevice({ tuning: false }, (device) => runtimeOf(device).tuning.choices.size)).toBe(0);
 });
 
 it("a truncated file counts as none", async () => {
   const folder = join(cache, "gradwell", "tuning");
   for (const file of readdirSync(folder)) writeFileSync(join(folder, file), '{"matmul');
-  expect(await withDevice({}, ({ tuning }) => tuning.choices.size)).toBe(0);
+  expect(await withDevice({}, (device) => runtimeOf(device).tuning.choices.size)).toBe(0);
 });
 
 it("choices persist per version of the package", () => {

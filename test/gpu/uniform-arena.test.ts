@@ -1,5 +1,7 @@
 /** Params of dispatches: each bind group keeps its own, whatever else is recorded before the submit. */
+
 import { afterEach, expect, it, vi } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { type Tensor, tensor, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
 import { gpuCallsDuring } from "../support/gpu-call-counter.ts";
@@ -58,7 +60,7 @@ it("a uniform that changes with every step needs no new bind group", async () =>
     for (let i = from; i < to; i++) {
       put(y, 0, i);
       put(y, 1, 2 * i);
-      if (i % 3 === 0) device.recorder.flush();
+      if (i % 3 === 0) runtimeOf(device).recorder.flush();
     }
   };
   steps(0, 30);

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import { capture } from "../../src/capture/capture.ts";
 import { ArgumentError, DisposedError, GradwellError, ValidationError } from "../../src/errors.ts";
+import { profile } from "../../src/gpu/profiler.ts";
+import type { Cost as KernelCost } from "../../src/gpu/shader.ts";
 import { transpose } from "../../src/ops/movement.ts";
 import { ones, tensor, zeros } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/readback.ts";
@@ -29,6 +31,25 @@ it("a user-defined kernel runs on tensors, with params and overrides, past 65,53
   expect(values.slice(0, 4)).toEqual([3, 5, 7, 3]);
   expect(values[70000]).toBe(5);
   expect(kernel.shader.name).toBe("scale");
+});
+
+it("a profile has the cost that a user-defined kernel declares, and the bytes bound without one", async () => {
+  const cost: KernelCost = { flops: ({ factor = 0 }) => 100 * factor, bytes: ({ bound, written }) => bound + written };
+  const [x, y] = [ones([256]), zeros([1024])];
+  for (const [declared, flops, bytes] of [
+    [cost, 200, 4 * (256 + 2048)] as const,
+    [undefined, 0, 4 * (256 + 1024)] as const,
+  ]) {
+    const kernel = device.kernel({ wgsl, name: "costly", ...(declared && { cost: declared }) });
+    const [row] = await profile(() => kernel.run({ x, y, factor: 2 }, 1024));
+    expect(row?.count).toBe(1);
+    if (!device.features.timestamps) continue;
+    const nanoseconds = 1000 * (row?.microseconds as number);
+    expect((row?.gflops as number) * nanoseconds).toBeCloseTo(flops, 3);
+    expect((row?.gbps as number) * nanoseconds).toBeCloseTo(bytes, 3);
+  }
+  expect(() => device.kernel({ wgsl, cost: { flops: 5 as never } })).toThrow(/device.kernel: argument 'flops'/);
+  expect(() => device.kernel({ wgsl, cost: { flop: () => 1 } as never })).toThrow(/did you mean 'flops'/);
 });
 
 it("a user-defined kernel gets scalars at their exact length, and vectors with their padding", async () => {
@@ -75,7 +96,7 @@ it("a user-defined kernel refuses at once what does not fit", () => {
   expect(() => run({ y: x })).toThrow(ValidationError);
   expect(() => run({ factor: undefined })).toThrow(/'factor' expected a number or a list of numbers/);
   expect(() => run({ fator: 1 })).toThrow(/did you mean 'factor'/);
-  expect(() => run({}, -1)).toThrow(/'workgroups' expected a whole number >= 0, or a list of one to three, got -1/);
+  expect(() => run({}, -1)).toThrow(/'workgroups' expected an integer >= 0, or a list of one to three, got -1/);
   expect(() => run({}, [])).toThrow(ArgumentError);
   expect(() => device.kernel({ wgsl, overrides: { AD: 1 } })).toThrow(/did you mean 'ADD'/);
   expect(() => device.kernel({ wgsl: "" })).toThrow(GradwellError);

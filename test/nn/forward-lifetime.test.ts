@@ -27,7 +27,7 @@ class Tap extends nn.Module {
 const x = ones([1, 2]);
 let outer: Tensor[] = [];
 
-const places: [string, () => unknown, (hidden: Tensor, self: Tap, into: never) => void][] = [
+const keepers: [string, () => unknown, (hidden: Tensor, self: Tap, into: never) => void][] = [
   ["an array in an argument", () => [], (h, _, into: Tensor[]) => into.push(h)],
   [
     "an object in an argument",
@@ -46,7 +46,7 @@ const places: [string, () => unknown, (hidden: Tensor, self: Tap, into: never) =
   ["keep()", () => null, (h) => void keep(h)],
 ];
 
-it.each(places)(
+it.each(keepers)(
   "an activation that was put into %s outlives the forward, and nothing else does",
   async (_, make, put) => {
     const model = new Tap();

@@ -1,5 +1,7 @@
 /** Construction of layers, and the arguments that they refuse. */
+
 import { describe, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import {
   ArgumentError,
   DtypeError,
@@ -70,10 +72,10 @@ describe("layers refuse bad inputs", () => {
     ["Flatten, too few dims", () => [new nn.Flatten(2), ones([3])], ArgumentError, /start/],
   ])("%s", (_, build, kind, message) => {
     const [layer, x] = build();
-    const before = [device.recorder.dispatchCount, device.memory().tensors];
+    const before = [runtimeOf(device).recorder.dispatchCount, device.memory().tensors];
     expect(() => layer.forward(x)).toThrow(kind);
     expect(() => layer.forward(x)).toThrow(message);
-    expect([device.recorder.dispatchCount, device.memory().tensors]).toEqual(before);
+    expect([runtimeOf(device).recorder.dispatchCount, device.memory().tensors]).toEqual(before);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import {
   ArgumentError,
   capture,
@@ -201,7 +202,7 @@ describe("summary", () => {
       await values(model),
       model.namedModules().map(([, one]) => one.training),
       device.memory().tensors,
-      device.random.call,
+      runtimeOf(device).random.call,
     ];
     expect(
       model
@@ -222,7 +223,7 @@ describe("summary", () => {
       await values(model),
       model.namedModules().map(([, one]) => one.training),
       device.memory().tensors,
-      device.random.call,
+      runtimeOf(device).random.call,
     ];
     expect(after).toEqual(before);
   });

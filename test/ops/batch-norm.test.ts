@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { ArgumentError, capture, grad, ShapeError, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { batchNorm } from "../../src/ops/norm.ts";
 import { batchNorm as reference } from "../reference/norm.ts";
@@ -119,11 +120,11 @@ describe("batchNorm", () => {
 
   it("refuses one value per channel before anything runs", () => {
     const state = running(3);
-    const before = device.recorder.dispatchCount;
+    const before = runtimeOf(device).recorder.dispatchCount;
     expect(() => batchNorm([tensor(normals(3, 1), { shape: [1, 3] })], { ...state, training: true })).toThrow(
       ShapeError,
     );
-    expect(device.recorder.dispatchCount).toBe(before);
+    expect(runtimeOf(device).recorder.dispatchCount).toBe(before);
     expect(batchNorm([tensor(normals(3, 1), { shape: [1, 3] })], { ...state, training: false }).shape).toEqual([1, 3]);
   });
 

@@ -1,6 +1,8 @@
 /** Memory is never visible before it is written: the same bits, whatever the pool's buffers held before. */
+
 import { afterEach, expect, it } from "vitest";
 import type { GpuBuffer } from "../../src/gpu/buffer-pool.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import * as g from "../../src/index.ts";
 import { GradwellError, manualSeed, nn, rand, randn, type Tensor, tensor, zeros } from "../../src/index.ts";
 import { testDevice } from "../support/device.ts";
@@ -15,16 +17,19 @@ const [LARGEST, EACH] = [2048, 8];
 
 function poisonPool(bits: number): void {
   const poison = (buffer: GpuBuffer) =>
-    device.recorder.upload({ buffer, offset: 0, size: buffer.bytes }, new Uint32Array(buffer.bytes / 4).fill(bits));
-  device.pool.onFree = poison;
+    runtimeOf(device).recorder.upload(
+      { buffer, offset: 0, size: buffer.bytes },
+      new Uint32Array(buffer.bytes / 4).fill(bits),
+    );
+  runtimeOf(device).pool.onFree = poison;
   const held: GpuBuffer[] = [];
   for (let bytes = 256; bytes <= LARGEST; bytes += 256)
-    for (let i = 0; i < EACH; i++) held.push(device.pool.acquire(bytes, () => "poison"));
-  for (const buffer of held) device.pool.release(buffer);
+    for (let i = 0; i < EACH; i++) held.push(runtimeOf(device).pool.acquire(bytes, () => "poison"));
+  for (const buffer of held) runtimeOf(device).pool.release(buffer);
 }
 
 afterEach(() => {
-  device.pool.onFree = undefined;
+  runtimeOf(device).pool.onFree = undefined;
 });
 
 const bitsOf = async (x: Tensor): Promise<string> => {

@@ -4,7 +4,7 @@
  */
 import { afterAll, expect, it } from "vitest";
 import { setDefaultDevice } from "../../src/gpu/default-device.ts";
-import { Device } from "../../src/gpu/device.ts";
+import { type Device, makeDevice, runtimeOf } from "../../src/gpu/device.ts";
 import { grad, matmul, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
@@ -12,8 +12,8 @@ import { opTable } from "../support/op-table.ts";
 import { uniform } from "../support/values.ts";
 
 const device = await testDevice();
-const pretended = new Device(device.gpu, { ...device.info, isSoftware: false }, false, (promise) =>
-  device.wait(promise),
+const pretended = makeDevice(device.gpu, { ...device.info, isSoftware: false }, false, (promise) =>
+  runtimeOf(device).wait(promise),
 );
 afterAll(() => pretended.close());
 

@@ -1,5 +1,7 @@
 /** Sizes past 65,535 workgroups of 64 in every kernel that runs along one line of elements; the ends are what goes wrong. */
+
 import { describe, expect, it } from "vitest";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { workgroupSize } from "../../src/gpu/launch-policy.ts";
 import { fill } from "../../src/gpu/shaders.generated.ts";
 import {
@@ -28,6 +30,7 @@ import {
   where,
   zeros,
 } from "../../src/index.ts";
+import { bindingOf } from "../../src/tensor/binding.ts";
 import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
@@ -94,7 +97,7 @@ it("a grid past 65,535 workgroups is folded, and every workgroup finds its index
   const groups = 70_001;
   const vectors = groups * workgroupSize(device);
   const x = zeros([4 * vectors]);
-  device.run(fill, { y: x.binding, vectors, bits: 0x3f800000 }, groups);
+  runtimeOf(device).run(fill, { y: bindingOf(x), vectors, bits: 0x3f800000 }, groups);
   expect(await tail(x)).toEqual([1, 1, 1]);
   expect(await sum(x.to("i32")).item()).toBe(4 * vectors);
 });

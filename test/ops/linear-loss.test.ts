@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { BufferPool } from "../../src/gpu/buffer-pool.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { ArgumentError, backward, capture, grad, nn, ShapeError, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
@@ -101,15 +103,15 @@ describe("linearCrossEntropy", () => {
     ];
     await device.sync();
     const before = device.memory().liveBytes;
-    const acquire = device.pool.acquire;
+    const acquire = runtimeOf(device).pool.acquire;
     let most = 0;
-    device.pool.acquire = function (this: typeof device.pool, ...args) {
+    runtimeOf(device).pool.acquire = function (this: BufferPool, ...args) {
       const buffer = acquire.apply(this, args);
       most = Math.max(most, device.memory().liveBytes - before);
       return buffer;
     };
     backward(linearCrossEntropy(x, weight, target));
-    device.pool.acquire = acquire;
+    runtimeOf(device).pool.acquire = acquire;
     expect(await x.grad!.data()).toHaveLength(rows * features);
     // The whole logits are 128 MiB; a block and its gradient are 32.
     expect(most).toBeLessThan(48 * 2 ** 20);
@@ -124,11 +126,11 @@ describe("linearCrossEntropy", () => {
 
   it("refuses operands that do not fit before anything is dispatched", () => {
     const [x, weight, target] = [leaf([4, 3], 1), leaf([5, 3], 2), tensor(labels(4, 5, 3))];
-    const before = device.recorder.dispatchCount;
+    const before = runtimeOf(device).recorder.dispatchCount;
     expect(() => linearCrossEntropy(x, leaf([5, 2], 1), target)).toThrow(ShapeError);
     expect(() => linearCrossEntropy(x, weight, tensor(labels(3, 5, 3)))).toThrow(ShapeError);
     expect(() => linearCrossEntropy(x, weight, target, { bias: leaf([4], 1) })).toThrow(/'bias' expected shape \[5\]/);
     expect(() => linearCrossEntropy(x, weight, target, { reduction: "max" as never })).toThrow(ArgumentError);
-    expect(device.recorder.dispatchCount).toBe(before);
+    expect(runtimeOf(device).recorder.dispatchCount).toBe(before);
   });
 });

@@ -1,4 +1,5 @@
 /** Sums over very many values keep five digits and more, whichever kernel adds them up. */
+
 import { describe, expect, it } from "vitest";
 import {
   avgPool2d,
@@ -21,6 +22,7 @@ import {
   zeros,
 } from "../../src/index.ts";
 import { runMatmul } from "../../src/kernels/matmul/run.ts";
+import { bindingOf } from "../../src/tensor/binding.ts";
 import { testDevice } from "../support/device.ts";
 import { uniform } from "../support/values.ts";
 
@@ -220,10 +222,10 @@ it("a matmul in slices of K that are added up in C gives the whole result, with 
   const [a, b] = [full([M, K], 0.01), full([K, N], 0.1)];
   const [c, bias, biasGrad] = [full([M, N], 3), full([N], -5), full([M], 5)];
   const [slices, product] = [
-    { a: a.binding, b: b.binding, c: c.binding, bias: bias.binding },
+    { a: bindingOf(a), b: bindingOf(b), c: bindingOf(c), bias: bindingOf(bias) },
     { M, N, K },
   ];
-  runMatmul(device, { ...slices, ...product, biasGrad: biasGrad.binding, accumulate: true, activation: "relu" });
+  runMatmul(device, { ...slices, ...product, biasGrad: bindingOf(biasGrad), accumulate: true, activation: "relu" });
   const exact = 3 + K * Math.fround(0.01) * Math.fround(0.1) - 5;
   for (const index of [0, 1, M * N - 1]) expectNear(await first(c, index), exact);
   expectNear(await first(biasGrad, M - 1), 5 + K * Math.fround(0.01));

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Activation } from "../../src/activations.ts";
 import { type Matmul, runMatmul } from "../../src/kernels/matmul/run.ts";
 import { canRun, choose, type Variant, variants } from "../../src/kernels/matmul/select.ts";
+import { bindingOf } from "../../src/tensor/binding.ts";
 import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/readback.ts";
 import type { Tensor } from "../../src/tensor/tensor.ts";
@@ -47,8 +48,8 @@ async function verify(wanted: Case): Promise<void> {
   const c = tensor(old);
   const biasGrad = tensor(new Float32Array(M).fill(accumulate ? 0.5 : NaN));
   const buffers = Object.fromEntries(Object.entries(host).map(([name, data]) => [name, tensor(data)]));
-  const bound = Object.fromEntries(Object.entries(buffers).map(([name, { binding }]) => [name, binding]));
-  const args = { ...sizes, ...bound, c: c.binding, ...(withBiasGrad && { biasGrad: biasGrad.binding }) };
+  const bound = Object.fromEntries(Object.entries(buffers).map(([name, one]) => [name, bindingOf(one)]));
+  const args = { ...sizes, ...bound, c: bindingOf(c), ...(withBiasGrad && { biasGrad: bindingOf(biasGrad) }) };
   runMatmul(device, args as unknown as Matmul);
   const product = { ...sizes, ...host, ...(accumulate && { before: old }) };
   await expectElements(c, batch * M * N, one, (i) =>
@@ -142,7 +143,7 @@ it("a kernel is chosen by default, with split-K where there are few tiles", asyn
 
 it("relu in the epilogue maps infinite values too", async () => {
   const [a, b, c] = [tensor([[-1e38, 1]]), tensor([[1e38], [1]]), tensor([NaN])];
-  runMatmul(device, { a: a.binding, b: b.binding, c: c.binding, M: 1, N: 1, K: 2, activation: "relu" });
+  runMatmul(device, { a: bindingOf(a), b: bindingOf(b), c: bindingOf(c), M: 1, N: 1, K: 2, activation: "relu" });
   expect([...(await readData(c))]).toEqual([0]);
 });
 
@@ -150,7 +151,7 @@ it("a matmul gives the same bits every time", async () => {
   const [a, b] = [tensor(randoms(10 * 4097)), tensor(randoms(4097 * 10))];
   const runs = [0, 1].map(async () => {
     const c = tensor(new Float32Array(100));
-    runMatmul(device, { a: a.binding, b: b.binding, c: c.binding, M: 10, N: 10, K: 4097 });
+    runMatmul(device, { a: bindingOf(a), b: bindingOf(b), c: bindingOf(c), M: 10, N: 10, K: 4097 });
     return readData(c);
   });
   const [first, second] = await Promise.all(runs);

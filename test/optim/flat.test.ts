@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { backward } from "../../src/autograd/backward.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import { mul, sum } from "../../src/index.ts";
 import { Adam, SGD } from "../../src/optim/index.ts";
 import { readData } from "../../src/tensor/readback.ts";
-import { gradOf, gradSlotOf } from "../../src/tensor/tensor.ts";
+import { gradOf, gradSlotOf, storageOf } from "../../src/tensor/tensor.ts";
 import { adam } from "../reference/optim.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
@@ -19,11 +20,11 @@ describe("parameters in flat storage", () => {
     const references = params.map(() => adam({ lr: 0.01, weightDecay: 0.1 }));
     const optimizer = new Adam(params, { lr: 0.01, weightDecay: 0.1 });
     // Whatever lies in the padding stays there.
-    for (const { storage } of [params[0]!.storage.flat!, gradSlotOf(params[0]!)!.storage].map((storage) => ({
+    for (const { storage } of [storageOf(params[0]!).flat!, storageOf(gradSlotOf(params[0]!)!)].map((storage) => ({
       storage,
     }))) {
       const slice = storage.slice(12, 256 - 16);
-      device.recorder.upload({ ...slice, size: 244 }, new Float32Array(61).fill(Number.NaN));
+      runtimeOf(device).recorder.upload({ ...slice, size: 244 }, new Float32Array(61).fill(Number.NaN));
     }
     for (let step = 0; step < 3; step++) {
       params.forEach((p, i) => {
@@ -69,7 +70,7 @@ describe("parameters in flat storage", () => {
       const optimizer = new SGD(params, { lr: 1, momentum: 0.5 });
       fillSlots(params);
       expect(dispatches(device, () => optimizer.step())).toBe(2);
-      expect(params[2]?.storage.flat).not.toBe(params[1]?.storage.flat);
+      expect(storageOf(params[2]!).flat).not.toBe(storageOf(params[1]!).flat);
     } finally {
       Object.defineProperty(device, "limits", { value: limits });
     }
@@ -86,10 +87,10 @@ describe("parameters in flat storage", () => {
   it("serve a second optimizer too, and one over a part of them and others", async () => {
     const [p, q, r] = [leaf([1]), leaf([2]), leaf([3])];
     const first = new SGD([p, q], { lr: 1, momentum: 0.5 });
-    const flat = p.storage.flat;
+    const flat = storageOf(p).flat;
     const second = new SGD([p, q], { lr: 1 });
     const third = new SGD([q, r], { lr: 1 });
-    expect(p.storage.flat).toBe(flat);
+    expect(storageOf(p).flat).toBe(flat);
     fillSlots([p, q, r]);
     expect(dispatches(device, () => first.step())).toBe(1);
     expect(dispatches(device, () => second.step())).toBe(1);

@@ -1,6 +1,6 @@
 /** Optimizers that a user defines by a formula. */
 import { describe, expect, it } from "vitest";
-import { capture, optim, type Tensor, tensor } from "../../src/index.ts";
+import { capture, data, nn, optim, type Tensor, tensor } from "../../src/index.ts";
 import { adam } from "../reference/optim.ts";
 import { testDevice } from "../support/device.ts";
 import { leaf, matchesReference, numbers, setGrad } from "../support/optim.ts";
@@ -120,6 +120,45 @@ describe("the library's means", () => {
     for (let i = 4; i <= 6; i++) second.step(batch(i));
     expect(await second.w.tolist()).toEqual(await whole.w.tolist());
   });
+
+  it.each(["eager", "captured"])(
+    "a run resumed from a checkpoint has the bits of an uninterrupted %s one",
+    async (mode) => {
+      const run = (): { model: nn.Linear; optimizer: MyAdam; step: (x: Tensor) => Tensor } => {
+        const model = new nn.Linear(3, 4);
+        const [weight, bias] = model.parameters();
+        const groups = [
+          { params: [weight as Tensor], lr: 0.05 },
+          { params: [bias as Tensor], weightDecay: 0.1 },
+        ];
+        const optimizer = new MyAdam(groups, { lr: (step: number) => 0.1 / (step + 1) });
+        const step = (x: Tensor): Tensor => {
+          optimizer.zeroGrad();
+          const loss = model.forward(x).square().sum();
+          loss.backward();
+          optimizer.step();
+          return loss;
+        };
+        return { model, optimizer, step: mode === "captured" ? capture(step) : step };
+      };
+      const [whole, resumed] = [run(), run()];
+      for (let i = 1; i <= 4; i++) whole.step(batch(i));
+      const bytes = await data.saveCheckpoint({ model: whole.model, optimizer: whole.optimizer });
+      // Steps of its own, which the checkpoint must replace, and a recording from before it.
+      for (let i = 1; i <= 2; i++) resumed.step(batch(9 + i));
+      data.loadCheckpoint(bytes, { model: resumed.model, optimizer: resumed.optimizer });
+      expect(resumed.optimizer.stepCount).toBe(4);
+      const losses = [whole, resumed].map(({ step }) =>
+        Array.from({ length: 4 }, (_, i) => step(batch(5 + i)).clone()),
+      );
+      const [expected, got] = await Promise.all(losses.map((list) => Promise.all(list.map((loss) => loss.item()))));
+      expect(got).toEqual(expected);
+      const ends = [whole, resumed].map(({ model, optimizer }) =>
+        data.saveCheckpoint({ model, optimizer, rng: false }),
+      );
+      expect(await ends[1]).toEqual(await ends[0]);
+    },
+  );
 });
 
 describe("mistakes in a formula's definition", () => {

@@ -1,6 +1,6 @@
 /** The device of a test file. Without an adapter it throws: a suite that computed nothing must not pass. */
 import { afterAll, afterEach } from "vitest";
-import type { Device } from "../../src/gpu/device.ts";
+import { type Device, runtimeOf } from "../../src/gpu/device.ts";
 import { init } from "../../src/gpu/init.ts";
 import type { InitOptions } from "../../src/gpu/init-options.ts";
 
@@ -19,8 +19,8 @@ export async function testDevice(options: InitOptions = {}): Promise<Device> {
 /** Waits for the GPU and throws everything that it reported and nobody took. */
 export async function assertNoGpuErrors(device: Device): Promise<void> {
   if (device.closed) return;
-  device.recorder.flush();
+  runtimeOf(device).recorder.flush();
   await device.gpu.queue.onSubmittedWorkDone();
-  const errors = device.takeErrors();
+  const errors = runtimeOf(device).takeErrors();
   if (errors.length > 0) throw new AggregateError(errors, errors.map((error) => error.message).join("\n"));
 }

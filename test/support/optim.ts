@@ -1,6 +1,6 @@
 /** Helpers of the optimizer tests: leaves with given gradients, and a run against the float64 reference. */
 
-import type { Device } from "../../src/gpu/device.ts";
+import { type Device, runtimeOf } from "../../src/gpu/device.ts";
 import type { Optimizer } from "../../src/optim/index.ts";
 import type { BaseOptions } from "../../src/optim/optimizer-spec.ts";
 import { fill } from "../../src/tensor/copy.ts";
@@ -54,9 +54,9 @@ export async function matchesReference(
 
 /** The dispatches that `fn` records. */
 export function dispatches(device: Device, fn: () => void): number {
-  const before = device.recorder.dispatchCount;
+  const before = runtimeOf(device).recorder.dispatchCount;
   fn();
-  return device.recorder.dispatchCount - before;
+  return runtimeOf(device).recorder.dispatchCount - before;
 }
 
 /** Gradients written into the slots at once, as backward() leaves them. */

@@ -2,7 +2,7 @@
 import { create } from "webgpu";
 import type { OverrideValues } from "../../src/gpu/compute-kernel.ts";
 import { setDefaultDevice } from "../../src/gpu/default-device.ts";
-import { Device } from "../../src/gpu/device.ts";
+import { makeDevice, runtimeOf } from "../../src/gpu/device.ts";
 import { FEATURES } from "../../src/gpu/device-info.ts";
 import type { Shader } from "../../src/gpu/shader.ts";
 import * as gradwell from "../../src/index.ts";
@@ -67,9 +67,9 @@ async function withDevice(
     requiredLimits: hasLargestLimits ? { maxComputeInvocationsPerWorkgroup, maxStorageBuffersPerShaderStage } : {},
   });
   const info = { vendor: "", architecture: "", description: "pretended", isSoftware, subgroupSize: 0 };
-  const device = new Device(gpu, info, true);
-  const make = device.kernelOf.bind(device);
-  device.kernelOf = (shader, overrides = {}) => {
+  const device = makeDevice(gpu, info, true);
+  const make = runtimeOf(device).kernelOf.bind(runtimeOf(device));
+  runtimeOf(device).kernelOf = (shader, overrides = {}) => {
     seen(shader, overrides);
     return make(shader, overrides);
   };

@@ -1,7 +1,7 @@
 /** Memory of loops that free nothing themselves: it stays bounded in Node and in pages, and growth gets a warning. */
 import { afterEach, expect, it, vi } from "vitest";
 import { cat, nn, noGrad, optim, randn, type Tensor, tensor } from "../../src/index.ts";
-import { empty } from "../../src/tensor/tensor.ts";
+import { empty, storageOf } from "../../src/tensor/tensor.ts";
 import { testDevice } from "../support/device.ts";
 
 const device = await testDevice();
@@ -96,11 +96,11 @@ it("eager training steps leave neither tensors nor bytes behind, and their peak 
 
 it("disposed tensors leave their stand-in to the next owner of their memory", () => {
   const first = empty(device, [MiB]);
-  const { buffer } = first.storage;
+  const { buffer } = storageOf(first);
   first.dispose();
   const left = buffer.standIn;
   const second = empty(device, [MiB]);
-  expect(second.storage.buffer).toBe(buffer);
+  expect(storageOf(second).buffer).toBe(buffer);
   expect(buffer.standIn).toBeUndefined();
   second.dispose();
   expect(buffer.standIn).toBe(left);

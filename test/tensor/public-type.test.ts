@@ -22,7 +22,7 @@ it("Tensor's published type has no member that only the library may use", () => 
     const text = readFileSync(join(out, "tensor/tensor.d.ts"), "utf8");
     const body = text.slice(text.indexOf("export declare class Tensor"));
     const inClass = body.slice(0, body.indexOf("\n}"));
-    const members = inClass.matchAll(/^ {4}(?:readonly |get |set )?([A-Za-z]\w*|\[.+?\])[(:]/gm);
+    const members = inClass.matchAll(/^ {4}(?:private |readonly |get |set )?([A-Za-z]\w*|\[.+?\])[(:]/gm);
     expect([...new Set([...members].map(([, name]) => name))].sort()).toEqual([
       ...["[Symbol.toPrimitive]", "[disposeSymbol]", "assertLive", "constructor", "device", "dispose", "disposed"],
       ...["dtype", "grad", "isContiguous", "label", "ndim", "offset", "requiresGrad", "shape", "size", "strides"],

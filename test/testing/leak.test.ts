@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { DataLoader, IdxField } from "../../src/data/index.ts";
+import { runtimeOf } from "../../src/gpu/device.ts";
 import "../../src/tensor-methods.ts";
 import { add, mul } from "../../src/ops/binary.ts";
 import { sum } from "../../src/ops/reduce.ts";
@@ -54,7 +55,7 @@ it("assertNoLeak names the tensors that were left, by label, dtype and shape, an
 });
 
 it("assertNoLeak finds bytes without a tensor, rethrows the function's error, and refuses other values", async () => {
-  await expect(assertNoLeak(() => void device.pool.acquire(512, () => "a test"))).rejects.toThrow(
+  await expect(assertNoLeak(() => void runtimeOf(device).pool.acquire(512, () => "a test"))).rejects.toThrow(
     /512 bytes more .* in no new tensor/,
   );
   await expect(assertNoLeak(() => Promise.reject(new Error("mine")))).rejects.toThrow("mine");

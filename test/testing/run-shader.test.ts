@@ -106,7 +106,7 @@ it("runShader refuses names, values and shaders that do not fit", async () => {
   );
   await expect(run({ overrides: { TWISE: true } })).rejects.toThrow(/did you mean 'TWICE'/);
   await expect(run({ workgroups: [1, 2, 3, 4] })).rejects.toThrow(ArgumentError);
-  await expect(run({ workgroups: 1.5 })).rejects.toThrow(/'workgroups' expected a whole number/);
+  await expect(run({ workgroups: 1.5 })).rejects.toThrow(/'workgroups' expected an integer/);
   await expect(run({ wgsl: "fn main() {}" })).rejects.toThrow(GradwellError);
   await expect(run({ wgsl: 3 })).rejects.toThrow(/'wgsl' expected a shader's text/);
 });

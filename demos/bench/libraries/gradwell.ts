@@ -1,6 +1,7 @@
 /** gradwell: the work as a captured function, except where eager operations are what is measured. */
 
 import { adapterKind, adapterName } from "../../../src/gpu/adapter/adapter.ts";
+import { runtimeOf } from "../../../src/gpu/device.ts";
 import { adapterLimits } from "../../../src/gpu/roofline.ts";
 import {
   capture,
@@ -55,7 +56,7 @@ async function prepare(device: Device, work: Work, inputs: Arrays): Promise<Runn
       );
     },
     dispose() {
-      device.tuning.choices.clear();
+      runtimeOf(device).tuning.choices.clear();
       captured?.dispose();
       step.dispose?.();
     },
@@ -64,7 +65,7 @@ async function prepare(device: Device, work: Work, inputs: Arrays): Promise<Runn
 
 /** Runs on a fresh model: what is measured starts from the given parameters. Nothing is kept for later runs. */
 async function tuneFor(device: Device, work: Work, inputs: Arrays): Promise<void> {
-  device.tuning.save = () => Promise.resolve(false);
+  runtimeOf(device).tuning.save = () => Promise.resolve(false);
   const { run, dispose } = stepOf(work, inputs);
   await tune(() => scope(() => void run()));
   dispose?.();

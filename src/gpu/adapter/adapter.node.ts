@@ -120,7 +120,7 @@ async function systemInstance(flag?: string): Promise<GPU> {
 async function bundledInstance(): Promise<GPU> {
   const folder = softwareFolder();
   const icd = join(folder, "vk_swiftshader_icd.json");
-  // Replaced, not appended: with two drivers listed the choice is not ours any more. Put back for child processes.
+  // Replaced, not appended: with two drivers listed Dawn may take the other. Put back for child processes.
   const before = { VK_DRIVER_FILES: process.env.VK_DRIVER_FILES, VK_ICD_FILENAMES: process.env.VK_ICD_FILENAMES };
   Object.assign(process.env, { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd });
   try {

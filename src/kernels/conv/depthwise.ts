@@ -2,8 +2,10 @@
  * Depthwise convolution: every channel has its own filters. As a matmul each group would have a single row or a few, so
  * these kernels sum the windows directly.
  */
+import { runtimeOf } from "../../gpu/device.ts";
 import { launchPolicy, strideGroups } from "../../gpu/launch-policy.ts";
 import { depthwise, depthwise_grad_weight, depthwise_grad_x } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { withScratch } from "../../tensor/scratch.ts";
 import { type Shape, sizeOf } from "../../tensor/shape.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
@@ -36,8 +38,8 @@ export function runDepthwise(x: Tensor, weight: Tensor, windows: Windows): Tenso
   const strips = images * outputs * windows.outHeight * Math.ceil(windows.outWidth / STRIP);
   const params = paramsOf(strips, x.shape, outputs, windows);
   withScratch((scratch) => {
-    const inputs = { x: scratch.contiguous(x).binding, weight: scratch.contiguous(weight).binding };
-    device.run(depthwise, { ...inputs, y: y.binding, ...params }, strideGroups(device, strips));
+    const inputs = { x: bindingOf(scratch.contiguous(x)), weight: bindingOf(scratch.contiguous(weight)) };
+    runtimeOf(device).run(depthwise, { ...inputs, y: bindingOf(y), ...params }, strideGroups(device, strips));
   });
   return y;
 }
@@ -50,11 +52,16 @@ export function runDepthwiseGradX(gradY: Tensor, weight: Tensor, windows: Window
   const strips = sizeOf(shape.slice(0, 3)) * Math.ceil(windows.width / STRIP);
   const params = paramsOf(strips, shape, outputs, windows);
   withScratch((scratch) => {
-    const inputs = { gradY: scratch.contiguous(gradY).binding, weight: scratch.contiguous(weight).binding };
-    device.run(depthwise_grad_x, { ...inputs, gradX: gradX.binding, ...params }, strideGroups(device, strips), {
-      STRIDE_Y: windows.strideY,
-      STRIDE_X: windows.strideX,
-    });
+    const inputs = { gradY: bindingOf(scratch.contiguous(gradY)), weight: bindingOf(scratch.contiguous(weight)) };
+    runtimeOf(device).run(
+      depthwise_grad_x,
+      { ...inputs, gradX: bindingOf(gradX), ...params },
+      strideGroups(device, strips),
+      {
+        STRIDE_Y: windows.strideY,
+        STRIDE_X: windows.strideX,
+      },
+    );
   });
   return gradX;
 }
@@ -68,10 +75,10 @@ export function runDepthwiseGradWeight(gradY: Tensor, x: Tensor, windows: Window
   const partImages = Math.max(1, Math.ceil(images / wanted));
   return withScratch((scratch) => {
     const sums = scratch.empty(device, [Math.max(1, Math.ceil(images / partImages)), ...shape]);
-    const inputs = { gradY: scratch.contiguous(gradY).binding, x: scratch.contiguous(x).binding };
+    const inputs = { gradY: bindingOf(scratch.contiguous(gradY)), x: bindingOf(scratch.contiguous(x)) };
     const params = { ...paramsOf(sums.size, x.shape, outputs, windows), partImages };
-    const args = { ...inputs, gradWeight: sums.binding, ...params };
-    device.run(depthwise_grad_weight, args, strideGroups(device, sums.size));
+    const args = { ...inputs, gradWeight: bindingOf(sums), ...params };
+    runtimeOf(device).run(depthwise_grad_weight, args, strideGroups(device, sums.size));
     return runReduce(sums, [0], "sum");
   });
 }

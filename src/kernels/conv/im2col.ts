@@ -1,6 +1,8 @@
 /** im2col and its adjoint col2im: sliding windows over images as the columns of a matrix. */
+import { runtimeOf } from "../../gpu/device.ts";
 import { launchPolicy, strideGroups } from "../../gpu/launch-policy.ts";
 import { col2im, im2col } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { withScratch } from "../../tensor/scratch.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 import type { Windows } from "./windows.ts";
@@ -14,8 +16,8 @@ export function runIm2col(x: Tensor, windows: Windows): Tensor {
   const { size } = columns;
   const run = launchPolicy(device).columnRun;
   withScratch((scratch) => {
-    const args = { x: scratch.contiguous(x).binding, columns: columns.binding, size, ...windows };
-    device.run(im2col, args, strideGroups(device, Math.ceil(size / run)), { RUN: run });
+    const args = { x: bindingOf(scratch.contiguous(x)), columns: bindingOf(columns), size, ...windows };
+    runtimeOf(device).run(im2col, args, strideGroups(device, Math.ceil(size / run)), { RUN: run });
   });
   return columns;
 }
@@ -28,8 +30,8 @@ export function runCol2im(columns: Tensor, windows: Windows): Tensor {
   const x = empty(device, [images, windows.height, windows.width]);
   const { size } = x;
   withScratch((scratch) => {
-    const args = { columns: scratch.contiguous(columns).binding, x: x.binding, size, ...sizes };
-    device.run(col2im, args, strideGroups(device, size), { STRIDE_Y: strideY, STRIDE_X: strideX });
+    const args = { columns: bindingOf(scratch.contiguous(columns)), x: bindingOf(x), size, ...sizes };
+    runtimeOf(device).run(col2im, args, strideGroups(device, size), { STRIDE_Y: strideY, STRIDE_X: strideX });
   });
   return x;
 }

@@ -1,8 +1,9 @@
 /** Runs an element function over broadcast operands: four dense elements at a time where all operands allow it. */
 
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { strideGroups, workgroupSize } from "../../gpu/launch-policy.ts";
 import { PackedArgs } from "../../gpu/packed-args.ts";
+import { bindingOf, wholeBindingOf } from "../../tensor/binding.ts";
 import {
   broadcastStrides,
   coalesceDims,
@@ -45,14 +46,18 @@ export function runElementwise(
   operands.forEach((operand, i) => {
     if (typeof operand === "number") args.scalar(expression.compute, operand);
     else {
-      args.slices.push(flat ? operand.binding : operand.wholeBinding);
+      args.slices.push(flat ? bindingOf(operand) : wholeBindingOf(operand));
       if (flat && access[i] === "row") args.scalar("u32", operand.size / 4);
       if (flat && access[i] === "column") args.scalar("u32", y.size / operand.size / 4);
     }
   });
-  args.slices.push(y.binding);
+  args.slices.push(bindingOf(y));
   const items = flat ? Math.ceil(y.size / 4) : addStrides(args, operands, shape);
-  device.dispatch(device.kernelOf(shader, { WORKGROUP: workgroupSize(device) }), args, strideGroups(device, items));
+  runtimeOf(device).dispatch(
+    runtimeOf(device).kernelOf(shader, { WORKGROUP: workgroupSize(device) }),
+    args,
+    strideGroups(device, items),
+  );
   return y;
 }
 
@@ -87,8 +92,8 @@ function accessOf(operand: Operand, shape: Shape): Access {
   const size = sizeOf(shape);
   if (operand.size === size) return "dense";
   const { strides } = coalesceDims(shape, [broadcastStrides(operand.shape, operand.strides, shape)]);
-  const [outer, inner] = strides[0] as number[];
-  if (strides[0]?.length !== 2) return "strided";
+  const [[outer, inner, ...more] = []] = strides;
+  if (inner === undefined || more.length > 0) return "strided";
   if (outer === 0 && operand.size % 4 === 0) return "row";
   return inner === 0 && (size / operand.size) % 4 === 0 ? "column" : "strided";
 }

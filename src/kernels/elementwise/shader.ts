@@ -18,6 +18,8 @@ export interface Expression {
   readonly wgsl: string;
   readonly compute: "f32" | "i32" | "u32";
   readonly result: Dtype;
+  /** True if `wgsl` is made of operators alone: a kernel of such expressions is compiled without the library's functions. */
+  readonly isArithmetic?: boolean | undefined;
 }
 
 /**
@@ -168,9 +170,9 @@ ${each((i) => `var at_${i} = params.offset_${i} + start * params.inner_${i};`)}
 for (var k = 0u; k < params.rank; k++) {
 let d = ${MAX_DIMS - 1}u - k;
 let size = params.shape[d / 4u][d % 4u];
-let place = rest % size;
+let index = rest % size;
 rest /= size;
-${each((i) => `at_${i} += place * params.strides_${i}[d / 4u][d % 4u];`)}
+${each((i) => `at_${i} += index * params.strides_${i}[d / 4u][d % 4u];`)}
 }
 let end = row * params.inner + min(start + ${CHUNK}u, params.inner);
 for (var j = row * params.inner + start; j < end; j++) {
@@ -210,7 +212,7 @@ function header(
   const usesHalf =
     stages.some(({ expression }) => expression.result === "f16") || bindings.some((line) => line.includes("f16"));
   const half = usesHalf ? "enable f16;\n" : "";
-  const usesLibrary = functions.some((text) => /[a-z]\w*(?=\()/.test(text.slice(text.indexOf("{"))));
+  const usesLibrary = stages.some(({ expression }) => !expression.isArithmetic || expression.result === "f16");
   return `${half}struct Params { ${[...params, ...fields].join(", ")} }
 @group(0) @binding(0) var<uniform> params: Params;
 ${bindings.join("\n")}

@@ -1,6 +1,8 @@
 /** Reads by index along a dim. An index out of range reads 0 and is reported by the next read of the device. */
+import { runtimeOf } from "../../gpu/device.ts";
 import { strideGroups } from "../../gpu/launch-policy.ts";
 import { gather } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { withScratch } from "../../tensor/scratch.ts";
 import { sizeAt } from "../../tensor/shape.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
@@ -20,10 +22,10 @@ function gatherInto(y: Tensor, x: Tensor, index: Tensor, dim: number, fault: Ind
   if (size === 0) return y;
   const [length, count] = [sizeAt(x.shape, dim), sizeAt(y.shape, dim)];
   withScratch((scratch) => {
-    const inputs = { x: scratch.contiguous(x).binding, index: scratch.contiguous(index).binding };
-    const buffers = { ...inputs, y: y.binding, faults: device.faults.binding };
+    const inputs = { x: bindingOf(scratch.contiguous(x)), index: bindingOf(scratch.contiguous(index)) };
+    const buffers = { ...inputs, y: bindingOf(y), faults: runtimeOf(device).faults.binding };
     const params = { size, count, length, inner: innerSize(x.shape, dim), faultCode: faultCode(fault, index) };
-    device.run(gather, { ...buffers, ...params }, strideGroups(device, size), { SHARED: shared });
+    runtimeOf(device).run(gather, { ...buffers, ...params }, strideGroups(device, size), { SHARED: shared });
   });
   return y;
 }

@@ -1,8 +1,11 @@
 /** Range checks of indices on the GPU: one out of range is reported by the next read; until then it reads 0 and adds nothing. */
+
 import { ArgumentError, check } from "../../errors.ts";
+import { runtimeOf } from "../../gpu/device.ts";
 import { defineDeviceAssert } from "../../gpu/device-asserts.ts";
 import { strideGroups } from "../../gpu/launch-policy.ts";
 import { index_check } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { withScratch } from "../../tensor/scratch.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 
@@ -39,8 +42,8 @@ export function checkIndices(fault: IndexFault, index: Tensor, length: number, i
   if (index.size === 0) return;
   const { device, size } = index;
   withScratch((scratch) => {
-    const buffers = { index: scratch.contiguous(index).binding, faults: device.faults.binding };
+    const buffers = { index: bindingOf(scratch.contiguous(index)), faults: runtimeOf(device).faults.binding };
     const params = { size, length, ignored, faultCode: faultCode(fault, index) };
-    device.run(index_check, { ...buffers, ...params }, strideGroups(device, size));
+    runtimeOf(device).run(index_check, { ...buffers, ...params }, strideGroups(device, size));
   });
 }

@@ -1,6 +1,7 @@
 /** Sums by index, in a fixed order and without atomics: indices are sorted, then each element adds up what goes to it. */
+
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { strideGroups } from "../../gpu/launch-policy.ts";
 import {
   index_add,
@@ -10,6 +11,7 @@ import {
   index_starts,
   scatter_add,
 } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { type Scratch, withScratch } from "../../tensor/scratch.ts";
 import { type Shape, sizeAt, sizeOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -25,12 +27,12 @@ const MAX_SEARCHED = 64;
 const BLOCK = 256;
 
 const list = (scratch: Scratch, device: Device, size: number): BufferSlice =>
-  scratch.empty(device, [size], "u32").binding;
+  bindingOf(scratch.empty(device, [size], "u32"));
 
 /** y = zeros with the rows of `src` added at one list of indices along `dim`: y[..., index[j], ...] += src[..., j, ...]. */
 export function addRows(y: Tensor, src: Tensor, index: Tensor, dim: number): void {
   withScratch((scratch) => {
-    const keys = scratch.contiguous(index).binding;
+    const keys = bindingOf(scratch.contiguous(index));
     addSorted(scratch, y, src, { keys, count: index.size, length: sizeAt(y.shape, dim) }, innerSize(y.shape, dim));
   });
 }
@@ -41,16 +43,21 @@ export function addElements(y: Tensor, src: Tensor, index: Tensor, dim: number):
   const [count, length] = [sizeAt(src.shape, dim), sizeAt(y.shape, dim)];
   const sizes = { count, length, inner: innerSize(src.shape, dim) };
   withScratch((scratch) => {
-    const indices = scratch.contiguous(index).binding;
+    const indices = bindingOf(scratch.contiguous(index));
     if (count <= MAX_SEARCHED) {
-      const buffers = { src: scratch.contiguous(src).binding, index: indices, y: y.binding };
+      const buffers = { src: bindingOf(scratch.contiguous(src)), index: indices, y: bindingOf(y) };
       const overrides = { INTEGER: !isFloat(src.dtype) };
-      device.run(scatter_add, { ...buffers, size: y.size, ...sizes }, strideGroups(device, y.size), overrides);
+      runtimeOf(device).run(
+        scatter_add,
+        { ...buffers, size: y.size, ...sizes },
+        strideGroups(device, y.size),
+        overrides,
+      );
       return;
     }
     const keys = list(scratch, device, src.size);
     const args = { index: indices, keys, size: src.size, ...sizes, nowhere: y.size };
-    device.run(index_keys, args, strideGroups(device, src.size));
+    runtimeOf(device).run(index_keys, args, strideGroups(device, src.size));
     addSorted(scratch, y, src, { keys, count: src.size, length: y.size }, 1);
   });
 }
@@ -67,10 +74,10 @@ function addSorted(scratch: Scratch, y: Tensor, src: Tensor, { keys, count, leng
   const { device, size } = y;
   const { sorted, order } = sort(scratch, device, keys, count);
   const starts = list(scratch, device, length + 1);
-  device.run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
-  const buffers = { src: scratch.contiguous(src).binding, order, starts, y: y.binding };
+  runtimeOf(device).run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
+  const buffers = { src: bindingOf(scratch.contiguous(src)), order, starts, y: bindingOf(y) };
   const overrides = { INTEGER: !isFloat(src.dtype) };
-  device.run(index_add, { ...buffers, size, count, length, inner }, strideGroups(device, size), overrides);
+  runtimeOf(device).run(index_add, { ...buffers, size, count, length, inner }, strideGroups(device, size), overrides);
 }
 
 interface Sorted {
@@ -84,11 +91,11 @@ interface Sorted {
 function sort(scratch: Scratch, device: Device, keys: BufferSlice, count: number): Sorted {
   const groups = strideGroups(device, count);
   let [sorted, order] = [list(scratch, device, count), list(scratch, device, count)];
-  device.run(index_order, { index: keys, sorted, order, count, block: BLOCK }, groups);
+  runtimeOf(device).run(index_order, { index: keys, sorted, order, count, block: BLOCK }, groups);
   if (count <= BLOCK) return { sorted, order };
   let [merged, moved] = [list(scratch, device, count), list(scratch, device, count)];
   for (let width = BLOCK; width < count; width *= 2) {
-    device.run(index_merge, { sorted, order, merged, moved, count, width }, groups);
+    runtimeOf(device).run(index_merge, { sorted, order, merged, moved, count, width }, groups);
     [sorted, order, merged, moved] = [merged, moved, sorted, order];
   }
   return { sorted, order };

@@ -1,9 +1,10 @@
 /** Operands of a matmul, copied and padded with zeros for kernels that read vec4 only; the zeros add nothing. */
 
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { strideGroups } from "../../gpu/launch-policy.ts";
 import { pad_matrix } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 import type { Product } from "./select.ts";
 
@@ -25,10 +26,10 @@ export function padOperands<P extends Operands>(device: Device, matmul: P): { pr
     const matrices = stride === 0 ? 1 : batch;
     const y = empty(device, [matrices, padRows, padCols]);
     const vectors = y.size / 4;
-    const args = { x, y: y.binding, vectors, rows, cols, padRows, padCols, batchStride: stride };
-    device.run(pad_matrix, args, strideGroups(device, vectors));
+    const args = { x, y: bindingOf(y), vectors, rows, cols, padRows, padCols, batchStride: stride };
+    runtimeOf(device).run(pad_matrix, args, strideGroups(device, vectors));
     copies.push(y);
-    return { x: y.binding, stride: stride === 0 ? 0 : padRows * padCols };
+    return { x: bindingOf(y), stride: stride === 0 ? 0 : padRows * padCols };
   };
   const a = transA ? side(matmul.a, K, M, strideA, roundUp4(K)) : side(matmul.a, M, K, strideA, M);
   const b = transB ? side(matmul.b, N, K, strideB, N) : side(matmul.b, K, N, strideB, roundUp4(K));

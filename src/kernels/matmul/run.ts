@@ -2,10 +2,11 @@
 
 import { type Activation, activationRow, DEFAULT_SLOPE } from "../../activations.ts";
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { launchPolicy } from "../../gpu/launch-policy.ts";
 import type { RunArgs } from "../../gpu/shader.ts";
 import { matmul_reduce } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { empty } from "../../tensor/tensor.ts";
 import { padOperands } from "./pad-operands.ts";
 import {
@@ -123,11 +124,11 @@ function runSplit(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: 
   const { M, N, batch = 1 } = matmul;
   const partial = empty(device, [splits, batch, M, N]);
   const sums = biasGrad && empty(device, [splits, M]);
-  const parts = { ...product, c: partial.binding, ...(sums && { biasGrad: sums.binding }) };
+  const parts = { ...product, c: bindingOf(partial), ...(sums && { biasGrad: bindingOf(sums) }) };
   launch(device, kernel, parts, splits, part);
-  reduce(device, { ...matmul, a: partial.binding }, splits);
+  reduce(device, { ...matmul, a: bindingOf(partial) }, splits);
   if (biasGrad && sums) {
-    const total = { a: sums.binding, b: sums.binding, c: biasGrad, M: 1, N: M, K: 0, alpha, accumulate };
+    const total = { a: bindingOf(sums), b: bindingOf(sums), c: biasGrad, M: 1, N: M, K: 0, alpha, accumulate };
     reduce(device, total, splits);
     sums.dispose();
   }
@@ -140,7 +141,7 @@ function reduce(device: Device, matmul: Matmul, splits: number): void {
   const { a, c, bias = a, saved = a, M, N, batch = 1 } = matmul;
   const args: RunArgs<typeof matmul_reduce> = { ...paramsOf(matmul, splits, 0), matrixA: a, matrixC: c, bias, saved };
   const overrides = { ...epilogueOf(matmul), WORKGROUP: REDUCE_GROUP };
-  device.run(matmul_reduce, args, Math.ceil((M * N * batch) / REDUCE_GROUP), overrides);
+  runtimeOf(device).run(matmul_reduce, args, Math.ceil((M * N * batch) / REDUCE_GROUP), overrides);
 }
 
 function launch(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: number, part: number): void {
@@ -155,7 +156,7 @@ function launch(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: nu
     ...(kernel.isLarge && matmul.biasGrad && { BIAS_GRAD: true }),
     ...epilogueOf(matmul),
   };
-  device.run(programOf(kernel, matmul), args, tiles(kernel, matmul) * splits, overrides);
+  runtimeOf(device).run(programOf(kernel, matmul), args, tiles(kernel, matmul) * splits, overrides);
 }
 
 function paramsOf(matmul: Matmul, splits: number, splitK: number) {
@@ -191,7 +192,7 @@ const spares = new WeakMap<Device, BufferSlice>();
 function spare(device: Device): BufferSlice {
   let slice = spares.get(device);
   if (!slice) {
-    const buffer = device.outsideCapture(() => device.pool.acquire(16, () => "matmul"));
+    const buffer = runtimeOf(device).outsideCapture(() => runtimeOf(device).pool.acquire(16, () => "matmul"));
     buffer.pool.uncount(buffer);
     slice = { buffer, offset: 0, size: 16 };
     spares.set(device, slice);

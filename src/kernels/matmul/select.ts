@@ -1,5 +1,5 @@
 /** Selection of the matmul kernel: a table per kind of adapter, by the shape of the matmul. */
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { adapters, launchPolicy } from "../../gpu/launch-policy.ts";
 import type { RunArgs, Shader } from "../../gpu/shader.ts";
 import {
@@ -166,7 +166,7 @@ export function canRun(device: Device, variant: Variant, product: Product): bool
 
 /** The kernel that was measured to be the fastest for a matmul, else the one that the table names. */
 export function choose(device: Device, product: Product): MatmulChoice {
-  const { tuning } = device;
+  const { tuning } = runtimeOf(device);
   if (tuning.isActive) {
     const measured = tuning.lookUp(matmulShapeKey(product), () => shapeOf(product));
     if (measured && isKnown(measured) && canRun(device, measured.variant, product)) return measured;

@@ -1,6 +1,8 @@
 /** A matrix product as work that can be measured: every kernel that can do it, and its float64 value. */
+
 import type { Device } from "../../gpu/device.ts";
-import { bindingOf } from "../../tensor/tensor.ts";
+import { bindingOf } from "../../tensor/binding.ts";
+
 import { type Expected, GuardedResult, operand, type Trial, type Workload } from "../tuning/workload.ts";
 import { runMatmul } from "./run.ts";
 import { candidates, type MatmulChoice, matmulShapeKey, type Product, tableChoice } from "./select.ts";

@@ -1,6 +1,8 @@
 /** Memory for the gradients of a norm's weight and bias: one binding, since an optimizer keeps both in one buffer. */
+
 import { ALIGNMENT, type BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { Device } from "../../gpu/device.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import type { Scratch } from "../../tensor/scratch.ts";
 import { type Tensor, view } from "../../tensor/tensor.ts";
 
@@ -34,7 +36,7 @@ export function affineGradients(
 ): AffineGradients {
   const { weightSlot: weight, biasSlot: bias } = wanted;
   const isComplete = (weight || !wanted.weight) && (bias || !wanted.bias);
-  const sharesBuffer = !weight || !bias || weight.binding.buffer === bias.binding.buffer;
+  const sharesBuffer = !weight || !bias || bindingOf(weight).buffer === bindingOf(bias).buffer;
   if (isComplete && sharesBuffer) return bindingOver(scratch, device, weight, bias);
   const hasBoth = wanted.weight && wanted.bias;
   const biasOffset = hasBoth ? Math.ceil((size * 4) / ALIGNMENT) * (ALIGNMENT / 4) : 0;
@@ -53,11 +55,11 @@ function bindingOver(
   weight: Tensor | undefined,
   bias: Tensor | undefined,
 ): AffineGradients {
-  const slices = [weight, bias].flatMap((gradient) => (gradient ? [gradient.binding] : []));
-  const first = slices[0] ?? scratch.empty(device, [1]).binding;
+  const slices = [weight, bias].flatMap((gradient) => (gradient ? [bindingOf(gradient)] : []));
+  const first = slices[0] ?? bindingOf(scratch.empty(device, [1]));
   const offset = Math.min(first.offset, ...slices.map((slice) => slice.offset));
   const end = Math.max(first.offset + first.size, ...slices.map((slice) => slice.offset + slice.size));
-  const at = (gradient: Tensor | undefined) => (gradient ? (gradient.binding.offset - offset) / 4 : NONE);
+  const at = (gradient: Tensor | undefined) => (gradient ? (bindingOf(gradient).offset - offset) / 4 : NONE);
   const grads = { buffer: first.buffer, offset, size: end - offset };
   return { grads, weightAt: at(weight), biasAt: at(bias), weight, bias };
 }

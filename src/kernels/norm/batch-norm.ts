@@ -1,4 +1,7 @@
 /** Launches of batch norm: every channel of x (N, C, ...) is normalized over the batch, or by running statistics. */
+
+import type { BufferSlice } from "../../gpu/buffer-pool.ts";
+import { runtimeOf } from "../../gpu/device.ts";
 import { channelLaunch, vectorized } from "../../gpu/launch-policy.ts";
 import {
   batch_norm_apply,
@@ -12,6 +15,7 @@ import {
   batch_norm_stats,
   batch_norm_stats_vec4,
 } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { type Scratch, withScratch } from "../../tensor/scratch.ts";
 import { sizeOf } from "../../tensor/shape.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
@@ -72,9 +76,9 @@ export function runBatchNorm(
     finishStatistics(scratch, inputs, parts, stats, layout, params);
     const COUNT = params.tracks && params.numBatchesTracked !== undefined;
     const batches = (COUNT && params.numBatchesTracked) || scratch.empty(x.device, [1], "i32");
-    x.device.run(
+    runtimeOf(x.device).run(
       layout.width === 4 ? batch_norm_apply_vec4 : batch_norm_apply,
-      { x: x.binding, stats: stats.binding, y: y.binding, batches: batches.binding, ...layout.params },
+      { x: bindingOf(x), stats: bindingOf(stats), y: bindingOf(y), batches: bindingOf(batches), ...layout.params },
       layout.groups,
       { ...layout.overrides, COUNT },
     );
@@ -86,7 +90,7 @@ export function runBatchNorm(
 function batchStatistics(scratch: Scratch, x: Tensor, { channels, slices, params, groups, overrides, width }: Layout) {
   const parts = scratch.empty(x.device, [slices, 2, channels]);
   const shader = width === 4 ? batch_norm_stats_vec4 : batch_norm_stats;
-  x.device.run(shader, { x: x.binding, parts: parts.binding, ...params }, groups, overrides);
+  runtimeOf(x.device).run(shader, { x: bindingOf(x), parts: bindingOf(parts), ...params }, groups, overrides);
   return parts;
 }
 
@@ -102,16 +106,16 @@ function finishStatistics(
   const used = TRACK || !BATCH ? running : undefined;
   const runningMean = used?.mean ?? scratch.empty(x.device, [1]);
   const runningVar = used?.variance ?? scratch.empty(x.device, [1]);
-  x.device.run(
+  runtimeOf(x.device).run(
     batch_norm_finish,
     {
-      parts: parts.binding,
-      weight: (weight ?? x).binding,
-      bias: (bias ?? x).binding,
-      stats: stats.binding,
-      batches: (numBatchesTracked ?? x).binding,
-      runningMean: runningMean.binding,
-      runningVar: runningVar.binding,
+      parts: bindingOf(parts),
+      weight: bindingOf(weight ?? x),
+      bias: bindingOf(bias ?? x),
+      stats: bindingOf(stats),
+      batches: bindingOf(numBatchesTracked ?? x),
+      runningMean: bindingOf(runningMean),
+      runningVar: bindingOf(runningVar),
       channels,
       slices,
       sliceSize,
@@ -147,16 +151,16 @@ export function runBatchNormBackward(
   const { device } = x;
   const layout = layoutOf(x);
   return withScratch((scratch) => {
-    const shared = { x: x.binding, gradY: scratch.contiguous(gradY).binding, stats: stats.binding };
+    const shared = { x: bindingOf(x), gradY: bindingOf(scratch.contiguous(gradY)), stats: bindingOf(stats) };
     const corrections = scratch.empty(device, [2, layout.channels]);
     // Constant statistics without parameters need no sums.
     const needsSums = BATCH || wanted.weight || wanted.bias;
     const { weight, bias } = needsSums ? backwardSums(scratch, shared, x, corrections, layout, wanted) : {};
     if (!needsGradX) return { x: undefined, weight, bias };
     const gradX = empty(device, x.shape);
-    device.run(
+    runtimeOf(device).run(
       layout.width === 4 ? batch_norm_backward_vec4 : batch_norm_backward,
-      { ...shared, corrections: corrections.binding, gradX: gradX.binding, ...layout.params },
+      { ...shared, corrections: bindingOf(corrections), gradX: bindingOf(gradX), ...layout.params },
       layout.groups,
       { ...layout.overrides, BATCH },
     );
@@ -167,7 +171,7 @@ export function runBatchNormBackward(
 /** Sums over each channel: the gradients of weight and bias, and `corrections` (2, C) of gradX. */
 function backwardSums(
   scratch: Scratch,
-  shared: Record<"x" | "gradY" | "stats", Tensor["binding"]>,
+  shared: Record<"x" | "gradY" | "stats", BufferSlice>,
   { device }: Tensor,
   corrections: Tensor,
   { channels, slices, size, params, groups, overrides, width }: Layout,
@@ -175,14 +179,14 @@ function backwardSums(
 ): { weight?: Tensor | undefined; bias?: Tensor | undefined } {
   const parts = scratch.empty(device, [slices, 2, channels]);
   const shader = width === 4 ? batch_norm_backward_sums_vec4 : batch_norm_backward_sums;
-  device.run(shader, { ...shared, parts: parts.binding, ...params }, groups, overrides);
+  runtimeOf(device).run(shader, { ...shared, parts: bindingOf(parts), ...params }, groups, overrides);
   const { grads, weightAt, biasAt, weight, bias } = affineGradients(scratch, device, wanted, channels);
-  device.run(
+  runtimeOf(device).run(
     batch_norm_backward_finish,
     {
-      parts: parts.binding,
+      parts: bindingOf(parts),
       stats: shared.stats,
-      corrections: corrections.binding,
+      corrections: bindingOf(corrections),
       grads,
       weightAt,
       biasAt,

@@ -1,5 +1,6 @@
 /** Launches of layer norm and RMS norm: every row of x (rows, cols) is normalized by itself. */
-import type { Device } from "../../gpu/device.ts";
+
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { rowLaunch, sliceRows, vectorized, workgroupSize } from "../../gpu/launch-policy.ts";
 import {
   layer_norm,
@@ -10,6 +11,7 @@ import {
   layer_norm_backward_vec4,
   layer_norm_vec4,
 } from "../../gpu/shaders.generated.ts";
+import { bindingOf } from "../../tensor/binding.ts";
 import { type Scratch, withScratch } from "../../tensor/scratch.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
 import { affineGradients, type WantedGradients } from "./affine-gradients.ts";
@@ -41,14 +43,14 @@ export function runLayerNorm(
   const stats = empty(device, [rows, 2]);
   const { shader, width } = vectorized(cols, layer_norm, layer_norm_vec4);
   const { groups, overrides } = rowLaunch(device, rows, cols / width);
-  device.run(
+  runtimeOf(device).run(
     shader,
     {
-      x: x.binding,
-      weight: (weight ?? x).binding,
-      bias: (bias ?? x).binding,
-      y: y.binding,
-      stats: stats.binding,
+      x: bindingOf(x),
+      weight: bindingOf(weight ?? x),
+      bias: bindingOf(bias ?? x),
+      y: bindingOf(y),
+      stats: bindingOf(stats),
       rows,
       cols: cols / width,
       eps,
@@ -105,14 +107,14 @@ function rowMeans(
   const means = scratch.empty(device, [rows, 4]);
   const { shader, width } = vectorized(cols, layer_norm_backward_rows, layer_norm_backward_rows_vec4);
   const { groups, overrides } = rowLaunch(device, rows, cols / width);
-  device.run(
+  runtimeOf(device).run(
     shader,
     {
-      x: x.binding,
-      weight: (weight ?? x).binding,
-      gradY: gradY.binding,
-      stats: stats.binding,
-      means: means.binding,
+      x: bindingOf(x),
+      weight: bindingOf(weight ?? x),
+      gradY: bindingOf(gradY),
+      stats: bindingOf(stats),
+      means: bindingOf(means),
       rows,
       cols: cols / width,
     },
@@ -138,15 +140,15 @@ function backwardColumns(
   const gradX = needsGradX ? empty(device, x.shape) : scratch.empty(device, [1]);
   const parts = scratch.empty(device, needsParams ? [slices, 2, cols] : [1]);
   const WORKGROUP = workgroupSize(device);
-  device.run(
+  runtimeOf(device).run(
     shader,
     {
-      x: x.binding,
-      weight: (weight ?? x).binding,
-      gradY: gradY.binding,
-      means: means.binding,
-      gradX: gradX.binding,
-      parts: parts.binding,
+      x: bindingOf(x),
+      weight: bindingOf(weight ?? x),
+      gradY: bindingOf(gradY),
+      means: bindingOf(means),
+      gradX: bindingOf(gradX),
+      parts: bindingOf(parts),
       rows,
       cols: cols / width,
       sliceRows: rowsPerSlice,
@@ -167,8 +169,8 @@ function sumSlices(
   wanted: WantedGradients,
 ) {
   const { grads, weightAt, biasAt, weight, bias } = affineGradients(scratch, device, wanted, cols);
-  const args = { parts: parts.binding, grads, weightAt, biasAt, cols, slices };
+  const args = { parts: bindingOf(parts), grads, weightAt, biasAt, cols, slices };
   const groups = Math.ceil(cols / FINISH_WORKGROUP);
-  device.run(layer_norm_backward_finish, args, groups, { WORKGROUP: FINISH_WORKGROUP });
+  runtimeOf(device).run(layer_norm_backward_finish, args, groups, { WORKGROUP: FINISH_WORKGROUP });
   return { weight, bias };
 }

@@ -3,7 +3,7 @@
  * replays, a few milliseconds at a time, on memory of its own. What measured faster is tried in the whole function, which is
  * recorded anew, and kept only if its replays get faster: a kernel that is fast alone may not be so between others.
  */
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { PassTimestamps } from "../../gpu/dispatch-timer.ts";
 import type { Asked, Choice } from "../../gpu/tuning.ts";
 import { workloadsOf } from "./families.ts";
@@ -45,7 +45,7 @@ export class BackgroundTuning {
 
   constructor(device: Device, asked: Asked) {
     this.#device = device;
-    const { choices } = device.tuning;
+    const { choices } = runtimeOf(device).tuning;
     this.#queue = workloadsOf(device, asked).filter(
       ({ key, choices: { length }, elements }) => !choices.has(key) && length > 1 && elements <= MOST_ELEMENTS,
     );
@@ -73,7 +73,7 @@ export class BackgroundTuning {
       .catch((error: unknown) => {
         this.#phase = "done";
         // A device that was closed or lost meanwhile is the program's to find out.
-        if (this.#device.isUsable) console.warn(`init({ tuning: "auto" }): stopped measuring: ${error}`);
+        if (runtimeOf(this.#device).isUsable) console.warn(`init({ tuning: "auto" }): stopped measuring: ${error}`);
       })
       .finally(() => {
         this.#isBusy = false;
@@ -82,7 +82,7 @@ export class BackgroundTuning {
 
   /** Measures for a few milliseconds. */
   async #slice(): Promise<void> {
-    const { tuning } = this.#device;
+    const { tuning } = runtimeOf(this.#device);
     const start = performance.now();
     this.#steps ??= this.#measureAll();
     let isMeasured = false;
@@ -98,7 +98,7 @@ export class BackgroundTuning {
     for (const workload of this.#queue) {
       const { key, usual, fastest } = yield* measure(this.#device, workload);
       // Remembered also where it is the usual one, so that no later run measures it again.
-      if (fastest === usual) this.#device.tuning.choices.set(key, usual);
+      if (fastest === usual) runtimeOf(this.#device).tuning.choices.set(key, usual);
       else this.#winners.set(key, fastest);
     }
   }
@@ -118,7 +118,7 @@ export class BackgroundTuning {
       submitted: () =>
         this.#inBackground(async () => {
           const nanoseconds = await timestamps?.nanoseconds();
-          if (nanoseconds === undefined) await device.wait(device.gpu.queue.onSubmittedWorkDone());
+          if (nanoseconds === undefined) await runtimeOf(device).wait(device.gpu.queue.onSubmittedWorkDone());
           timestamps?.dispose();
           this.#note(nanoseconds === undefined ? performance.now() - start : Number(nanoseconds) / 1e6);
         }),
@@ -140,11 +140,11 @@ export class BackgroundTuning {
 
   /** From the next call on, the function is recorded with the winners. */
   #take(): void {
-    for (const [key, choice] of this.#winners) this.#device.tuning.set(key, choice);
+    for (const [key, choice] of this.#winners) runtimeOf(this.#device).tuning.set(key, choice);
   }
 
   #decide(): void {
-    const { tuning } = this.#device;
+    const { tuning } = runtimeOf(this.#device);
     if (median(this.#after) > WORTH * median(this.#before)) {
       const usual = new Map(this.#queue.map((workload) => [workload.key, workload.usual]));
       for (const key of this.#winners.keys()) tuning.set(key, usual.get(key));

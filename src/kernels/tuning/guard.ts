@@ -1,5 +1,5 @@
 /** The check that a kernel must pass on this adapter before it is timed. */
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import type { Choice } from "../../gpu/tuning.ts";
 import type { Trial } from "./workload.ts";
 
@@ -19,7 +19,7 @@ export async function faultOf(device: Device, trial: Trial, choice: Choice): Pro
     const second = await resultOf(trial, choice);
     return sameBits(first.values, second.values) ? undefined : "two runs give different bits";
   } catch (error) {
-    if (!device.isUsable) throw error;
+    if (!runtimeOf(device).isUsable) throw error;
     return error instanceof Error ? error.message : String(error);
   }
 }

@@ -1,5 +1,5 @@
 /** Finds the fastest correct kernel for a piece of work. In small steps, so that a training loop can go on in between. */
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { PassClock, RepeatedDispatches } from "../../gpu/dispatch-timer.ts";
 import { type Choice, choiceName } from "../../gpu/tuning.ts";
 import { faultOf } from "./guard.ts";
@@ -21,7 +21,7 @@ const ROUNDS = 5;
 
 /** Checks and times every choice; each step takes some milliseconds, but for the one in which a kernel is compiled. */
 export async function* measure(device: Device, workload: Workload): AsyncGenerator<void, Measured> {
-  const trial = device.outsideCapture(() => workload.makeTrial());
+  const trial = runtimeOf(device).outsideCapture(() => workload.makeTrial());
   try {
     yield;
     const faults = yield* faultsOf(device, workload, trial);
@@ -35,7 +35,7 @@ export async function* measure(device: Device, workload: Workload): AsyncGenerat
       faults,
     };
   } finally {
-    if (device.isUsable) trial.dispose();
+    if (runtimeOf(device).isUsable) trial.dispose();
   }
 }
 
@@ -46,11 +46,11 @@ async function* faultsOf(
 ): AsyncGenerator<void, Map<string, string>> {
   const faults = new Map<string, string>();
   for (const choice of choices) {
-    const known = device.tuning.isBarred(key, choice) ? "it failed in an earlier run" : undefined;
+    const known = runtimeOf(device).tuning.isBarred(key, choice) ? "it failed in an earlier run" : undefined;
     const fault = known ?? (await faultOf(device, trial, choice));
     if (fault) {
       faults.set(choiceName(choice), fault);
-      device.tuning.bar(key, choice);
+      runtimeOf(device).tuning.bar(key, choice);
     }
     yield;
   }
@@ -78,7 +78,7 @@ async function* times(
     }
     return best;
   } finally {
-    if (device.isUsable) for (const one of [clock, ...runs]) one.dispose();
+    if (runtimeOf(device).isUsable) for (const one of [clock, ...runs]) one.dispose();
   }
 }
 

@@ -1,7 +1,7 @@
 /** tune(fn): measures the kernels that can do the work of a program, and keeps the fastest for this adapter. */
 import { ArgumentError, check, expected } from "../../errors.ts";
 import { currentDevice } from "../../gpu/default-device.ts";
-import type { Device } from "../../gpu/device.ts";
+import { type Device, runtimeOf } from "../../gpu/device.ts";
 import { choiceName } from "../../gpu/tuning.ts";
 import { workloadsOf } from "./families.ts";
 import { type Measured, measure } from "./measure.ts";
@@ -35,7 +35,7 @@ export interface Tuned {
 export async function tune(fn: () => unknown): Promise<Tuned> {
   check(typeof fn === "function", ArgumentError, () => expected("tune", "fn", "a function", fn));
   const device = currentDevice();
-  const { tuning } = device;
+  const { tuning } = runtimeOf(device);
   check(!tuning.asked, ArgumentError, () => "tune: another tune() of this device is running; await it first");
   const asked = new Map<string, unknown>();
   tuning.asked = asked;
@@ -55,7 +55,7 @@ async function measured(device: Device, workload: Workload): Promise<Measured> {
   for (;;) {
     const { done, value } = await steps.next();
     if (!done) continue;
-    device.tuning.set(value.key, value.fastest === value.usual ? undefined : value.fastest);
+    runtimeOf(device).tuning.set(value.key, value.fastest === value.usual ? undefined : value.fastest);
     return value;
   }
 }
