@@ -1,4 +1,4 @@
-// Elements of x (outer, length, inner) by index along the middle dim: an index per element, or one list for all lines.
+// Elements of x (outer, length, inner) by index along the middle dim, with an index per element.
 // @bytes 2 * written
 import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
@@ -11,25 +11,22 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<u32>;       // (outer, length, inner)
-@group(0) @binding(2) var<storage, read> index: array<u32>;   // (outer, count, inner), or (count) when SHARED
+@group(0) @binding(2) var<storage, read> index: array<u32>;   // (outer, count, inner)
 @group(0) @binding(3) var<storage, read_write> y: array<u32>; // (outer, count, inner): 0 for an index out of range
 @group(0) @binding(4) var<storage, read_write> faults: array<i32>;
-override SHARED: bool = false;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(invocation: Invocation) {
   let stride = item_stride(invocation);
   for (var i = first_item(invocation); i < params.size; i += stride) {
-    let line = i / params.inner;
-    let at = select(i, line % params.count, SHARED);
-    let chosen = index[at];
+    let chosen = index[i];
     if (chosen >= params.length) {
       faults[0] = params.faultCode;
-      faults[1] = i32(at);
+      faults[1] = i32(i);
       faults[2] = i32(chosen);
       faults[3] = i32(params.length);
     }
-    let row = (line / params.count) * params.length + min(chosen, params.length - 1u);
+    let row = (i / params.inner / params.count) * params.length + min(chosen, params.length - 1u);
     y[i] = select(0u, x[row * params.inner + i % params.inner], chosen < params.length);
   }
 }

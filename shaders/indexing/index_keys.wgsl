@@ -1,4 +1,5 @@
-// Offset in y that each element of src is added to, with an index per element; y's size where the index is out of range.
+// Offset in y that each element of src is added to, with an index per element; y's size where the index is out of
+// range.
 import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
 
 struct Params { size: u32, count: u32, length: u32, inner: u32, nowhere: u32 } // size: outer * count * inner

@@ -8,6 +8,10 @@
 @if(VEC4) alias Indices = vec4u;
 @else alias Indices = u32;
 
+/** An Element's 32-bit words, whatever they mean. */
+@if(VEC4) alias Bits = vec4u;
+@else alias Bits = u32;
+
 @if(VEC4) const WIDTH = 4u;
 @else const WIDTH = 1u;
 

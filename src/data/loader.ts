@@ -6,7 +6,8 @@ import { ArgumentError, check, DtypeError, expected, ShapeError } from "../error
 import { currentDevice } from "../gpu/default-device.ts";
 import { type Device, runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
-import { gather_bytes, gather_rows } from "../gpu/shaders.generated.ts";
+import { gather_bytes } from "../gpu/shaders.generated.ts";
+import { gatherRows } from "../kernels/indexing/gather.ts";
 import { bindingOf } from "../tensor/binding.ts";
 import { contiguous, upload } from "../tensor/copy.ts";
 import { permutation } from "../tensor/create.ts";
@@ -209,17 +210,24 @@ class Epoch {
   #gather(field: Field, start: number, rows: number): Tensor {
     const sample = field.shape.slice(1);
     const y = empty(this.#device, [rows, ...sample], field.dtype);
-    const order = bindingOf(this.#order);
     if (field instanceof IdxField) {
       const width = sizeOf(sample);
-      const args = { src: bindingOf(field.on(this.#device)), order, y: bindingOf(y), start, rows, width };
+      const args = {
+        src: bindingOf(field.on(this.#device)),
+        order: bindingOf(this.#order),
+        y: bindingOf(y),
+        start,
+        rows,
+        width,
+      };
       const overrides = { INTEGER: field.dtype === "i32", ALIGNED: width % 4 === 0 };
       runtimeOf(this.#device).run(gather_bytes, args, strideGroups(this.#device, Math.ceil(y.size / 4)), overrides);
     } else {
       field.assertLive("DataLoader");
-      const width = (sizeOf(sample) * bytesOf(field.dtype)) / 4;
-      const args = { src: bindingOf(field), order, y: bindingOf(y), start, rows, width };
-      runtimeOf(this.#device).run(gather_rows, args, strideGroups(this.#device, rows * width));
+      const inner = (sizeOf(sample) * bytesOf(field.dtype)) / 4;
+      const sizes = { rows, count: rows, length: sizeAt(field.shape, 0), inner };
+      // The order is a permutation: no index is out of range.
+      if (y.size > 0) gatherRows(y, field, { index: this.#order, start, faultCode: 0 }, sizes);
     }
     return y;
   }

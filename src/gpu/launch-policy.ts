@@ -143,6 +143,13 @@ export function rowLaunch(device: Adapter, rows: number, elements: number): RowL
   };
 }
 
+/** The launch of a kernel with lib/row_items.wgsl over `rows` rows of `elements` Elements: neighbors share a row. */
+export function laneRowLaunch(device: Adapter, rows: number, elements: number): RowLaunch {
+  const WORKGROUP = workgroupSize(device);
+  const ROW_THREADS = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(Math.max(elements, 1))));
+  return { groups: strideGroups(device, rows * ROW_THREADS), overrides: { WORKGROUP, ROW_THREADS } };
+}
+
 /** Rows cut into slices of equal size (the last may be shorter), each gone through by one workgroup per run of columns. */
 export interface Slices {
   readonly slices: number;
@@ -179,4 +186,49 @@ export function channelLaunch(
   const { slices, sliceRows: sliceBatch } = sliceRows(device, batch, channels * ROW_THREADS, weight);
   const across = Math.ceil((channels * ROW_THREADS) / WORKGROUP);
   return { groups: [across, slices, 1], overrides: { WORKGROUP, ROW_THREADS, CHANNEL_PLANES }, slices, sliceBatch };
+}
+
+/** The kernels of a recurrent layer: a matmul and a cell per step, or all steps at once. */
+export type RecurrenceKernels = "steps" | "subgroups" | "workgroups";
+
+export type RecurrenceLaunch =
+  | { readonly kernels: "steps" }
+  | { readonly kernels: "subgroups"; readonly groups: number; readonly lanes: 4 | 8; readonly rows: number }
+  | { readonly kernels: "workgroups"; readonly groups: number; readonly workgroup: number };
+
+/** Widths up to which the weight stays in the caches of those who read it in every step. */
+const RECURRENCE_WIDTHS = { software: 512, gpu: 256 };
+
+/** Rows of a workgroup, the components of a vector. */
+const WORKGROUP_ROWS = 4;
+
+/** Rows of a subgroup, each count a program of its own: as many as leave work for two cores. More are faster, up to 16. */
+const subgroupRows = (batch: number): number => [1, 4, 8].find((rows) => batch <= 2 * rows) ?? 16;
+
+/** The launch of a recurrent layer with `gates` gates in all; `kernels` in place of those that the adapter is best with. */
+export function recurrenceLaunch(
+  device: Adapter & { readonly limits: { readonly maxComputeWorkgroupStorageSize: number } },
+  { batch, width }: { readonly batch: number; readonly width: number },
+  gates: number,
+  kernels: RecurrenceKernels = recurrenceKernels(device, width, gates),
+): RecurrenceLaunch {
+  if (kernels === "subgroups") {
+    const rows = subgroupRows(batch);
+    return { kernels, groups: Math.ceil(batch / rows), lanes: adapters.subgroups(8)(device) ? 8 : 4, rows };
+  }
+  if (kernels === "workgroups") {
+    const workgroup = Math.min(256, Math.max(GPU.workgroup, 2 ** Math.ceil(Math.log2(width))));
+    return { kernels, groups: Math.ceil(batch / WORKGROUP_ROWS), workgroup };
+  }
+  return { kernels };
+}
+
+function recurrenceKernels(
+  device: Parameters<typeof recurrenceLaunch>[0],
+  width: number,
+  gates: number,
+): RecurrenceKernels {
+  if (adapters.softwareSubgroups(4)(device)) return width <= RECURRENCE_WIDTHS.software ? "subgroups" : "steps";
+  const fits = gates * WORKGROUP_ROWS * 4 <= device.limits.maxComputeWorkgroupStorageSize;
+  return adapters.gpu(device) && fits && width <= RECURRENCE_WIDTHS.gpu ? "workgroups" : "steps";
 }

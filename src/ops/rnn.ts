@@ -3,15 +3,9 @@ import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
 import type { BackwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, expected } from "../errors.ts";
-import {
-  type Cell,
-  type RecurrenceInputs,
-  RecurrenceLayout,
-  type RecurrenceSizes,
-  runRecurrence,
-  runRecurrenceBackward,
-  runRecurrenceGradWeight,
-} from "../kernels/rnn.ts";
+import type { RecurrenceKernels } from "../gpu/launch-policy.ts";
+import { type Cell, type RecurrenceInputs, RecurrenceLayout, type RecurrenceSizes } from "../kernels/rnn/layout.ts";
+import { runRecurrence, runRecurrenceBackward, runRecurrenceGradWeight } from "../kernels/rnn/run.ts";
 import { sizeAt } from "../tensor/shape.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, sub } from "./binary.ts";
@@ -19,7 +13,7 @@ import { splitViews, stack, unbind } from "./cat-split.ts";
 import { linear } from "./linear.ts";
 import { relu, sigmoid, tanh } from "./unary.ts";
 
-export { type Cell, GATES } from "../kernels/rnn.ts";
+export { type Cell, GATES } from "../kernels/rnn/layout.ts";
 
 /** The learned parts of a step. */
 export interface Step {
@@ -128,7 +122,7 @@ function affineGradients(
 
 /**
  * All steps of x (T, B, GATES H), the input's part of the gates, as one op; weight (GATES H, H) and bias (GATES H) give the
- * hidden state's part. Returns the outputs (T, B, H) and the last state.
+ * hidden state's part. Returns the outputs (T, B, H) and the last state. `kernels` is for tests.
  */
 export function recurrence(
   cell: Cell,
@@ -137,10 +131,11 @@ export function recurrence(
   bias: Tensor | undefined,
   { h, c }: State,
   reverse: boolean,
+  kernels?: RecurrenceKernels,
 ): [Tensor, State] {
   const [time = 0, batch = 0] = x.shape;
   const width = sizeAt(weight.shape, 1);
-  const results = recurrenceOp([x, weight, bias, h, c], { cell, reverse, time, batch, width });
+  const results = recurrenceOp([x, weight, bias, h, c], { cell, reverse, time, batch, width, kernels });
   const [output, lastH, lastC] = results as [Tensor, Tensor, Tensor?];
   return [output, { h: lastH, ...(lastC && { c: lastC }) }];
 }

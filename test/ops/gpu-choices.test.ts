@@ -5,11 +5,12 @@
 import { afterAll, expect, it } from "vitest";
 import { setDefaultDevice } from "../../src/gpu/default-device.ts";
 import { type Device, makeDevice, runtimeOf } from "../../src/gpu/device.ts";
-import { grad, matmul, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
+import { grad, indexSelect, matmul, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
+import { recurrence } from "../../src/ops/rnn.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { opTable } from "../support/op-table.ts";
-import { uniform } from "../support/values.ts";
+import { labels, uniform } from "../support/values.ts";
 
 const device = await testDevice();
 const pretended = makeDevice(device.gpu, { ...device.info, isSoftware: false }, false, (promise) =>
@@ -62,6 +63,14 @@ it.each([
   ["max of all", (x: Tensor) => x.max(), [[70, 1001]]],
   ["sum along the last dim", (x: Tensor) => x.sum(1), [[5, 7001]]],
   ["sum along the first dim", (x: Tensor) => x.sum(0), [[7001, 5]]],
+  ["rows by index", (x: Tensor) => indexSelect(x, 1, tensor(labels(700, 40, 3))), [[3, 40, 132]]],
+  ["short rows by index", (x: Tensor) => indexSelect(x, 0, tensor(labels(2000, 40, 3))), [[40, 3]]],
+  [
+    "LSTM",
+    (x: Tensor, weight: Tensor, bias: Tensor, h: Tensor, c: Tensor) =>
+      recurrence("lstm", x, weight, bias, { h, c }, false)[0],
+    [[4, 9, 80], [80, 20], [80], [9, 20], [9, 20]],
+  ],
   ["softmax", (x: Tensor) => softmax(x, 1), [[9, 1000]]],
   ["layer norm", (x: Tensor) => nn.layerNorm(x, [700]), [[9, 700]]],
   ["batch norm", (x: Tensor) => nn.batchNorm(x, null, null, undefined, undefined, { training: true }), [[300, 7]]],

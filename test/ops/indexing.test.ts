@@ -113,3 +113,28 @@ describe.each([1, 64, 65, 255, 256, 257, 511, 513, 1025, 100_000])("scatters to 
     expect(await y.data()).toEqual(expected);
   });
 });
+
+// Rows of one word, of less than a subgroup's, and of whole vectors; a dim first, and between others.
+describe.each([1, 2, 3, 4, 6, 12, 33, 128, 132])("rows of %d", (width) => {
+  it.each([
+    [1, 9, 5],
+    [2, 7, 300],
+    [3, 40, 1030],
+  ])("are read and summed in any of %d matrices of %d rows by %d indices", async (outer, length, count) => {
+    const [x, g] = [uniform(outer * length * width, -1, 1, 11), uniform(outer * count * width, -1, 1, 12)];
+    const indices = labels(count, length, 13);
+    const [read, sums] = [new Float64Array(g.length), new Float64Array(x.length)];
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < count; i++)
+        for (let c = 0; c < width; c++) {
+          const [to, at] = [(o * count + i) * width + c, (o * length + (indices[i] as number)) * width + c];
+          read[to] = x[at] as number;
+          sums[at]! += g[to] as number;
+        }
+    const table = tensor(x, { shape: [outer, length, width], requiresGrad: true });
+    const y = indexSelect(table, 1, tensor(indices));
+    expect(Float64Array.from(await y.data())).toEqual(read);
+    y.backward(tensor(g, { shape: [outer, count, width] }));
+    expectClose(await (table.grad as Tensor).data(), sums, { rtol: 1e-5, atol: 5e-5 }, "gradient");
+  });
+});

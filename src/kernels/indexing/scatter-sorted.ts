@@ -2,16 +2,17 @@
 
 import type { BufferSlice } from "../../gpu/buffer-pool.ts";
 import { type Device, runtimeOf } from "../../gpu/device.ts";
-import { strideGroups } from "../../gpu/launch-policy.ts";
+import { laneRowLaunch, strideGroups, vectorized } from "../../gpu/launch-policy.ts";
 import {
   index_add,
+  index_add_vec4,
   index_keys,
   index_merge,
   index_order,
-  index_starts,
   scatter_add,
 } from "../../gpu/shaders.generated.ts";
 import { bindingOf } from "../../tensor/binding.ts";
+import { fill } from "../../tensor/copy.ts";
 import { type Scratch, withScratch } from "../../tensor/scratch.ts";
 import { type Shape, sizeAt, sizeOf } from "../../tensor/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -28,6 +29,9 @@ const BLOCK = 256;
 
 const list = (scratch: Scratch, device: Device, size: number): BufferSlice =>
   bindingOf(scratch.empty(device, [size], "u32"));
+
+/** Sorted runs that a merge takes at once. */
+const MERGE_WAYS = 4;
 
 /** y = zeros with the rows of `src` added at one list of indices along `dim`: y[..., index[j], ...] += src[..., j, ...]. */
 export function addRows(y: Tensor, src: Tensor, index: Tensor, dim: number): void {
@@ -70,14 +74,16 @@ interface Keys {
   readonly length: number;
 }
 
-function addSorted(scratch: Scratch, y: Tensor, src: Tensor, { keys, count, length }: Keys, inner: number): void {
-  const { device, size } = y;
+function addSorted(scratch: Scratch, y: Tensor, src: Tensor, { keys, count, length }: Keys, words: number): void {
+  const { device } = y;
   const { sorted, order } = sort(scratch, device, keys, count);
-  const starts = list(scratch, device, length + 1);
-  runtimeOf(device).run(index_starts, { sorted, starts, count, length }, strideGroups(device, length + 1));
-  const buffers = { src: bindingOf(scratch.contiguous(src)), order, starts, y: bindingOf(y) };
-  const overrides = { INTEGER: !isFloat(src.dtype) };
-  runtimeOf(device).run(index_add, { ...buffers, size, count, length, inner }, strideGroups(device, size), overrides);
+  fill(y, 0);
+  const { shader, width } = vectorized(words, index_add, index_add_vec4);
+  const [rows, inner] = [src.size / words, words / width];
+  const { groups, overrides } = laneRowLaunch(device, rows, inner);
+  const buffers = { src: bindingOf(scratch.contiguous(src)), sorted, order, y: bindingOf(y) };
+  const INTEGER = !isFloat(src.dtype);
+  runtimeOf(device).run(shader, { ...buffers, rows, count, length, inner }, groups, { ...overrides, INTEGER });
 }
 
 interface Sorted {
@@ -87,14 +93,14 @@ interface Sorted {
   readonly order: BufferSlice;
 }
 
-/** Stable merge sort in O(n log n): blocks, then merges of runs that double in width. */
+/** Stable merge sort in O(n log n): blocks, then merges of several runs. */
 function sort(scratch: Scratch, device: Device, keys: BufferSlice, count: number): Sorted {
   const groups = strideGroups(device, count);
   let [sorted, order] = [list(scratch, device, count), list(scratch, device, count)];
   runtimeOf(device).run(index_order, { index: keys, sorted, order, count, block: BLOCK }, groups);
   if (count <= BLOCK) return { sorted, order };
   let [merged, moved] = [list(scratch, device, count), list(scratch, device, count)];
-  for (let width = BLOCK; width < count; width *= 2) {
+  for (let width = BLOCK; width < count; width *= MERGE_WAYS) {
     runtimeOf(device).run(index_merge, { sorted, order, merged, moved, count, width }, groups);
     [sorted, order, merged, moved] = [merged, moved, sorted, order];
   }

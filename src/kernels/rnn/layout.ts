@@ -1,14 +1,11 @@
-/** The steps of a recurrent layer, fused: a matmul and a cell kernel per time step, and one matmul for the weight's gradient. */
+/** How the steps of a recurrent layer lie in memory, and what its kernels take and give. */
 
-import { ALIGNMENT, type BufferSlice } from "../gpu/buffer-pool.ts";
-import { runtimeOf } from "../gpu/device.ts";
-import { strideGroups } from "../gpu/launch-policy.ts";
-import { recurrent_cell, recurrent_cell_backward } from "../gpu/shaders.generated.ts";
-import { bindingOf } from "../tensor/binding.ts";
-import { copyInto, fill } from "../tensor/copy.ts";
-import { type Scratch, withScratch } from "../tensor/scratch.ts";
-import { empty, storageOf, type Tensor, view } from "../tensor/tensor.ts";
-import { runMatmul } from "./matmul/run.ts";
+import { ALIGNMENT, type BufferSlice } from "../../gpu/buffer-pool.ts";
+import type { RecurrenceKernels } from "../../gpu/launch-policy.ts";
+import { bindingOf } from "../../tensor/binding.ts";
+import { copyInto, fill } from "../../tensor/copy.ts";
+import type { Scratch } from "../../tensor/scratch.ts";
+import { empty, storageOf, type Tensor, view } from "../../tensor/tensor.ts";
 
 export type Cell = "tanh" | "relu" | "lstm" | "gru";
 
@@ -25,6 +22,8 @@ export interface RecurrenceSizes {
   readonly time: number;
   readonly batch: number;
   readonly width: number;
+  /** For tests: the kernels, where not those that the launch policy names. */
+  readonly kernels?: RecurrenceKernels | undefined;
 }
 
 /** f32 from one step to the next in a buffer whose steps can each be bound. */
@@ -108,12 +107,13 @@ export class RecurrenceLayout {
     return storageOf(gates).slice(t * this.gateStride * 4, this.sizes.batch * this.gates * 4);
   }
 
-  /** The params that both cell kernels take at time t. */
-  params(t: number) {
+  /** The params that both cell kernels take at time t, in Elements of `element` units. */
+  params(t: number, element: number) {
     const { batch, width } = this.sizes;
-    const previousAt = this.before(t) * this.stateStride;
-    const nextAt = this.after(t) * this.stateStride;
-    return { size: this.size, width, inputAt: t * batch * this.gates, previousAt, nextAt };
+    const previousAt = (this.before(t) * this.stateStride) / element;
+    const nextAt = (this.after(t) * this.stateStride) / element;
+    const inputAt = (t * batch * this.gates) / element;
+    return { size: this.size / element, width: width / element, inputAt, previousAt, nextAt };
   }
 }
 
@@ -136,34 +136,8 @@ export interface RecurrenceBuffers {
   readonly cells: Tensor;
 }
 
-/** Runs all steps. `keepsGates`: a backward will follow. */
-export function runRecurrence(
-  [x, weight, bias, h, c]: RecurrenceInputs,
-  layout: RecurrenceLayout,
-  keepsGates: boolean,
-): RecurrenceBuffers {
-  const { device } = x;
-  const { time, batch, width } = layout.sizes;
-  return withScratch((scratch) => {
-    const inputs = bindingOf(scratch.contiguous(x));
-    const b = bindingOf(scratch.contiguous(weight));
-    const offset = bias && { bias: bindingOf(scratch.contiguous(bias)) };
-    const hidden = statesFrom(h, layout);
-    const cells = c ? statesFrom(c, layout) : empty(device, [1]);
-    const gates = empty(device, [keepsGates ? time : 1, layout.gateStride]);
-    for (const t of layout.order) {
-      const gatesAt = layout.gateSlice(gates, keepsGates ? t : 0);
-      const a = layout.stateSlice(hidden, layout.before(t));
-      runMatmul(device, { a, b, c: gatesAt, M: batch, N: layout.gates, K: width, transB: true, ...offset });
-      const args = { gates: gatesAt, inputs, hidden: bindingOf(hidden), cells: bindingOf(cells), ...layout.params(t) };
-      runtimeOf(device).run(recurrent_cell, args, strideGroups(device, layout.size), layout.overrides);
-    }
-    return { gates, hidden, cells };
-  });
-}
-
 /** Memory for T + 1 states, with the one before the first step written. */
-function statesFrom(first: Tensor, layout: RecurrenceLayout): Tensor {
+export function statesFrom(first: Tensor, layout: RecurrenceLayout): Tensor {
   const states = empty(first.device, [layout.sizes.time + 1, layout.stateStride]);
   const start = layout.state(states, layout.first);
   copyInto(start, first);
@@ -193,90 +167,34 @@ export interface RecurrenceBackward {
   readonly gradInputs: Tensor;
 }
 
-/** Runs the steps in reverse: each reads what the later ones left in `gradStart` and leaves what the earlier ones read. */
-export function runRecurrenceBackward(
-  saved: SavedRecurrence,
-  grads: RecurrenceGradients,
+/** Memory for the results of the backward, with the gradients of the last state in `gradStart`. */
+export function backwardResults(
+  scratch: Scratch,
+  { weight, x }: SavedRecurrence,
+  { last }: RecurrenceGradients,
   layout: RecurrenceLayout,
-  needsStart: boolean,
 ): RecurrenceBackward {
-  const { device } = saved.weight;
-  const { time, batch, width } = layout.sizes;
+  const { device } = weight;
   const gradStart = empty(device, [2, layout.stateStride]);
   fill(gradStart, 0);
-  const gradGates = empty(device, [time, layout.gateStride]);
-  const gradInputs = saved.x ? empty(device, gradGates.shape) : gradGates;
-  const results = { gradStart, gradGates, gradInputs };
-  withScratch((scratch) => {
-    for (const [i, g] of grads.last.entries()) if (g) copyInto(scratch.add(layout.state(gradStart, i)), g);
-    const step = backwardStep(scratch, saved, grads.output, layout, results);
-    const b = bindingOf(scratch.contiguous(saved.weight));
-    const c = layout.stateSlice(gradStart, 0);
-    for (const t of layout.order.toReversed()) {
-      step(t);
-      if (t === layout.order[0] && !needsStart) break;
-      const a = layout.gateSlice(gradGates, t);
-      runMatmul(device, { a, b, c, M: batch, N: width, K: layout.gates, accumulate: true });
-    }
-  });
-  return results;
+  const gradGates = empty(device, [layout.sizes.time, layout.gateStride]);
+  const gradInputs = x ? empty(device, gradGates.shape) : gradGates;
+  for (const [i, g] of last.entries()) if (g) copyInto(scratch.add(layout.state(gradStart, i)), g);
+  return { gradStart, gradGates, gradInputs };
 }
 
-/** Returns the launch of the cell's backward at a time. */
-function backwardStep(
+/** The bindings that the backward's kernels share: whole buffers. */
+export function backwardBindings(
   scratch: Scratch,
-  { gates, hidden, cells, x }: SavedRecurrence,
-  output: Tensor | undefined,
+  { hidden, cells, x }: SavedRecurrence,
+  { output }: RecurrenceGradients,
   layout: RecurrenceLayout,
-  { gradStart, gradGates, gradInputs }: RecurrenceBackward,
-): (t: number) => void {
-  const { device } = gates;
+  { gradStart }: RecurrenceBackward,
+) {
   const { time, batch, width } = layout.sizes;
+  const { device } = hidden;
   const gradOutput = output ? scratch.contiguous(output) : scratch.empty(device, [time, batch, width]);
   if (!output) fill(gradOutput, 0);
-  const inputs = x && bindingOf(scratch.contiguous(x));
-  const unused = bindingOf(scratch.empty(device, [1]));
-  const states = { hidden: bindingOf(hidden), cells: bindingOf(cells) };
-  const shared = {
-    ...states,
-    gradOutput: bindingOf(gradOutput),
-    carry: bindingOf(gradStart),
-    cellAt: layout.stateStride,
-  };
-  return (t) => {
-    const own = { gates: layout.gateSlice(gates, t), gradGates: layout.gateSlice(gradGates, t) };
-    const args = {
-      ...shared,
-      ...own,
-      inputs: inputs ?? own.gates,
-      gradInputs: inputs ? layout.gateSlice(gradInputs, t) : unused,
-      ...layout.params(t),
-      outputAt: t * layout.size,
-    };
-    runtimeOf(device).run(recurrent_cell_backward, args, strideGroups(device, layout.size), layout.overrides);
-  };
-}
-
-/** Writes gradWeight (GATES H, H) and gradBias (GATES H), all times in one matmul. */
-export function runRecurrenceGradWeight(
-  gradGates: Tensor,
-  hidden: Tensor,
-  layout: RecurrenceLayout,
-  gradWeight: Tensor,
-  gradBias: Tensor | undefined,
-): void {
-  const { time, batch, width } = layout.sizes;
-  withScratch((scratch) => {
-    const dense = (one: Tensor) => bindingOf(scratch.contiguous(scratch.add(one)));
-    runMatmul(gradGates.device, {
-      a: dense(layout.allGates(gradGates)),
-      b: dense(layout.statesBefore(hidden)),
-      c: bindingOf(gradWeight),
-      M: layout.gates,
-      N: width,
-      K: time * batch,
-      transA: true,
-      ...(gradBias && { biasGrad: bindingOf(gradBias) }),
-    });
-  });
+  const memory = bindingOf(x ? scratch.contiguous(x) : cells);
+  return { hidden: bindingOf(hidden), memory, gradOutput: bindingOf(gradOutput), carry: bindingOf(gradStart) };
 }
