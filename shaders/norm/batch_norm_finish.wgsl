@@ -22,20 +22,37 @@ override HAS_BIAS: bool = true;
 override BATCH: bool = true;
 override TRACK: bool = true;
 
+/** Slices that are loaded before they are joined, so that their loads need not wait for each other. */
+const AT_ONCE = 4u;
+
+/** Mean, sum of squared differences and size of a channel in one slice. */
+fn slice_of(slice: u32, channel: u32) -> vec3f {
+  let at = slice * 2u * params.channels + channel;
+  return vec3f(parts[at], parts[at + params.channels], f32(min(params.sliceSize, params.size - slice * params.sliceSize)));
+}
+
+/** The same of what has been joined (at first nothing) and of a slice, which is never empty, together. */
+fn join(a: vec3f, b: vec3f) -> vec3f {
+  let difference = b.x - a.x;
+  let count = a.z + b.z;
+  return vec3f(a.x + difference * (b.z / count), a.y + b.y + difference * difference * (a.z * b.z / count), count);
+}
+
 /** Mean and sum of squared differences over all slices. */
-fn join(channel: u32) -> vec2f {
-  var mean = 0.0;
-  var squares = 0.0;
-  var count = 0.0;
-  for (var slice = 0u; slice < params.slices; slice++) {
-    let at = slice * 2u * params.channels + channel;
-    let added = f32(min(params.sliceSize, params.size - slice * params.sliceSize));
-    let difference = parts[at] - mean;
-    mean += difference * (added / (count + added));
-    squares += parts[at + params.channels] + difference * difference * (count * added / (count + added));
-    count += added;
+fn join_slices(channel: u32) -> vec2f {
+  var joined = vec3f();
+  var slice = 0u;
+  for (; slice + AT_ONCE <= params.slices; slice += AT_ONCE) {
+    var loaded: array<vec3f, AT_ONCE>; // @values
+    for (var k = 0u; k < AT_ONCE; k++) { // @unroll
+      loaded[k] = slice_of(slice + k, channel);
+    }
+    for (var k = 0u; k < AT_ONCE; k++) { // @unroll
+      joined = join(joined, loaded[k]);
+    }
   }
-  return vec2f(mean, squares);
+  for (; slice < params.slices; slice++) { joined = join(joined, slice_of(slice, channel)); }
+  return joined.xy;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -45,7 +62,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var mean = 0.0;
   var variance = 0.0;
   if (BATCH) {
-    let joined = join(channel);
+    let joined = join_slices(channel);
     mean = joined.x;
     variance = joined.y / f32(params.size);
     if (TRACK) {

@@ -1,9 +1,10 @@
-// The norm of gradients, first half: one pair per invocation over all that it visits.
-import package::lib::grid::{Invocation, WORKGROUP, first_item, first_group, group_stride};
+// The norm of gradients, first half: one pair per workgroup over all that it visits.
 import package::lib::gradients::{params, Chunk, chunk_of, is_padding, Part, exponent_of, power_of_two, to_power, merge};
+import package::lib::grid::{Invocation, WORKGROUP, first_group, group_stride};
+import package::lib::norm_parts::merge_group;
 
 @group(0) @binding(2) var<storage, read> grad: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> partial: array<vec2u>; // (all workgroups, WORKGROUP): largest, sum
+@group(0) @binding(3) var<storage, read_write> partial: array<vec2u>; // (all workgroups): largest, sum
 
 /** A vector of a chunk, its padding made 0. */
 fn load(i: u32, chunk: Chunk) -> vec4f { return select(grad[chunk.start + i], vec4f(), is_padding(i, chunk)); }
@@ -25,5 +26,6 @@ fn main(invocation: Invocation) {
     }
     part = merge(part, Part(most, sum.x + sum.y + sum.z + sum.w), params.power);
   }
-  partial[params.partials + first_item(invocation)] = vec2u(part.largest, bitcast<u32>(part.sum));
+  part = merge_group(part, invocation.thread, params.power);
+  if (invocation.thread == 0u) { partial[params.partials + first_group(invocation)] = vec2u(part.largest, bitcast<u32>(part.sum)); }
 }

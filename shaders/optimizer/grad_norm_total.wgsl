@@ -1,5 +1,7 @@
 // The norm of gradients, second half: all pairs to the norm, and to the factor that brings it down to a limit. One workgroup.
 import package::lib::gradients::{Part, exponent_of, power_of_two, merge, INFINITE};
+import package::lib::grid::WORKGROUP;
+import package::lib::norm_parts::merge_group;
 
 struct TotalParams {
   count: u32,
@@ -10,10 +12,6 @@ struct TotalParams {
 @group(0) @binding(1) var<storage, read> partial: array<vec2u>;    // (count)
 @group(0) @binding(2) var<storage, read_write> norm: array<u32>;   // (1): bits, since it may not be finite
 @group(0) @binding(3) var<storage, read_write> factor: array<f32>; // (1)
-override WORKGROUP: u32 = 64;
-
-var<workgroup> largest: array<u32, WORKGROUP>;
-var<workgroup> sums: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) thread: u32) {
@@ -22,13 +20,8 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     let other = partial[i];
     part = merge(part, Part(other.x, bitcast<f32>(other.y)), max(totals.power, 1.0));
   }
-  largest[thread] = part.largest;
-  sums[thread] = part.sum;
-  workgroupBarrier();
+  part = merge_group(part, thread, max(totals.power, 1.0));
   if (thread != 0u) { return; }
-  for (var i = 1u; i < WORKGROUP; i++) {
-    part = merge(part, Part(largest[i], sums[i]), max(totals.power, 1.0));
-  }
   var bits = part.largest;
   if (bits < INFINITE && totals.power > 0.0 && bits > 0u) {
     let root = select(pow(part.sum, 1.0 / totals.power), sqrt(part.sum), totals.power == 2.0);

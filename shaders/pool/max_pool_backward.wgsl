@@ -1,6 +1,7 @@
 // Gradient of max pooling: every element of an image sums the gradients of the windows whose maximum it is, in order.
 import package::lib::grid::{Invocation, WORKGROUP, first_item, item_stride};
-import package::lib::pool::{params, windows_at};
+import package::lib::pool::{params, kernel, strides, run_at};
+import package::lib::windows::{most_windows, first_window, has_window};
 
 @group(0) @binding(1) var<storage, read> gradY: array<f32>;       // (images * channels, outHeight, outWidth)
 @group(0) @binding(2) var<storage, read> indices: array<u32>;     // like gradY
@@ -8,20 +9,33 @@ import package::lib::pool::{params, windows_at};
 
 @compute @workgroup_size(WORKGROUP)
 fn main(invocation: Invocation) {
-  let stride = item_stride(invocation);
-  for (var i = first_item(invocation); i < params.size; i += stride) {
-    let line = i / params.width;
-    let here = i % (params.height * params.width);
-    let windows = line / params.height * params.outHeight;
-    let rows = windows_at(line % params.height + params.paddingY, params.kernelHeight, params.strideY, params.outHeight);
-    let columns = windows_at(i % params.width + params.paddingX, params.kernelWidth, params.strideX, params.outWidth);
-    var total = 0.0;
-    for (var row = rows.x; row < rows.y; row++) {
-      for (var column = columns.x; column < columns.y; column++) {
-        let at = (windows + row) * params.outWidth + column;
-        if (indices[at] == here) { total += gradY[at]; }
+  let step = item_stride(invocation);
+  let size = kernel();
+  let stride = strides();
+  let most = most_windows(size, stride);
+  for (var i = first_item(invocation); i < params.runs; i += step) {
+    let run = run_at(i, params.width);
+    let windows = run.image * params.outHeight * params.outWidth;
+    let here = run.row * params.width;
+    let to = run.image * params.height * params.width + here;
+    let y = run.row + params.paddingY;
+    let firstRow = first_window(y, most.x, stride.x);
+    for (var column = run.first; column < run.end; column++) {
+      let x = column + params.paddingX;
+      let firstColumn = first_window(x, most.y, stride.y);
+      var total = 0.0;
+      for (var r = 0u; r < most.x; r++) {
+        let row = firstRow + r;
+        let hasRow = has_window(y, row, stride.x, size.x, params.outHeight);
+        for (var c = 0u; c < most.y; c++) {
+          let windowColumn = firstColumn + c;
+          if (hasRow && has_window(x, windowColumn, stride.y, size.y, params.outWidth)) {
+            let at = windows + row * params.outWidth + windowColumn;
+            total += select(0.0, gradY[at], indices[at] == here + column);
+          }
+        }
       }
+      gradX[to + column] = total;
     }
-    gradX[i] = total;
   }
 }

@@ -33,8 +33,25 @@ export interface Policy {
   readonly singleWorkgroup: number;
   /** Neighbouring elements that an invocation of im2col writes. */
   readonly columnRun: number;
-  /** True if the parts of a reduction interleave, so that neighboring threads read neighboring elements. */
-  readonly interleavesParts: boolean;
+  /** Neighboring columns that an invocation of a pooling kernel takes: on software enough to pay for their index. */
+  readonly poolRun: number;
+  /** How reductions are cut into parts; a second stage joins them. */
+  readonly reduceParts: {
+    /** Up to this many elements per output are one part. */
+    readonly minReduced: number;
+    /** From this many outputs on, they fill the adapter without parts. */
+    readonly enoughOutputs: number;
+    /** Invocations that all parts are to add up to. */
+    readonly invocations: number;
+    readonly max: number;
+  };
+  /**
+   * Strided copies: elements (or fours of them) of a row that a thread takes, most threads that share a row, and elements
+   * that are worth an index: of shorter rows a thread takes several.
+   */
+  readonly copy: { readonly perThread: number; readonly maxLanes: number; readonly perIndex: number };
+  /** True if transposes go in tiles through workgroup memory; false: in blocks through registers, where all is in fours. */
+  readonly transposesTiles: boolean;
   /** Workgroups of the multiply-add probe. */
   readonly probeGroups: number;
 }
@@ -51,7 +68,10 @@ const SOFTWARE: Policy = {
   wholeLossClasses: Number.POSITIVE_INFINITY,
   singleWorkgroup: 8,
   columnRun: 64,
-  interleavesParts: false,
+  poolRun: 8,
+  reduceParts: { minReduced: 64, enoughOutputs: 16384, invocations: 65536, max: 1024 },
+  copy: { perThread: 64, maxLanes: 1, perIndex: 64 },
+  transposesTiles: false,
   probeGroups: 64,
 };
 
@@ -67,7 +87,10 @@ const GPU: Policy = {
   wholeLossClasses: 64,
   singleWorkgroup: 256,
   columnRun: 1,
-  interleavesParts: true,
+  poolRun: 1,
+  reduceParts: { minReduced: 4096, enoughOutputs: 65536, invocations: 131072, max: 512 },
+  copy: { perThread: 4, maxLanes: 64, perIndex: 1 },
+  transposesTiles: true,
   probeGroups: 8192,
 };
 
@@ -148,6 +171,47 @@ export function laneRowLaunch(device: Adapter, rows: number, elements: number): 
   const WORKGROUP = workgroupSize(device);
   const ROW_THREADS = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(Math.max(elements, 1))));
   return { groups: strideGroups(device, rows * ROW_THREADS), overrides: { WORKGROUP, ROW_THREADS } };
+}
+
+/** Parts that a reduction of x (outer, reduced, inner) is cut into, and the elements of each but the last; none is empty. */
+export function reduceParts(
+  device: Adapter,
+  { outer, reduced, inner }: { readonly outer: number; readonly reduced: number; readonly inner: number },
+): { readonly parts: number; readonly most: number } {
+  const { minReduced, enoughOutputs, invocations, max } = launchPolicy(device).reduceParts;
+  const threads = outer * inner * (reduceLanes(device, reduced, inner)?.overrides.LANES ?? 1);
+  if (reduced <= minReduced || threads >= enoughOutputs) return { parts: 1, most: reduced };
+  const wanted = Math.max(1, Math.min(max, Math.ceil(invocations / threads), Math.ceil(Math.sqrt(reduced))));
+  const most = Math.ceil(reduced / wanted);
+  return { parts: Math.ceil(reduced / most), most };
+}
+
+/** Invocations of a workgroup in which threads share parts of a reduction. */
+const REDUCE_GROUP = 256;
+
+/** The threads that share a part of `most` elements, `inner` apart, and the parts of a workgroup; undefined: none share one. */
+export function reduceLanes(device: Adapter, most: number, inner: number) {
+  if (device.info.isSoftware) return undefined;
+  // Along `inner`, 32 neighboring threads read neighboring elements.
+  const across = inner === 1 ? REDUCE_GROUP : REDUCE_GROUP / Math.min(32, 2 ** Math.ceil(Math.log2(inner)));
+  const LANES = Math.min(across, 2 ** Math.max(0, Math.ceil(Math.log2(most / 4))));
+  return { atOnce: REDUCE_GROUP / LANES, overrides: { WORKGROUP: REDUCE_GROUP, LANES } };
+}
+
+export interface CopyLanes {
+  /** Neighboring threads that share a row. */
+  readonly LANES: number;
+  /** Elements of a row that they copy at a time. */
+  readonly piece: number;
+  /** Short rows that they copy one after another. */
+  readonly lines: number;
+}
+
+/** The threads of a strided copy of rows of `inner` elements. */
+export function copyLanes(device: Adapter, inner: number): CopyLanes {
+  const { perThread, maxLanes, perIndex } = launchPolicy(device).copy;
+  const LANES = Math.min(maxLanes, 2 ** Math.ceil(Math.log2(Math.max(1, inner))));
+  return { LANES, piece: LANES * perThread, lines: Math.max(1, Math.floor(perIndex / Math.max(1, inner))) };
 }
 
 /** Rows cut into slices of equal size (the last may be shorter), each gone through by one workgroup per run of columns. */

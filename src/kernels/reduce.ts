@@ -1,14 +1,13 @@
-/** Launches of reductions and running sums: reduced dims are brought together, and long reductions run in two stages. */
-
+/** Launches of reductions and running sums: long ones run in two stages. */
 import { runtimeOf } from "../gpu/device.ts";
-import { launchPolicy, strideGroups } from "../gpu/launch-policy.ts";
-import { arg_reduce, cumsum, reduce } from "../gpu/shaders.generated.ts";
+import { reduceLanes, reduceParts, strideGroups } from "../gpu/launch-policy.ts";
+import { arg_reduce, cumsum, reduce, reduce_group } from "../gpu/shaders.generated.ts";
 import { bindingOf } from "../tensor/binding.ts";
-import { contiguous, fill } from "../tensor/copy.ts";
+import { fill } from "../tensor/copy.ts";
 import { type Scratch, withScratch } from "../tensor/scratch.ts";
-import { isDense, type Shape, sizeOf } from "../tensor/shape.ts";
+import { sizeOf } from "../tensor/shape.ts";
 import { type Dtype, isFloat } from "../tensor/storage.ts";
-import { empty, type Tensor, view } from "../tensor/tensor.ts";
+import { empty, type Tensor } from "../tensor/tensor.ts";
 
 /** The override KIND of reduce.wgsl. */
 const KINDS = { sum: 0, prod: 1, max: 2, min: 3 };
@@ -27,14 +26,6 @@ interface Lines {
   readonly inner: number;
 }
 
-/** Up to this many elements per output are reduced in one stage. */
-const MAX_SINGLE_STAGE = 64;
-/** From this many outputs on, they fill the adapter without parts. */
-const MIN_PARALLEL_OUTPUTS = 16384;
-/** Invocations that the parts of all outputs are to add up to. */
-const TARGET_PARTS = 65536;
-const MAX_PARTS = 1024;
-
 /** Sums of bools are i32. */
 const accumulatorOf = (dtype: Dtype): Dtype => (dtype === "bool" ? "i32" : dtype);
 
@@ -44,6 +35,12 @@ const accumulatorOf = (dtype: Dtype): Dtype => (dtype === "bool" ? "i32" : dtype
  */
 export function runReduce(x: Tensor, dims: readonly number[], kind: ReduceKind, scale = 1): Tensor {
   return withScratch((scratch) => {
+    const apart = dims.findLastIndex((dim, i) => i > 0 && dim > (dims[i - 1] as number) + 1);
+    if (apart > 0) {
+      // Dims that are not neighbors, innermost first.
+      const inner = scratch.add(runReduce(x, dims.slice(apart), kind));
+      return runReduce(inner, dims.slice(0, apart), kind, scale);
+    }
     const shape = x.shape.filter((_, i) => !dims.includes(i));
     const lines = linesOf(scratch, x, dims);
     const y = empty(x.device, shape, accumulatorOf(x.dtype));
@@ -55,82 +52,47 @@ export function runReduce(x: Tensor, dims: readonly number[], kind: ReduceKind, 
 
 function reduceInto(scratch: Scratch, y: Tensor, lines: Lines, kind: ReduceKind, scale: number): void {
   const { x, outer, reduced, inner } = lines;
-  const parts = partsFor(outer * inner, reduced);
+  const { parts, most } = reduceParts(x.device, lines);
   if (parts === 1) {
-    runStage(x, y, { outer, reduced, inner, parts: 1, first: 0, step: 1, most: reduced, scale }, kind);
+    runStage(x, y, { outer, reduced, inner, parts, most, scale }, kind);
     return;
   }
   const partial = scratch.empty(x.device, [outer, parts, inner], y.dtype);
-  // Neighboring threads of a GPU must read neighboring elements: along `inner`, or, without one, along the reduced dim.
-  // On a software adapter each thread reads a contiguous chunk, which the processor prefetches.
-  const most = Math.ceil(reduced / parts);
-  const interleaves = inner === 1 && launchPolicy(x.device).interleavesParts;
-  const cut = interleaves ? { first: 1, step: parts, most } : { first: most, step: 1, most };
-  runStage(x, partial, { outer, reduced, inner, parts, ...cut, scale: 1 }, kind);
-  runStage(partial, y, { outer, reduced: parts, inner, parts: 1, first: 0, step: 1, most: parts, scale }, kind);
+  runStage(x, partial, { outer, reduced, inner, parts, most, scale: 1 }, kind);
+  runStage(partial, y, { outer, reduced: parts, inner, parts: 1, most: parts, scale }, kind);
 }
 
-/** The params of reduce.wgsl, and `outer`. */
+/** The params of the kernels, and `outer`. */
 interface ReduceStage {
   readonly outer: number;
   readonly reduced: number;
   readonly inner: number;
   readonly parts: number;
-  readonly first: number;
-  readonly step: number;
   readonly most: number;
   readonly scale: number;
 }
 
 /** x (outer, reduced, inner) to y (outer, parts, inner). */
 function runStage(x: Tensor, y: Tensor, { outer, ...params }: ReduceStage, kind: ReduceKind): void {
+  const { device } = x;
   const outputs = outer * params.parts * params.inner;
   const overrides = { KIND: KINDS[kind], DTYPE: DTYPES[x.dtype] ?? 0 };
-  runtimeOf(x.device).run(
-    reduce,
-    { x: bindingOf(x), y: bindingOf(y), outputs, ...params },
-    strideGroups(x.device, outputs),
-    overrides,
-  );
+  const args = { x: bindingOf(x), y: bindingOf(y), outputs, ...params };
+  const lanes = reduceLanes(device, params.most, params.inner);
+  if (lanes === undefined) runtimeOf(device).run(reduce, args, strideGroups(device, outputs), overrides);
+  else
+    runtimeOf(device).run(reduce_group, args, Math.ceil(outputs / lanes.atOnce), { ...overrides, ...lanes.overrides });
 }
 
-/** The number of parts per output; none is empty: all but the last have `ceil(reduced / parts)` elements. */
-function partsFor(outputs: number, reduced: number): number {
-  if (reduced <= MAX_SINGLE_STAGE || outputs >= MIN_PARALLEL_OUTPUTS) return 1;
-  const wanted = Math.min(MAX_PARTS, Math.ceil(TARGET_PARTS / outputs), Math.ceil(Math.sqrt(reduced)));
-  return Math.ceil(reduced / Math.ceil(reduced / Math.max(1, wanted)));
-}
-
-/** x with its reduced dims together: in place where they are neighbors, else with them moved to the end. */
+/** x as lines along `dims`, which are neighbors. */
 function linesOf(scratch: Scratch, x: Tensor, dims: readonly number[]): Lines {
   const [first = 0, last = -1] = [dims[0], dims[dims.length - 1]];
-  if (last - first + 1 === dims.length) {
-    return {
-      x: scratch.contiguous(x),
-      outer: sizeOf(x.shape.slice(0, first)),
-      reduced: sizeOf(x.shape.slice(first, last + 1)),
-      inner: sizeOf(x.shape.slice(last + 1)),
-    };
-  }
-  const moved = moveToEnd(scratch, x, dims);
-  const split = moved.ndim - dims.length;
   return {
-    x: moved,
-    outer: sizeOf(moved.shape.slice(0, split)),
-    reduced: sizeOf(moved.shape.slice(split)),
-    inner: 1,
+    x: scratch.contiguous(x),
+    outer: sizeOf(x.shape.slice(0, first)),
+    reduced: sizeOf(x.shape.slice(first, last + 1)),
+    inner: sizeOf(x.shape.slice(last + 1)),
   };
-}
-
-/** x with `dims` last, contiguous. */
-function moveToEnd(scratch: Scratch, x: Tensor, dims: readonly number[]): Tensor {
-  const reorder = (list: Shape): number[] => [
-    ...list.filter((_, i) => !dims.includes(i)),
-    ...list.filter((_, i) => dims.includes(i)),
-  ];
-  const moved = scratch.add(view(x, reorder(x.shape), reorder(x.strides), x.offset));
-  if (isDense(moved.shape, moved.strides) && moved.isContiguous) return moved;
-  return scratch.add(contiguous(moved, { copy: true }));
 }
 
 /** The index (i32) of the largest or smallest element along `dim`, the first of equal ones. y has the remaining dims. */

@@ -91,6 +91,11 @@ export const layerNorm = /* @__PURE__ */ checked(
   () => ({ x, normalizedShape: either(count, sizes), weight: orNull(x), bias: orNull(x), eps: maybe(numberIn(0)) }),
   functional.layerNorm,
 );
+export const rmsNorm = /* @__PURE__ */ checked(
+  "rmsNorm",
+  () => ({ x, normalizedShape: either(count, sizes), weight: orNull(x), eps: maybe(numberIn(0)) }),
+  functional.rmsNorm,
+);
 export const batchNorm = /* @__PURE__ */ checked(
   "batchNorm",
   () => ({

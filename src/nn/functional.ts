@@ -1,7 +1,8 @@
 /** Layers as functions, with weights and statistics as arguments. */
 import { dropout as dropoutOp } from "../ops/dropout.ts";
-import { batchNorm as batchNormOp, layerNorm as layerNormOp } from "../ops/norm.ts";
+import { batchNorm as batchNormOp, layerNorm as layerNormOp, rmsNorm as rmsNormOp } from "../ops/norm.ts";
 import type { Shape } from "../tensor/shape.ts";
+import type { Dtype } from "../tensor/storage.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export { type AttentionOptions, scaledDotProductAttention } from "../ops/attention.ts";
@@ -17,6 +18,14 @@ export function layerNorm(
   eps = 1e-5,
 ): Tensor {
   return layerNormOp([x, weight ?? undefined, bias ?? undefined], { normalizedShape, eps });
+}
+
+/** The spacing of a dtype's numbers at 1: RMS norm's default eps, as in PyTorch. */
+const spacingOf = (dtype: Dtype): number => (dtype === "f16" ? 2 ** -10 : 2 ** -23);
+
+/** Divides by the root mean square over the last dims, which must be `normalizedShape`; weight has that shape. */
+export function rmsNorm(x: Tensor, normalizedShape: number | Shape, weight?: Tensor | null, eps?: number): Tensor {
+  return rmsNormOp([x, weight ?? undefined], { normalizedShape, eps: eps ?? spacingOf(x.dtype) });
 }
 
 export interface BatchNormCall {

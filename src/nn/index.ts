@@ -19,6 +19,7 @@ export {
   linearCrossEntropy,
   mseLoss,
   nllLoss,
+  rmsNorm,
   scaledDotProductAttention,
 } from "./checked.ts";
 export * as init from "./checked-init.ts";

@@ -1,9 +1,10 @@
 /** Norms that look at one sample at a time: the same in training and evaluation. */
 import { anything, count, flag, numberIn, options as optionsOf, signature } from "../arguments.ts";
 import { ArgumentError, check, expected, ShapeError } from "../errors.ts";
-import { groupNorm, layerNorm, rmsNorm } from "../ops/norm.ts";
+import { groupNorm, layerNorm } from "../ops/norm.ts";
 import { type Shape, sameShape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { rmsNorm } from "./functional.ts";
 import { ones, zeros } from "./init.ts";
 import { Module } from "./module.ts";
 import { checkInput, normDims } from "./options.ts";
@@ -19,7 +20,7 @@ export interface LayerNormOptions {
 }
 
 export interface RMSNormOptions {
-  /** Added to the mean square. Default 2^-23, the spacing of f32 at 1. */
+  /** Added to the mean square. Default the spacing of x's numbers at 1: 2^-23, of f16 2^-10. */
   eps?: number;
   /** Has a weight. Default true. */
   affine?: boolean;
@@ -79,13 +80,13 @@ export class LayerNorm extends Module {
 /** Divides by the root mean square over the last dims, which must be `normalizedShape`. Zhang and Sennrich 2019. */
 export class RMSNorm extends Module {
   readonly normalizedShape: Shape;
-  readonly eps: number;
+  readonly eps: number | undefined;
   declare weight: Tensor | null;
 
   constructor(normalizedShape: number | Shape, options: RMSNormOptions = {}) {
     checkRmsNorm(arguments);
     const dims = normDims("RMSNorm", normalizedShape);
-    const { eps = 2 ** -23, affine = true } = options;
+    const { eps, affine = true } = options;
     super();
     this.normalizedShape = dims;
     this.eps = eps;
@@ -100,7 +101,7 @@ export class RMSNorm extends Module {
     checkInput("RMSNorm", arguments);
     const { normalizedShape, eps, weight } = this;
     checkTail("RMSNorm", x, normalizedShape);
-    return rmsNorm([x, weight ?? undefined], { normalizedShape, eps });
+    return rmsNorm(x, normalizedShape, weight, eps);
   }
 }
 

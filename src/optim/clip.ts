@@ -56,7 +56,7 @@ function measure(
 ): void {
   const { device } = norm;
   const WORKGROUP = chunkWorkgroup(device);
-  const count = WORKGROUP * runs.reduce((sum, { groups }) => sum + groups, 0);
+  const count = runs.reduce((sum, { groups }) => sum + groups, 0);
   const partial = empty(device, [count, 2]);
   let partials = 0;
   for (const { grad, groups, first, chunks } of runs) {
@@ -64,7 +64,7 @@ function measure(
     runtimeOf(device).run(grad_norm, { ...bindings, first, chunks, partials, power: power || 1, limit: 0 }, groups, {
       WORKGROUP,
     });
-    partials += groups * WORKGROUP;
+    partials += groups;
   }
   const bindings = { partial: bindingOf(partial), norm: bindingOf(norm), factor: bindingOf(factor) };
   runtimeOf(device).run(grad_norm_total, { ...bindings, count, power, limit }, 1);

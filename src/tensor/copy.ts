@@ -3,11 +3,12 @@
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { runtimeOf } from "../gpu/device.ts";
 import { strideGroups } from "../gpu/launch-policy.ts";
-import { copy, fill as fillShader, strided_copy, strided_copy_half } from "../gpu/shaders.generated.ts";
-import { bindingOf, ownsPadding, wholeBindingOf } from "./binding.ts";
+import { copy, fill as fillShader } from "../gpu/shaders.generated.ts";
+import { bindingOf, ownsPadding } from "./binding.ts";
 import { bitsOfFloat, toHalf } from "./half.ts";
-import { type InnerStrides, isDense, rowsAndInner, sameShape } from "./shape.ts";
+import { isDense, sameShape } from "./shape.ts";
 import { bytesOf, type Dtype } from "./storage.ts";
+import { stridedCopy } from "./strided-copy.ts";
 import { assertReadable, empty, storageOf, type Tensor } from "./tensor.ts";
 
 const vectorsOf = (tensor: Tensor): number => Math.ceil((tensor.size * bytesOf(tensor.dtype)) / 16);
@@ -130,29 +131,6 @@ function throughCopy(op: string, dst: Tensor, src: Tensor, add: boolean): void {
   stridedCopy(src, src.strides, between, false);
   transfer(op, dst, between, add);
   between.dispose();
-}
-
-function stridedCopy(src: Tensor, srcStrides: readonly number[], dst: Tensor, add: boolean): void {
-  const { shape, strides } = rowsAndInner(dst.shape, [srcStrides, dst.strides]);
-  const [source, target] = strides as [InnerStrides, InnerStrides];
-  const pieces = shape.rows * shape.piecesPerRow;
-  const args = {
-    src: wholeBindingOf(src),
-    dst: wholeBindingOf(dst),
-    srcOffset: src.offset,
-    dstOffset: dst.offset,
-    pieces,
-    piecesPerRow: shape.piecesPerRow,
-    inner: shape.inner,
-    rank: shape.rank,
-    shape: shape.dims,
-    srcInner: source.inner,
-    dstInner: target.inner,
-    srcStrides: source.outer,
-    dstStrides: target.outer,
-  };
-  const shader = dst.dtype === "f16" ? strided_copy_half : strided_copy;
-  runtimeOf(dst.device).run(shader, args, strideGroups(dst.device, pieces), { MODE: add ? 2 : 1 });
 }
 
 /** Writes host values into a contiguous tensor. */

@@ -2,21 +2,18 @@
  * Launch choices for GPUs, run on the adapter at hand: kernels, workgroup sizes and splits chosen for GPUs give the
  * results of those for software adapters.
  */
-import { afterAll, expect, it } from "vitest";
-import { setDefaultDevice } from "../../src/gpu/default-device.ts";
-import { type Device, makeDevice, runtimeOf } from "../../src/gpu/device.ts";
-import { grad, indexSelect, matmul, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
+import { expect, it } from "vitest";
+import type { Device } from "../../src/gpu/device.ts";
+import { avgPool2d, grad, indexSelect, matmul, maxPool2d, nn, softmax, type Tensor, tensor } from "../../src/index.ts";
 import { recurrence } from "../../src/ops/rnn.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
+import { pretendedGpu, withDefaultDevice } from "../support/gpu-choices.ts";
 import { opTable } from "../support/op-table.ts";
 import { labels, uniform } from "../support/values.ts";
 
 const device = await testDevice();
-const pretended = makeDevice(device.gpu, { ...device.info, isSoftware: false }, false, (promise) =>
-  runtimeOf(device).wait(promise),
-);
-afterAll(() => pretended.close());
+const pretended = pretendedGpu(device);
 
 const sizeOf = (shape: readonly number[]) => shape.reduce((size, dim) => size * dim, 1);
 
@@ -27,8 +24,7 @@ async function valuesOn(
   shapes: readonly (readonly number[])[],
   [low, high]: readonly [number, number],
 ): Promise<Float32Array[]> {
-  setDefaultDevice(on);
-  try {
+  return withDefaultDevice(on, device, async () => {
     const inputs = shapes.map((shape, i) =>
       tensor(uniform(sizeOf(shape), low, high, i + 1), { shape: [...shape], requiresGrad: true }),
     );
@@ -36,10 +32,8 @@ async function valuesOn(
     const gradY = tensor(uniform(y.size, -1, 1, 9), { shape: [...y.shape] });
     const gradients = y.requiresGrad ? grad([y], inputs, { gradOutputs: [gradY], allowUnused: true }) : [];
     const all = [y, ...gradients].filter((one): one is Tensor => one !== null && one !== undefined);
-    return await Promise.all(all.map(async (one) => Float32Array.from(await one.data())));
-  } finally {
-    setDefaultDevice(device);
-  }
+    return Promise.all(all.map(async (one) => Float32Array.from(await one.data())));
+  });
 }
 
 async function verify(
@@ -74,6 +68,10 @@ it.each([
   ["softmax", (x: Tensor) => softmax(x, 1), [[9, 1000]]],
   ["layer norm", (x: Tensor) => nn.layerNorm(x, [700]), [[9, 700]]],
   ["batch norm", (x: Tensor) => nn.batchNorm(x, null, null, undefined, undefined, { training: true }), [[300, 7]]],
+  ["max pooling, disjoint", (x: Tensor) => maxPool2d(x, 2), [[2, 3, 14, 15]]],
+  ["max pooling, overlapping", (x: Tensor) => maxPool2d(x, 3, { stride: 2, padding: 1 }), [[2, 3, 14, 15]]],
+  ["average pooling, disjoint", (x: Tensor) => avgPool2d(x, 2, { padding: 1 }), [[2, 3, 14, 15]]],
+  ["average pooling, overlapping", (x: Tensor) => avgPool2d(x, 3, { stride: 2, padding: 1 }), [[2, 3, 14, 15]]],
   [
     "matmul",
     (a: Tensor, b: Tensor) => matmul(a, b),

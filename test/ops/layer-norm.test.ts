@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ArgumentError, backward, grad, ShapeError, tensor } from "../../src/index.ts";
+import { ArgumentError, backward, grad, nn, ShapeError, type Tensor, tensor } from "../../src/index.ts";
 import { groupNorm, layerNorm, rmsNorm } from "../../src/ops/norm.ts";
 import { gradOf, gradSlotOf, setGradSlot } from "../../src/tensor/tensor.ts";
 import { rowNorm } from "../reference/norm.ts";
@@ -147,7 +147,65 @@ describe("layerNorm", () => {
   });
 });
 
-const cases = (await golden("norms")).filter(({ op }) => ["nn.layerNorm", "nn.RMSNorm", "nn.GroupNorm"].includes(op));
+describe("nn.rmsNorm", () => {
+  const weights = [undefined, null, tensor([1, -2, 0.5, 3])];
+
+  it.each(weights)("is x / sqrt(mean(x^2) + eps) * weight, with weight %o", async (weight) => {
+    const [x, g] = [normals(12, 1), upstream(12, 2)];
+    const scale = weight ? Array.from(await weight.data(), Number) : [1, 1, 1, 1];
+    for (const eps of [undefined, 0, 1e-2]) {
+      const want = rowNorm(x, scale, [0, 0, 0, 0], g, 4, eps ?? 2 ** -23, true);
+      const input = leaf(x, [3, 4]);
+      const y = nn.rmsNorm(input, 4, weight, eps);
+      expectClose(await y.data(), want.y, norms, "y");
+      const [gradX] = grad(y, [input], { gradOutputs: tensor(g, { shape: [3, 4] }) }) as [Tensor];
+      expectClose(await gradX.data(), want.gradX, norms, "gradX");
+    }
+  });
+
+  it("adds the spacing of the dtype's numbers where no eps is given, as the layer does", async () => {
+    const dtypes = device.features.f16 ? (["f32", "f16"] as const) : (["f32"] as const);
+    for (const dtype of dtypes) {
+      const value = 2 ** -7;
+      const eps = dtype === "f16" ? 2 ** -10 : 2 ** -23;
+      const x = tensor([value, -value], { dtype });
+      const want = value / Math.sqrt(value * value + eps);
+      const tolerance = { rtol: dtype === "f16" ? 1e-3 : 1e-6, atol: 0 };
+      expectClose(await nn.rmsNorm(x, [2]).data(), [want, -want], tolerance, dtype);
+      expectClose(await new nn.RMSNorm(2, { affine: false }).forward(x).data(), [want, -want], tolerance, dtype);
+    }
+  });
+
+  it("passes NaN on within its row, and gives 0 for a row of zeros", async () => {
+    const y = nn.rmsNorm(
+      tensor([
+        [0, 0],
+        [Number.NaN, 1],
+        [3, 4],
+      ]),
+      2,
+    );
+    expect(await y.tolist()).toEqual([
+      [0, 0],
+      [Number.NaN, Number.NaN],
+      [expect.any(Number), expect.any(Number)],
+    ]);
+    expect(nn.rmsNorm(tensor([], { shape: [0, 4] }), 4).shape).toEqual([0, 4]);
+  });
+
+  it("names what does not fit", () => {
+    const x = tensor(normals(12, 1), { shape: [3, 4] });
+    expect(() => nn.rmsNorm(x, [3])).toThrow(
+      /rmsNorm: argument 'x' expected a shape that ends in normalizedShape \[3\]/,
+    );
+    expect(() => nn.rmsNorm(x, 4, tensor([1, 2]))).toThrow(ShapeError);
+    expect(() => nn.rmsNorm(x, 4, null, -1)).toThrow(ArgumentError);
+  });
+});
+
+const cases = (await golden("norms")).filter(({ op }) =>
+  ["nn.layerNorm", "nn.rmsNorm", "nn.RMSNorm", "nn.GroupNorm"].includes(op),
+);
 
 describe.each(layouts)("norms have PyTorch's values on inputs that are %s", (layout) => {
   it.each(cases)("$name", async (one) => {
@@ -163,9 +221,14 @@ describe.each(layouts)("norms have PyTorch's values on inputs that are %s", (lay
     const y =
       one.op === "nn.layerNorm"
         ? layerNorm(list, { normalizedShape: shape, eps })
-        : one.op === "nn.RMSNorm"
-          ? rmsNorm(list, { normalizedShape: shape, eps: options.eps! })
-          : groupNorm(list as [typeof x], { groups: one.args[0] as number, ...(options.eps && { eps: options.eps }) });
+        : one.op === "nn.rmsNorm"
+          ? nn.rmsNorm(x, one.args[1] as number[], inputs.weight, one.args[3] as number | undefined)
+          : one.op === "nn.RMSNorm"
+            ? rmsNorm(list, { normalizedShape: shape, eps: options.eps! })
+            : groupNorm(list as [typeof x], {
+                groups: one.args[0] as number,
+                ...(options.eps && { eps: options.eps }),
+              });
     const tolerance = around(Number(/mean (\d+)/.exec(one.name)?.[1] ?? 0), 4);
     expectClose(await y.data(), one.outputs.out!.data, tolerance, "y");
     const wanted = Object.keys(one.grads) as (keyof typeof inputs)[];

@@ -1,9 +1,9 @@
 /** Pooling against plain loops in float64, and without memory for unrolled windows. */
 import { describe, expect, it } from "vitest";
-import { avgPool2d, grad, maxPool2d, mul, ones, sum, type Tensor, tensor } from "../../src/index.ts";
+import { avgPool2d, capture, grad, maxPool2d, mul, ones, sum, type Tensor, tensor } from "../../src/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
-import { uniform } from "../support/values.ts";
+import { labels, uniform } from "../support/values.ts";
 
 const device = await testDevice();
 const close = { rtol: 1e-5, atol: 1e-6 };
@@ -24,7 +24,22 @@ const geometries: readonly Geometry[] = [
   { shape: [1, 1, 5, 4], kernel: [5, 4], stride: [9, 9], padding: [2, 1] },
   { shape: [1, 2, 9, 9], kernel: [2, 3], stride: [4, 5], padding: [1, 1] },
   { shape: [0, 2, 4, 4], kernel: [2, 2], stride: [1, 1], padding: [0, 0] },
+  { shape: [2, 1, 14, 35], kernel: [2, 2], stride: [2, 2], padding: [1, 1] },
+  { shape: [1, 2, 12, 21], kernel: [3, 3], stride: [2, 1], padding: [1, 1] },
+  { shape: [1, 1, 23, 19], kernel: [11, 7], stride: [1, 1], padding: [5, 3] },
+  ...Array.from({ length: 8 }, (_, i) => random(i)),
 ];
+
+function random(seed: number): Geometry {
+  const at = (k: number, low: number, high: number) => low + (labels(10, high - low + 1, 7 * seed + 1)[k] as number);
+  const kernel = [at(0, 1, 5), at(1, 1, 5)] as const;
+  return {
+    shape: [at(2, 1, 3), at(3, 1, 3), at(4, 5, 20), at(5, 5, 20)],
+    kernel,
+    stride: [at(6, 1, 6), at(7, 1, 6)],
+    padding: [(at(8, 0, 2) % (kernel[0] / 2 + 0.5)) | 0, (at(9, 0, 2) % (kernel[1] / 2 + 0.5)) | 0],
+  };
+}
 
 /** Calls `visit` for every element of every window: its index in y, in x, and the window's first element or not. */
 function walk({ shape, kernel, stride, padding }: Geometry, visit: (to: number, from: number) => void): number[] {
@@ -109,4 +124,50 @@ it.each([
   const { peakBytes } = device.memory();
   // x, y, the indices of the maxima, gradY, gradX.
   expect(peakBytes - before).toBeLessThan(6 * bytes);
+});
+
+/** The gradient of x where the i-th window's is 2^i, so that it tells which elements got it. */
+async function routes(values: number[], rows: number, kernel: number, stride: number): Promise<number[]> {
+  const x = tensor(values, { shape: [1, 1, rows, values.length / rows], requiresGrad: true });
+  const y = maxPool2d(x, kernel, { stride });
+  const upstream = tensor(
+    Array.from({ length: y.size }, (_, i) => 2 ** i),
+    { shape: y.shape },
+  );
+  const [gradX] = grad([y], [x], { gradOutputs: [upstream] }) as [Tensor];
+  return Array.from(await gradX.data(), Number);
+}
+
+describe.each([
+  ["disjoint", 2],
+  ["overlapping", 1],
+] as const)("maxPool2d with %s windows, as in PyTorch", (_, stride) => {
+  it("gives the gradient to the first of equal values", async () => {
+    const expected = stride === 2 ? [1, 0, 2, 0, 0, 0, 0, 0] : [1, 2, 4, 0, 0, 0, 0, 0];
+    expect(await routes([3, 3, 3, 3, 3, 3, 3, 3], 2, 2, stride)).toEqual(expected);
+    expect(await routes(new Array(8).fill(-Infinity), 2, 2, stride)).toEqual(expected);
+  });
+
+  it("gives the gradient to the last NaN", async () => {
+    const expected = stride === 2 ? [0, 0, 0, 0, 1, 0, 2, 0] : [0, 0, 0, 0, 1, 0, 6, 0];
+    expect(await routes([1, NaN, 2, NaN, NaN, Infinity, NaN, 5], 2, 2, stride)).toEqual(expected);
+  });
+});
+
+it.each([
+  ["avgPool2d", avgPool2d, 2],
+  ["avgPool2d", avgPool2d, 1],
+  ["maxPool2d", maxPool2d, 2],
+  ["maxPool2d", maxPool2d, 1],
+] as const)("a captured %s with its gradient (%#) gives the bits of an eager one", async (_, pool, stride) => {
+  const leaf = tensor(uniform(2 * 3 * 6 * 10, -1, 1, 3), { shape: [2, 3, 6, 10], requiresGrad: true });
+  const step = (x: Tensor): Tensor => {
+    const y = pool(mul(x, leaf).transpose(2, 3), 2, { stride });
+    return (grad([sum(mul(y, y))], [leaf]) as [Tensor])[0];
+  };
+  const captured = capture(step);
+  for (const seed of [1, 2]) {
+    const x = tensor(uniform(2 * 3 * 6 * 10, -1, 1, seed), { shape: [2, 3, 6, 10] });
+    expect(await captured(x).data()).toEqual(await step(x).data());
+  }
 });

@@ -246,6 +246,7 @@ const layers = table("nn.", g.nn, {
     orNull(given(() => g.ones([4]), "tensor")),
     maybe(finite),
   ],
+  rmsNorm: [T, given(() => 4), orNull(given(() => g.ones([4]), "tensor")), maybe(finite)],
   batchNorm: [
     T,
     ...Array.from({ length: 4 }, () => orNull(given(() => g.ones([4]), "tensor"))),

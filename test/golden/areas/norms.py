@@ -127,6 +127,11 @@ def group_norm_cases():
         yield module_case(name, "nn.GroupNorm", args, module, {"x": randn(*shape)}, lambda module, x: module(x))
 
 
+def rms_norm(x, dims, weight, eps):
+    y = x * torch.rsqrt(x.square().mean(dims, keepdim=True) + eps)
+    return y if weight is None else y * weight
+
+
 class RMSNorm(torch.nn.Module):
     def __init__(self, shape, eps):
         super().__init__()
@@ -135,7 +140,7 @@ class RMSNorm(torch.nn.Module):
         self.eps = eps
 
     def forward(self, x):
-        return x * torch.rsqrt(x.square().mean(self.dims, keepdim=True) + self.eps) * self.weight
+        return rms_norm(x, self.dims, self.weight, self.eps)
 
 
 def rms_norm_cases():
@@ -151,8 +156,32 @@ def rms_norm_cases():
         yield module_case(name, "nn.RMSNorm", args, module, {"x": randn(*shape)}, lambda module, x: module(x))
 
 
+def rms_norm_function_cases():
+    for shape, normalized, affine, eps in [
+        ((4, 7), [7], True, None),
+        ((2, 3, 4), [3, 4], True, 1e-3),
+        ((2, 130), [130], False, None),
+    ]:
+        dims = tuple(range(-len(normalized), 0))
+        inputs, args = {"x": randn(*shape)}, ["$x", normalized, None]
+        if affine:
+            inputs["weight"] = randn(*normalized, scale=0.5, mean=1)
+            args[2] = "$weight"
+        if eps is not None:
+            args.append(eps)
+        added = 2**-23 if eps is None else eps
+        yield case(
+            f"rms norm function {shape} over {normalized}, eps {added:g}",
+            "nn.rmsNorm",
+            args,
+            inputs,
+            lambda x, weight=None: rms_norm(x, dims, weight, added),
+        )
+
+
 def cases():
     yield from layer_norm_cases()
     yield from batch_norm_cases()
     yield from group_norm_cases()
     yield from rms_norm_cases()
+    yield from rms_norm_function_cases()
