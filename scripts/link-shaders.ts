@@ -24,19 +24,22 @@ const LIBRARIES = {
   optimizerLibrary: ["index", "optimizer"],
 };
 const IMPORTS = /^import .*$/gm;
+/** Each makes a variant `<name>_<condition>` of the kernels that mention it. */
+const CONDITIONS = ["VEC4", "HALF", "SUBGROUPS"];
 
-/** The linked shader, and its variants `<name>_vec4` (see lib/element.wgsl) and `<name>_half` where their condition makes another program. */
+/** The linked shader, and its variants (see lib/element.wgsl for `<name>_vec4`) where their condition makes another program. */
 async function linkAll(file: string): Promise<LinkedShader[]> {
   const name = basename(file, ".wgsl");
   const cost = costIn(sources[`./${file.replaceAll("\\", "/")}`] as string);
-  const variant = async (condition: "VEC4" | "HALF"): Promise<LinkedShader> => ({
+  const none = Object.fromEntries(CONDITIONS.map((condition) => [condition, false]));
+  const variant = async (condition: string): Promise<LinkedShader> => ({
     name: `${name}_${condition.toLowerCase()}`,
-    wgsl: await linked(file, { VEC4: false, HALF: false, [condition]: true }),
+    wgsl: await linked(file, { ...none, [condition]: true }),
     cost,
   });
   try {
-    const single = { name, wgsl: await linked(file, { VEC4: false, HALF: false }), cost };
-    const variants = await Promise.all([variant("VEC4"), variant("HALF")]);
+    const single = { name, wgsl: await linked(file, none), cost };
+    const variants = await Promise.all(CONDITIONS.map(variant));
     return [single, ...variants.filter(({ wgsl }) => wgsl !== single.wgsl)];
   } catch (error) {
     throw new Error(`shaders/${file}: ${error instanceof Error ? error.message : error}`, { cause: error });

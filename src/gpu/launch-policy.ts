@@ -31,8 +31,6 @@ export interface Policy {
   readonly wholeLossClasses: number;
   /** Invocations of a kernel that runs in a single workgroup. */
   readonly singleWorkgroup: number;
-  /** Neighbouring elements that an invocation of im2col writes. */
-  readonly columnRun: number;
   /** Neighboring columns that an invocation of a pooling kernel takes: on software enough to pay for their index. */
   readonly poolRun: number;
   /** How reductions are cut into parts; a second stage joins them. */
@@ -67,7 +65,6 @@ const SOFTWARE: Policy = {
   chunks: { vectors: 1024, maxGroups: 64 },
   wholeLossClasses: Number.POSITIVE_INFINITY,
   singleWorkgroup: 8,
-  columnRun: 64,
   poolRun: 8,
   reduceParts: { minReduced: 64, enoughOutputs: 16384, invocations: 65536, max: 1024 },
   copy: { perThread: 64, maxLanes: 1, perIndex: 64 },
@@ -86,7 +83,6 @@ const GPU: Policy = {
   chunks: { vectors: 256, maxGroups: 8192 },
   wholeLossClasses: 64,
   singleWorkgroup: 256,
-  columnRun: 1,
   poolRun: 1,
   reduceParts: { minReduced: 4096, enoughOutputs: 65536, invocations: 131072, max: 512 },
   copy: { perThread: 4, maxLanes: 64, perIndex: 1 },

@@ -1,21 +1,18 @@
-/** Two-dimensional convolution (cross-correlation) as matmul over columns of windows, or by the depthwise kernels. */
-import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
-import { noGrad } from "../autograd/modes.ts";
+/** Two-dimensional convolution (cross-correlation) and its derivatives, which are convolutions of each other's operands. */
+import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
+import { isGradEnabled } from "../autograd/modes.ts";
 import { defineOp, type Op } from "../autograd/op.ts";
-import { elementAt } from "../elements.ts";
+import type { BackwardContext } from "../autograd/op-types.ts";
 import { ArgumentError, check, checkKeys, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isDepthwise, runDepthwise, runDepthwiseGradWeight, runDepthwiseGradX } from "../kernels/conv/depthwise.ts";
-import { runCol2im, runIm2col } from "../kernels/conv/im2col.ts";
-import { isIdentity, type Windows } from "../kernels/conv/windows.ts";
+import { runConv, runConvGradWeight, runConvGradX } from "../kernels/conv/run.ts";
+import type { Windows } from "../kernels/conv/windows.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { addInPlace } from "../tensor/copy.ts";
 import { scope } from "../tensor/scope.ts";
-import { sizeOf } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import { empty, Tensor } from "../tensor/tensor.ts";
 import { add } from "./binary.ts";
-import { cat, pad } from "./cat-split.ts";
-import { matmul } from "./matmul.ts";
-import { narrow, reshape, transpose } from "./movement.ts";
+import { pad } from "./cat-split.ts";
+import { reshape } from "./movement.ts";
 import { onImages, type Pair, pairOf, type WindowOptions, windowsOn } from "./pool.ts";
 import { sum } from "./reduce.ts";
 
@@ -34,127 +31,101 @@ interface ConvAttrs {
   readonly groups: number;
 }
 
-/** Most elements of columns in one part of a batch: the windows of a large batch would not fit into one buffer. */
-const MAX_COLUMNS = 2 ** 24;
-
-/** x (images, H, W) to columns (images, taps, windows). */
-const imageToColumns: Op<Windows, Tensor> = defineOp<Windows>({
-  name: "imageToColumns",
-  computeDtype: "f32",
-  forward: (_, [x]: [x: Tensor], windows) => runIm2col(x, windows),
-  backward: (ctx, gradColumns: Tensor) => columnsToImage([gradColumns], ctx.attrs),
-});
-
-/** The adjoint: columns (images, taps, windows) summed into images (images, H, W). */
-const columnsToImage: Op<Windows, Tensor> = defineOp<Windows>({
-  name: "columnsToImage",
-  computeDtype: "f32",
-  forward: (_, [columns]: [columns: Tensor], windows) => runCol2im(columns, windows),
-  backward: (ctx, gradX: Tensor) => imageToColumns([gradX], ctx.attrs),
-});
-
-/** Columns of images x (N, C, H, W) as (N, groups, taps of a group, windows). */
-function columnsOf(x: Tensor, { windows, groups }: ConvAttrs): Tensor {
-  const [n = 0, channels = 0, height = 0, width = 0] = x.shape;
-  if (isIdentity(windows)) return reshape(x, [n, groups, channels / groups, height * width]);
-  const columns = imageToColumns([reshape(x, [n * channels, height, width])], windows);
-  const taps = windows.kernelHeight * windows.kernelWidth;
-  return reshape(columns, [n, groups, (channels / groups) * taps, windows.outHeight * windows.outWidth]);
+/** The attributes of a derivative, with the shape of its result. */
+interface GradientAttrs extends ConvAttrs {
+  readonly shape: readonly number[];
 }
 
-/** The adjoint of `columnsOf`: images of this shape. */
-function imagesOf(columns: Tensor, { windows }: ConvAttrs, shape: readonly number[]): Tensor {
-  if (isIdentity(windows)) return reshape(columns, shape);
-  const [n = 0, channels = 0] = shape;
-  const taps = windows.kernelHeight * windows.kernelWidth;
-  const lines = reshape(columns, [n * channels, taps, windows.outHeight * windows.outWidth]);
-  return reshape(columnsToImage([lines], windows), shape);
-}
+type Inputs = [x: Tensor, weight: Tensor, bias?: Tensor];
 
-/** weight (O, C / groups, kH, kW) as (groups, O / groups, taps). */
-function weightMatrix(weight: Tensor, groups: number): Tensor {
-  const [outputs = 0, ...taps] = weight.shape;
-  return reshape(weight, [groups, outputs / groups, sizeOf(taps)]);
-}
-
-/** y (N, O, outH, outW) of these images, in differentiable ops. */
-function convolve(x: Tensor, weight: Tensor, attrs: ConvAttrs): Tensor {
-  const { outHeight, outWidth } = attrs.windows;
-  const [[n = 0], [outputs = 0]] = [x.shape, weight.shape];
-  const y = matmul(weightMatrix(weight, attrs.groups), columnsOf(x, attrs));
-  return reshape(y, [n, outputs, outHeight, outWidth]);
-}
-
-/** Parts of the batch whose columns fit into a buffer, each as [first image, number of images]. */
-function partsOf(x: Tensor, { windows }: ConvAttrs): [number, number][] {
-  const [n = 0, channels = 0] = x.shape;
-  const taps = windows.kernelHeight * windows.kernelWidth;
-  const each = channels * taps * windows.outHeight * windows.outWidth;
-  const most = isIdentity(windows) ? n : Math.max(1, Math.floor(MAX_COLUMNS / Math.max(1, each)));
-  const parts: [number, number][] = [];
-  for (let first = 0; first < n; first += most) parts.push([first, Math.min(most, n - first)]);
-  return parts.length > 0 ? parts : [[0, 0]];
-}
-
-type Inputs = [x: Tensor, weight: Tensor];
-
-const convOp = defineOp<ConvAttrs, Tensor, Inputs>({
+const convOp: Op<ConvAttrs, Tensor> = defineOp<ConvAttrs>({
   name: "conv2d",
   ...AUTOCAST_MATMUL,
   bilinear: true,
-  forward(ctx, [x, weight]: Inputs, attrs) {
+  forward(ctx, [x, weight, bias]: Inputs, attrs) {
     ctx.save(x, weight);
-    if (isDepthwise(x, weight, attrs.groups)) return runDepthwise(x, weight, attrs.windows);
-    return noGrad(() => inParts(x, attrs, (first, n) => convolve(narrow(x, 0, first, n), weight, attrs)));
+    return isDepthwise(x.shape, weight.shape, attrs.groups)
+      ? depthwise(x, weight, bias, attrs.windows)
+      : runConv(x, weight, attrs, { bias });
   },
-  backward({ saved, needsInputGrad, attrs }, gradY: Tensor) {
-    return [
-      needsInputGrad[0] ? gradientOfX(gradY, saved, attrs) : undefined,
-      needsInputGrad[1] ? gradientOfWeight(gradY, saved, attrs) : undefined,
-    ];
+  backward(ctx, gradY: Tensor) {
+    const { saved, needsInputGrad, attrs } = ctx;
+    const [x, weight] = saved as [Tensor, Tensor];
+    const gradX = needsInputGrad[0] ? gradientOfX([gradY, weight], { ...attrs, shape: x.shape }) : undefined;
+    return [gradX, ...(isGradEnabled() ? differentiable(ctx, gradY, x, weight.shape) : inPlace(ctx, gradY, x, weight))];
   },
-  decomposition: ([x, weight]: Inputs, attrs) => convolve(x, weight, attrs),
 });
 
-/** Computes images part by part, and concatenates the parts. */
-function inParts(x: Tensor, attrs: ConvAttrs, compute: (first: number, n: number) => Tensor): Tensor {
-  return scope(() => {
-    const parts = partsOf(x, attrs).map(([start, n]) => scope(() => compute(start, n)));
-    return parts.length === 1 ? elementAt(parts, 0) : cat(parts, 0);
-  });
+/** The gradients of weight and bias, as a graph. */
+function differentiable(
+  { needsInputGrad, attrs }: BackwardContext<ConvAttrs>,
+  gradY: Tensor,
+  x: Tensor,
+  shape: readonly number[],
+): (Tensor | undefined)[] {
+  return [
+    needsInputGrad[1] ? gradientOfWeight([gradY, x], { ...attrs, shape }) : undefined,
+    needsInputGrad[2] ? sum(gradY, [0, 2, 3]) : undefined,
+  ];
 }
 
-/** gradY (N, O, outH, outW) of some images as (n, groups, O / groups, windows). */
-function gradientMatrix(gradY: Tensor, first: number, n: number, { groups }: ConvAttrs): Tensor {
-  const [, outputs = 0, height = 0, width = 0] = gradY.shape;
-  return reshape(narrow(gradY, 0, first, n), [n, groups, outputs / groups, height * width]);
+/** The gradients of weight and bias, from one kernel where it gives both, and to where they are wanted. */
+function inPlace(ctx: BackwardContext<ConvAttrs>, gradY: Tensor, x: Tensor, weight: Tensor): (Tensor | undefined)[] {
+  const { attrs, needsInputGrad, device } = ctx;
+  const isComputedHere = needsInputGrad[1] && weight.size > 0 && !isDepthwise(x.shape, weight.shape, attrs.groups);
+  if (!isComputedHere) return differentiable(ctx, gradY, x, weight.shape);
+  const gradWeight = ctx.gradSlot(1) ?? empty(device, weight.shape);
+  const gradBias = needsInputGrad[2] ? (ctx.gradSlot(2) ?? empty(device, weight.shape.slice(0, 1))) : undefined;
+  runConvGradWeight(gradY, x, attrs, { gradWeight, gradBias });
+  return [gradWeight, gradBias];
 }
 
-function gradientOfX(gradY: Tensor, [x, weight]: Inputs, attrs: ConvAttrs): Tensor {
-  const { windows, groups } = attrs;
-  if (isDepthwise(x, weight, groups)) return runDepthwiseGradX(gradY, weight, windows, x.shape);
-  const matrix = transpose(weightMatrix(weight, groups), 1, 2);
-  return inParts(x, attrs, (first, n) => {
-    const columns = matmul(matrix, gradientMatrix(gradY, first, n, attrs));
-    return imagesOf(columns, attrs, [n, ...x.shape.slice(1)]);
-  });
+function depthwise(x: Tensor, weight: Tensor, bias: Tensor | undefined, windows: Windows): Tensor {
+  const y = runDepthwise(x, weight, windows);
+  if (!bias) return y;
+  return scope(() => add(y, reshape(bias, [bias.size, 1, 1])));
 }
 
-function gradientOfWeight(gradY: Tensor, [x, weight]: Inputs, attrs: ConvAttrs): Tensor {
-  const { windows, groups } = attrs;
-  if (isDepthwise(x, weight, groups)) return runDepthwiseGradWeight(gradY, x, windows, weight.shape);
-  const parts = partsOf(x, attrs).map(
-    ([first, n]) =>
-      () =>
-        scope(() => {
-          const columns = transpose(columnsOf(narrow(x, 0, first, n), attrs), 2, 3);
-          return reshape(sum(matmul(gradientMatrix(gradY, first, n, attrs), columns), 0), weight.shape);
-        }),
-  );
-  const total = elementAt(parts, 0)();
-  for (const part of parts.slice(1)) addInPlace(total, part());
-  return total;
-}
+/** The gradient of x, a transposed convolution of gradY: linear in gradY and weight, whose gradients are convolutions again. */
+const gradientOfX: Op<GradientAttrs, Tensor> = defineOp<GradientAttrs>({
+  name: "conv2d_grad_x",
+  computeDtype: "f32",
+  bilinear: true,
+  forward(ctx, [gradY, weight]: [gradY: Tensor, weight: Tensor], attrs) {
+    ctx.save(gradY, weight);
+    return isDepthwise(attrs.shape, weight.shape, attrs.groups)
+      ? runDepthwiseGradX(gradY, weight, attrs.windows, attrs.shape)
+      : runConvGradX(gradY, weight, attrs, attrs.shape);
+  },
+  backward({ saved, needsInputGrad, attrs: { windows, groups } }, h: Tensor) {
+    const [gradY, weight] = saved as [Tensor, Tensor];
+    return [
+      needsInputGrad[0] ? convOp([h, weight], { windows, groups }) : undefined,
+      needsInputGrad[1] ? gradientOfWeight([gradY, h], { windows, groups, shape: weight.shape }) : undefined,
+    ];
+  },
+});
+
+/** The gradient of weight, a correlation of gradY with x: linear in both. */
+const gradientOfWeight: Op<GradientAttrs, Tensor> = defineOp<GradientAttrs>({
+  name: "conv2d_grad_weight",
+  computeDtype: "f32",
+  bilinear: true,
+  forward(ctx, [gradY, x]: [gradY: Tensor, x: Tensor], { windows, groups, shape }) {
+    ctx.save(gradY, x);
+    if (isDepthwise(x.shape, shape, groups)) return runDepthwiseGradWeight(gradY, x, windows, shape);
+    const gradWeight = empty(ctx.device, shape);
+    runConvGradWeight(gradY, x, { windows, groups }, { gradWeight });
+    return gradWeight;
+  },
+  backward({ saved, needsInputGrad, attrs: { windows, groups } }, h: Tensor) {
+    const [gradY, x] = saved as [Tensor, Tensor];
+    return [
+      needsInputGrad[0] ? convOp([x, h], { windows, groups }) : undefined,
+      needsInputGrad[1] ? gradientOfX([gradY, h], { windows, groups, shape: x.shape }) : undefined,
+    ];
+  },
+});
 
 /**
  * Cross-correlation of x (N, C, H, W) or (C, H, W) with weight (O, C / groups, kH, kW), plus bias (O): y (N, O, outH, outW)
@@ -162,7 +133,7 @@ function gradientOfWeight(gradY: Tensor, [x, weight]: Inputs, attrs: ConvAttrs):
  */
 export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor, options: Conv2dOptions = {}): Tensor {
   checkKeys("conv2d", options, ["stride", "padding", "dilation", "groups"]);
-  for (const [argument, one] of Object.entries({ x, weight })) {
+  for (const [argument, one] of Object.entries({ x, weight, ...(bias && { bias }) })) {
     check(one instanceof Tensor && isFloat(one.dtype), DtypeError, () =>
       expected("conv2d", argument, "a float tensor", one?.dtype ?? one),
     );
@@ -181,11 +152,7 @@ function convImages(images: Tensor, weight: Tensor, bias: Tensor | undefined, op
   check(!bias || (bias.ndim === 1 && bias.size === outputs), ShapeError, () =>
     expected("conv2d", "bias", `shape [${outputs}]`, bias),
   );
-  const y = convOp([x, weight], { windows, groups });
-  if (!bias) return y;
-  return withComputePrecision(AUTOCAST_MATMUL, [y, bias], ([sums, offset]) =>
-    add(sums, reshape(offset, [outputs, 1, 1])),
-  );
+  return convOp([x, weight, bias], { windows, groups });
 }
 
 /** Returns the padding in numbers, checked; or "same", which requires stride 1. */

@@ -23,7 +23,14 @@ it("wgpu creates every pipeline that GPUs, default limits and absent features le
   const requests = await requestedPipelines();
   // What GPUs run: without it the list would not be worth its name.
   const names = new Set(requests.map(({ shader }) => shader.name));
-  for (const name of ["matmul_tile", "matmul_tile_vec4", "matmul_tile_large", "matmul_reduce"])
+  for (const name of [
+    "matmul_tile",
+    "matmul_tile_vec4",
+    "matmul_tile_large",
+    "matmul_reduce",
+    "conv_tile",
+    "conv_tile_weight",
+  ])
     expect(names).toContain(name);
   const tiles = requests.filter(({ shader }) => shader.name === "matmul_tile").map(({ overrides }) => overrides.TILE);
   expect(tiles).toEqual(expect.arrayContaining([undefined, 32]));

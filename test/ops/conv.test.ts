@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   avgPool2d,
   conv2d,
@@ -15,6 +15,7 @@ import {
   tensor,
   zeros,
 } from "../../src/index.ts";
+import { gradcheck, gradgradcheck } from "../../src/testing/index.ts";
 import { expectClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
 import { goldenSuite } from "../support/golden-op.ts";
@@ -25,7 +26,7 @@ await testDevice();
 
 await goldenSuite("ops_conv", products);
 
-it("a batch whose columns do not fit at once gives the results of its parts", async () => {
+it("a large batch gives the results of its images", async () => {
   const [n, channels, size] = [9, 8, 176];
   const x = tensor(uniform(n * channels * size * size, -1, 1, 1), {
     shape: [n, channels, size, size],
@@ -63,6 +64,72 @@ it("a convolution of each channel for many images is a dense one with zeros betw
   expectClose(await byX.data(), await denseX.data(), products, "gradient of x");
   // Sums of 2,000 products, added in another order.
   expectClose(await byOwn.data(), await denseOwn.data(), { rtol: 1e-5, atol: 1e-4 }, "gradient of the weight");
+});
+
+describe.each([
+  ["3 x 3", 3, { padding: 1 }],
+  ["3 x 3 with stride 2 in groups", 3, { stride: 2, padding: 1, groups: 2 }],
+  ["one element", 1, {}],
+] as const)("a convolution of %s", (_, size, options) => {
+  const sizes = { x: [2, 4, 5, 6], weight: [6, "groups" in options ? 2 : 4, size, size], bias: [6] };
+  const random = (shape: readonly number[], seed: number) =>
+    tensor(
+      uniform(
+        shape.reduce((a, b) => a * b, 1),
+        -1,
+        1,
+        seed,
+      ),
+      { shape: [...shape], requiresGrad: true },
+    );
+  const shapes = [sizes.x, sizes.weight as number[], sizes.bias];
+
+  it("has the derivatives of central differences, the second ones too", async () => {
+    const cube = (x: Tensor, weight: Tensor, bias: Tensor) => conv2d(x, weight, bias, options).pow(3);
+    const inputs = shapes.map((shape, i) => random(shape, i + 1));
+    await gradcheck((x, weight, bias) => conv2d(x as Tensor, weight as Tensor, bias, options), inputs);
+    await gradgradcheck((x, weight, bias) => cube(x as Tensor, weight as Tensor, bias as Tensor), inputs);
+  });
+
+  it("gives the bits of dense operands for strided ones, forward and backward", async () => {
+    const [x, weight, bias] = shapes.map((shape, i) => random(shape, i + 1)) as [Tensor, Tensor, Tensor];
+    const turned = (one: Tensor) => one.transpose(0, -1).contiguous().transpose(0, -1);
+    const gradients = async (strided: boolean) => {
+      const [a, b] = strided ? [turned(x), turned(weight)] : [x, weight];
+      const y = conv2d(a, b, bias, options);
+      const gradY = random(y.shape, 9).detach();
+      const all = grad([y], [x, weight, bias], { gradOutputs: [strided ? turned(gradY) : gradY] });
+      return Promise.all([y, ...(all as Tensor[])].map((one) => one.data()));
+    };
+    expect(await gradients(true)).toEqual(await gradients(false));
+  });
+
+  it("gives each gradient that is asked for alone", async () => {
+    const inputs = shapes.map((shape, i) => random(shape, i + 1));
+    const run = (wanted: readonly number[]) => {
+      const [x, weight, bias] = inputs.map((one, i) => (wanted.includes(i) ? one : one.detach()));
+      const y = conv2d(x as Tensor, weight as Tensor, bias, options);
+      const gradY = random(y.shape, 9).detach();
+      const all = grad(
+        [y],
+        wanted.map((i) => inputs[i] as Tensor),
+        { gradOutputs: [gradY] },
+      ) as Tensor[];
+      return Promise.all(all.map((one) => one.data()));
+    };
+    const together = await run([0, 1, 2]);
+    for (const i of [0, 1, 2])
+      expectClose((await run([i]))[0] as Float32Array, together[i] as Float32Array, products, `${i}`);
+  });
+});
+
+it("a convolution of no channels is its bias", async () => {
+  const weight = zeros([2, 0, 3, 3], { requiresGrad: true });
+  const bias = tensor([1, 2], { requiresGrad: true });
+  const y = conv2d(zeros([1, 0, 3, 4]), weight, bias);
+  expect([...(await y.data())]).toEqual([1, 1, 2, 2]);
+  sum(y).backward();
+  expect([...(await (bias.grad as unknown as Tensor).data())]).toEqual([2, 2]);
 });
 
 it("convolutions and pools take empty batches", async () => {
@@ -117,6 +184,7 @@ it("convolutions and pools name what does not fit", () => {
   expect(() => conv2d(x, ones([2, 3, 3, 3]))).toThrow(/4 input channels/);
   expect(() => conv2d(x, weight, undefined, { groups: 3 })).toThrow(/groups/);
   expect(() => conv2d(x, weight, ones([3]))).toThrow(/bias.*\[2\]/);
+  expect(() => conv2d(x, weight, ones([2], { dtype: "i32" }))).toThrow(/bias.*float/);
   expect(() => conv2d(x, weight, undefined, { stride: 0 })).toThrow(/stride/);
   expect(() => conv2d(x, ones([2, 4, 7, 3]))).toThrow(/window of 7 does not fit into 5/);
   expect(() => conv2d(x, weight, undefined, { pading: 1 } as object)).toThrow(/did you mean 'padding'/);

@@ -18,10 +18,9 @@ const MAX_FILTERS = 4;
 /** Neighbors in a row that an invocation computes. */
 const STRIP = 4;
 
-/** Returns true when the convolution of images x (N, C, H, W) is depthwise, with so few filters that these kernels are faster. */
-export function isDepthwise(x: Tensor, weight: Tensor, groups: number): boolean {
-  const [outputs = 0] = weight.shape;
-  return groups > 1 && x.shape[1] === groups && outputs <= MAX_FILTERS * groups;
+/** Returns true when the convolution of images (N, C, H, W) with weight (O, C / groups, kH, kW) is depthwise, with so few filters that these kernels are faster. */
+export function isDepthwise([, channels]: Shape, [outputs = 0]: Shape, groups: number): boolean {
+  return groups > 1 && channels === groups && outputs <= MAX_FILTERS * groups;
 }
 
 /** The params of all three kernels for images (N, C, H, W); `strips` counts the work items. */

@@ -128,11 +128,20 @@ function runSplit(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: 
   launch(device, kernel, parts, splits, part);
   reduce(device, { ...matmul, a: bindingOf(partial) }, splits);
   if (biasGrad && sums) {
-    const total = { a: bindingOf(sums), b: bindingOf(sums), c: biasGrad, M: 1, N: M, K: 0, alpha, accumulate };
-    reduce(device, total, splits);
+    addParts(device, bindingOf(sums), biasGrad, { parts: splits, size: M, alpha, accumulate });
     sums.dispose();
   }
   partial.dispose();
+}
+
+interface Parts extends Pick<Matmul, "alpha" | "accumulate"> {
+  readonly parts: number;
+  readonly size: number;
+}
+
+/** Adds up partial results (parts, size) of a sum, in a fixed order. */
+export function addParts(device: Device, partial: Operand, c: Result, { parts, size, ...scaled }: Parts): void {
+  reduce(device, { a: partial, b: partial, c, M: 1, N: size, K: 0, ...scaled }, parts);
 }
 
 const REDUCE_GROUP = 64;
