@@ -2,8 +2,10 @@
 import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import type { AdapterLimits } from "../../src/gpu/roofline.ts";
 import { type Counts, counted } from "./counting.ts";
-import { type Library, type LibraryName, type Running, Unsupported } from "./library.ts";
+import type { Library, LibraryName, Running } from "./library.ts";
 import { openLibrary } from "./open-library.ts";
+import { Sampler } from "./sampler.ts";
+import { answerRequests } from "./serve.ts";
 import { checkedRuns, inputsOf, type Work } from "./work.ts";
 
 export interface Opened {
@@ -25,25 +27,11 @@ export interface Requests {
   close(): void;
 }
 
-export interface Request {
-  id: number;
-  method: keyof Requests;
-  argument?: unknown;
-}
-
-export type Answer = { id: number; value?: unknown; error?: string; unsupported?: boolean };
-
-/** A sample of fast work holds several runs, so that waiting for the GPU is a small part of it, as in a training loop. */
-const SAMPLE_MS = 12;
-const MAX_RUNS = 50;
-/** Work that takes microseconds needs thousands of calls until its JavaScript is compiled; slow work is warm after two runs. */
-const WARM_UP = { runs: 2, ms: 300 };
-
 let library: Library;
 let running: Running | undefined;
-let runsPerSample = 1;
+let sampler: Sampler | undefined;
 
-const methods: { [M in keyof Requests]: (argument: Parameters<Requests[M]>[0]) => Promise<ReturnType<Requests[M]>> } = {
+answerRequests<Requests>({
   async open() {
     library = await openLibrary(process.argv[2] as LibraryName);
     return { version: library.version, device: library.device, kind: library.kind };
@@ -52,15 +40,13 @@ const methods: { [M in keyof Requests]: (argument: Parameters<Requests[M]>[0]) =
     running = await library.prepare(work, inputsOf(work));
     for (let i = 0; i < checkedRuns(work); i++) running.run();
     const results = await running.results();
-    await warmUp(running);
+    sampler = new Sampler(running);
+    await sampler.warmUp();
     return results;
   },
   async measure(budget) {
-    const samples: number[] = [];
-    const until = performance.now() + budget;
-    do samples.push(await sample(current()));
-    while (performance.now() < until);
-    return samples;
+    if (!sampler) throw new Error("nothing is prepared");
+    return sampler.measure(budget);
   },
   async count() {
     const one = current();
@@ -78,45 +64,10 @@ const methods: { [M in keyof Requests]: (argument: Parameters<Requests[M]>[0]) =
     running?.dispose();
     running = undefined;
   },
-  async close() {
-    await library.close();
-    process.disconnect();
-    // Threads of a library must not keep the process alive.
-    setImmediate(() => process.exit(0));
-  },
-};
+  close: () => library.close(),
+});
 
 function current(): Running {
   if (!running) throw new Error("nothing is prepared");
   return running;
 }
-
-/** Runs until it is as fast as it gets, and finds how many runs make a sample. */
-async function warmUp(one: Running): Promise<void> {
-  runsPerSample = 1;
-  const start = performance.now();
-  let fastest = Infinity;
-  for (let i = 0; i < WARM_UP.runs || performance.now() - start < WARM_UP.ms; i++) {
-    fastest = Math.min(fastest, await sample(one));
-  }
-  runsPerSample = Math.max(1, Math.min(MAX_RUNS, Math.round(SAMPLE_MS / fastest)));
-}
-
-async function sample(one: Running): Promise<number> {
-  await one.sync();
-  const start = performance.now();
-  for (let i = 0; i < runsPerSample; i++) one.run();
-  await one.sync();
-  return (performance.now() - start) / runsPerSample;
-}
-
-process.on("message", async ({ id, method, argument }: Request) => {
-  const answer: Answer = { id };
-  try {
-    answer.value = await (methods[method] as (argument: unknown) => Promise<unknown>)(argument);
-  } catch (error) {
-    answer.error = error instanceof Error ? error.message : String(error);
-    answer.unsupported = error instanceof Unsupported;
-  }
-  if (process.connected) process.send?.(answer);
-});

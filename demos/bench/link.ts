@@ -3,9 +3,10 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Answer, Requests } from "./child.ts";
+import type { Requests } from "./child.ts";
 import type { Cold } from "./cold.ts";
 import type { LibraryName } from "./library.ts";
+import type { Answer, AnyRequests } from "./serve.ts";
 import type { Steady } from "./steady.ts";
 
 const TIME_LIMIT_MS = 240_000;
@@ -13,17 +14,17 @@ const TIME_LIMIT_MS = 240_000;
 /** The library has no idiomatic way to do this work. */
 export class NotDone extends Error {}
 
-export class Link {
-  readonly name: LibraryName;
+export class Link<R extends AnyRequests<R> = Requests, N extends string = LibraryName> {
+  readonly name: N;
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #requests = 0;
   #said = "";
   alive = true;
 
-  constructor(name: LibraryName, programs: string) {
+  constructor(name: N, child: ChildProcess) {
     this.name = name;
-    this.#process = start(join(programs, "child.mjs"), name, {});
+    this.#process = child;
     const hear = (text: Buffer) => {
       this.#said = (this.#said + text).slice(-2000);
     };
@@ -37,10 +38,7 @@ export class Link {
     });
   }
 
-  async ask<M extends keyof Requests>(
-    method: M,
-    ...[argument]: Parameters<Requests[M]>
-  ): Promise<ReturnType<Requests[M]>> {
+  async ask<M extends keyof R & string>(method: M, ...[argument]: Parameters<R[M]>): Promise<ReturnType<R[M]>> {
     const id = ++this.#requests;
     let timer: NodeJS.Timeout | undefined;
     const answer = await new Promise<Answer>((resolve) => {
@@ -55,7 +53,7 @@ export class Link {
     this.#waiting.delete(id);
     if (answer.unsupported) throw new NotDone(answer.error);
     if (answer.error) throw new Error(answer.error);
-    return answer.value as ReturnType<Requests[M]>;
+    return answer.value as ReturnType<R[M]>;
   }
 
   kill(): void {
@@ -64,8 +62,9 @@ export class Link {
   }
 }
 
-function start(program: string, name: LibraryName, env: Record<string, string>): ChildProcess {
-  return fork(program, [name], {
+/** A process of a bundled program; its first argument is the library. */
+export function startProgram(program: string, args: readonly string[], env: Record<string, string> = {}): ChildProcess {
+  return fork(program, args, {
     execArgv: [],
     serialization: "advanced",
     silent: true,
@@ -73,24 +72,26 @@ function start(program: string, name: LibraryName, env: Record<string, string>):
   });
 }
 
-/** First step and memory in a separate process, with an empty shader cache of the driver. */
-export async function coldStart(name: LibraryName, programs: string): Promise<Cold> {
+/** What `fn` gives with the environment of an empty shader cache of the driver. */
+export async function withEmptyShaderCache<T>(fn: (env: Record<string, string>) => Promise<T>): Promise<T> {
   const cache = mkdtempSync(join(tmpdir(), "gradwell-cold-"));
   try {
-    return await tellOf<Cold>(
-      start(join(programs, "cold.mjs"), name, { MESA_SHADER_CACHE_DIR: cache, __GL_SHADER_DISK_CACHE_PATH: cache }),
-    );
+    return await fn({ MESA_SHADER_CACHE_DIR: cache, __GL_SHADER_DISK_CACHE_PATH: cache });
   } finally {
     rmSync(cache, { recursive: true, force: true });
   }
 }
 
+/** First step and memory in a separate process. */
+export const coldStart = (name: LibraryName, programs: string): Promise<Cold> =>
+  withEmptyShaderCache((env) => tellOf<Cold>(startProgram(join(programs, "cold.mjs"), [name], env)));
+
 /** Ten thousand steps of gradwell in a separate process. */
 export const steadySteps = (programs: string): Promise<Steady> =>
-  tellOf<Steady>(start(join(programs, "steady.mjs"), "gradwell", {}));
+  tellOf<Steady>(startProgram(join(programs, "steady.mjs"), ["gradwell"]));
 
 /** The one message of a process, once it has ended. */
-async function tellOf<T>(child: ChildProcess): Promise<T> {
+export async function tellOf<T>(child: ChildProcess): Promise<T> {
   let said = "";
   child.stderr?.on("data", (text) => {
     said = (said + text).slice(-2000);

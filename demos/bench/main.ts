@@ -8,8 +8,12 @@ import type { AdapterKind } from "../../src/gpu/adapter/adapter.ts";
 import { textTable } from "../support/table.ts";
 import { childPrograms } from "./bundle.ts";
 import { CASES, type Case } from "./cases.ts";
+import type { Requests } from "./child.ts";
+import { benchFamilies } from "./families/main.ts";
+import type { FamiliesResult } from "./families/results.ts";
+import * as families from "./families/tables.ts";
 import type { LibraryName } from "./library.ts";
-import { Link } from "./link.ts";
+import { Link, startProgram } from "./link.ts";
 import { type Effort, FULL, measureStarts, measureSteady, measureWork, type Outcomes, QUICK } from "./measure.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { type BenchResult, judge } from "./results.ts";
@@ -37,7 +41,7 @@ class Libraries {
   async get(name: LibraryName): Promise<Link> {
     const known = this.links.get(name);
     if (known?.alive) return known;
-    const link = new Link(name, this.#programs);
+    const link = new Link<Requests>(name, startProgram(join(this.#programs, "child.mjs"), [name]));
     const { version, device, kind } = await link.ask("open");
     if (kind) this.#ours = { device, kind };
     else if (name.endsWith("webgpu") && device !== this.adapter.device) {
@@ -59,6 +63,7 @@ async function main(): Promise<void> {
   if (options.adapter !== "auto") process.env.GRADWELL_ADAPTER = options.adapter;
   if (options.libraries.length > 1) installPeers();
   const programs = await childPrograms();
+  if (options.families) return showFamilies(await benchFamilies(programs, options), options.out);
   const libraries = new Libraries(programs);
   try {
     const result = await bench(libraries, programs, options);
@@ -142,14 +147,22 @@ async function show(result: BenchResult, out: string | undefined): Promise<void>
   console.log(heading(result));
   for (const table of tables(result)) console.log(`\n${textTable(table)}`);
   for (const line of failures(result)) console.log(`failed: ${line}`);
-  if (out === undefined) return;
-  mkdirSync(out, { recursive: true });
-  const name = join(out, `${result.date}-${result.kind}`);
-  writeFileSync(`${name}.json`, `${JSON.stringify(result, null, 2)}\n`);
-  writeFileSync(`${name}.md`, markdown(result));
-  const svg = await chart(result);
-  if (svg) writeFileSync(`${name}.svg`, svg);
-  console.log(`\nwritten: ${name}.{json,md${svg ? ",svg" : ""}}`);
+  if (out) write(out, `${result.date}-${result.kind}`, result, markdown(result), await chart(result));
+}
+
+async function showFamilies(result: FamiliesResult, out: string | undefined): Promise<void> {
+  console.log(families.text(result));
+  const name = `${result.date}-${result.kind}-families`;
+  if (out) write(out, name, result, families.markdown(result), await families.chart(result));
+}
+
+function write(folder: string, name: string, result: unknown, text: string, svg: string | undefined): void {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, name);
+  writeFileSync(`${path}.json`, `${JSON.stringify(result, null, 2)}\n`);
+  writeFileSync(`${path}.md`, text);
+  if (svg) writeFileSync(`${path}.svg`, svg);
+  console.log(`\nwritten: ${path}.{json,md${svg ? ",svg" : ""}}`);
 }
 
 await main().catch((error) => {

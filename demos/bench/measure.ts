@@ -5,6 +5,7 @@ import type { LibraryName } from "./library.ts";
 import { coldStart, type Link, NotDone, steadySteps } from "./link.ts";
 import { difference, type Reference, referenceOf } from "./reference.ts";
 import { type Spread, spreadOf } from "./stats.ts";
+import { timedInTurns } from "./turns.ts";
 import { inputsOf, type Work } from "./work.ts";
 
 /** Outcome of a case for one library: times, or the reason why there are none. */
@@ -23,9 +24,6 @@ export interface Effort {
 export const FULL: Effort = { rounds: 7, budget: 200, starts: 3 };
 export const QUICK: Effort = { rounds: 2, budget: 30, starts: 1 };
 
-/** Slow work is measured no longer than this, given three samples. */
-const ENOUGH_MS = 15_000;
-
 export async function measureWork(one: Case, work: Work, links: readonly Link[], effort: Effort): Promise<Outcomes> {
   const outcomes: Outcomes = {};
   const ready: Link[] = [];
@@ -35,9 +33,15 @@ export async function measureWork(one: Case, work: Work, links: readonly Link[],
     if (failed === undefined) ready.push(link);
     else if (failed !== NOT_DONE) outcomes[link.name] = { failed };
   }
-  const samples = await timed(ready, effort, outcomes);
+  const samples = await timedInTurns(
+    ready,
+    effort.rounds,
+    (link) => link.ask("measure", effort.budget),
+    (link, error) => {
+      outcomes[link.name] = { failed: messageOf(error) };
+    },
+  );
   for (const [link, values] of samples) {
-    if (outcomes[link.name]) continue;
     const perOp = one.unit === "us" && work.kind === "add" ? 1000 / work.repeats : 1;
     const spread = spreadOf(values.map((value) => value * perOp));
     const counts = work.kind === "mlp" && link.name.endsWith("wasm") === false ? await link.ask("count") : undefined;
@@ -49,6 +53,8 @@ export async function measureWork(one: Case, work: Work, links: readonly Link[],
 
 const NOT_DONE = "not done";
 
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** `undefined` when the results are right, else what is wrong. */
 async function prepare(link: Link, work: Work, reference: Reference): Promise<string | undefined> {
   try {
@@ -56,29 +62,8 @@ async function prepare(link: Link, work: Work, reference: Reference): Promise<st
     return wrong && `wrong result: ${wrong}`;
   } catch (error) {
     if (error instanceof NotDone) return NOT_DONE;
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
-}
-
-/** Rounds over all libraries, beginning with another one each time: whatever the machine does hits all alike. */
-async function timed(ready: readonly Link[], effort: Effort, outcomes: Outcomes): Promise<Map<Link, number[]>> {
-  const samples = new Map<Link, number[]>(ready.map((link) => [link, []]));
-  const spent = new Map<Link, number>();
-  for (let round = 0; round < effort.rounds; round++) {
-    for (const turn of ready.keys()) {
-      const link = ready[(turn + round) % ready.length] as Link;
-      const values = samples.get(link) as number[];
-      if (outcomes[link.name] || (values.length >= 3 && (spent.get(link) ?? 0) > ENOUGH_MS)) continue;
-      const start = performance.now();
-      try {
-        values.push(...(await link.ask("measure", effort.budget)));
-      } catch (error) {
-        outcomes[link.name] = { failed: String(error instanceof Error ? error.message : error) };
-      }
-      spent.set(link, (spent.get(link) ?? 0) + performance.now() - start);
-    }
-  }
-  return samples;
 }
 
 /** First step and peak memory of each library. */
@@ -94,7 +79,7 @@ export async function measureStarts(
       try {
         colds.get(name)?.push(await coldStart(name, programs));
       } catch (error) {
-        const failed = error instanceof Error ? error.message : String(error);
+        const failed = messageOf(error);
         for (const outcomes of [firstStep, memory]) (outcomes as Outcomes)[name] = { failed };
       }
     }
@@ -113,7 +98,7 @@ export async function measureSteady(programs: string, effort: Effort): Promise<{
   try {
     for (let i = 0; i < effort.starts; i++) runs.push(await steadySteps(programs));
   } catch (error) {
-    const outcome = { gradwell: { failed: error instanceof Error ? error.message : String(error) } };
+    const outcome = { gradwell: { failed: messageOf(error) } };
     return { time: outcome, heap: outcome };
   }
   return {

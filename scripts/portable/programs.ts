@@ -1,8 +1,9 @@
 /** The programs of the portable archive, bundled from the benchmark and from the tests themselves. */
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Plugin } from "rolldown";
+import { commit } from "../gpu/commit.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const here = join(root, "scripts/portable");
@@ -11,15 +12,19 @@ const resolve = { conditionNames: ["source", "node", "import"], alias: { vitest:
 /** Whose tests need no other files, no browser and no further processes. */
 const TESTED = ["autograd", "capture", "nn", "ops", "optim", "tensor"];
 
-/** self-test, benchmark and the benchmark's child processes. */
+/** Self-test, benchmark with its child processes, and the GPU day. */
 export async function bundlePrograms(dir: string): Promise<void> {
   const bench = join(root, "demos/bench");
+  writeFileSync(join(dir, "commit.txt"), `${commit()}\n`);
   await build({
     input: {
       selftest: join(here, "selftest.ts"),
       bench: join(bench, "main.ts"),
+      gpu: join(root, "scripts/gpu/main.ts"),
       child: join(bench, "child.ts"),
       cold: join(bench, "cold.ts"),
+      "family-child": join(bench, "families/child.ts"),
+      "family-cold": join(bench, "families/cold.ts"),
     },
     platform: "node",
     transform: { target: "node20" },

@@ -8,7 +8,8 @@ import { untar } from "../../src/gpu/adapter/archive-cache.node.ts";
 
 const USAGE = `./run.sh                    self-test, then benchmark
 ./run.sh test [areas]       self-test alone; areas such as ops/matmul optim
-./run.sh bench [options]    benchmark alone; --help tells its options`;
+./run.sh bench [options]    benchmark alone; --help tells its options
+./run.sh gpu [options]      check, then sweep of all kernels' launches, ten minutes; gpu-data/ gets the file to keep`;
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const app = join(here, "app");
@@ -43,9 +44,16 @@ function bench(args: readonly string[]): number {
   return run("bench.mjs", ["--peers", "none", "--out", join(here, "results"), ...args]);
 }
 
+/** With a word, that command of the GPU day; else all of it. */
+function gpu(args: readonly string[]): number {
+  const words = args[0] && !args[0].startsWith("-") ? args : ["sweep", ...args];
+  return run("gpu.mjs", [...words, "--out", join(here, "gpu-data")]);
+}
+
 const [command, ...args] = process.argv.slice(2);
 unpack();
 if (command === undefined) process.exitCode = Math.max(run("selftest.mjs", []), bench([]));
 else if (command === "test") process.exitCode = run("selftest.mjs", args);
 else if (command === "bench") process.exitCode = bench(args);
+else if (command === "gpu") process.exitCode = gpu(args);
 else console.log(USAGE);

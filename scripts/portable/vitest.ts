@@ -1,6 +1,7 @@
-/** As much of vitest as the tests use: vitest's own `expect`, and a runner for one file after the other. */
+/** As much of vitest as the tests use: vitest's own `expect` and spies, and a runner for one file after the other. */
 import { format } from "node:util";
 import { chai, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState } from "@vitest/expect";
+import { restoreAllMocks, spyOn } from "@vitest/spy";
 
 type Body = () => unknown;
 type Each = (name: string, body: (...args: unknown[]) => unknown) => void;
@@ -58,6 +59,7 @@ const when = (condition: unknown) => (condition ? register : () => undefined);
 export const it = Object.assign(register, { each: each(register), runIf: when, skipIf: (not: unknown) => when(!not) });
 export const test = it;
 export const describe = Object.assign(group, { each: each(group) });
+export const vi = { spyOn, restoreAllMocks };
 export const beforeAll = (body: Body): unknown => hooks.beforeAll.push(body);
 export const afterEach = (body: Body): unknown => hooks.afterEach.push(body);
 export const afterAll = (body: Body): unknown => hooks.afterAll.push(body);

@@ -25,7 +25,7 @@ export async function open(device: "webgpu" | "wasm"): Promise<Library> {
   };
 }
 
-function versionOf(): string {
+export function versionOf(): string {
   const entry = createRequire(import.meta.url).resolve("@jax-js/jax");
   return createRequire(entry)("../package.json").version;
 }
@@ -140,7 +140,13 @@ function crossEntropy(logits: JaxArray, labels: JaxArray, classes: number): JaxA
 }
 
 /** The update of one array, to be traced inside a jit. `rates` holds lr / (1 - beta1^t) and 1 / sqrt(1 - beta2^t). */
-function adam(param: JaxArray, first: JaxArray, second: JaxArray, grad: JaxArray, rates: JaxArray[]): JaxArray[] {
+export function adam(
+  param: JaxArray,
+  first: JaxArray,
+  second: JaxArray,
+  grad: JaxArray,
+  rates: JaxArray[],
+): JaxArray[] {
   const { beta1, beta2, eps } = ADAM;
   const newFirst = first.mul(beta1).add(grad.ref.mul(1 - beta1));
   const newSecond = second.mul(beta2).add(np.square(grad).mul(1 - beta2));
@@ -150,8 +156,8 @@ function adam(param: JaxArray, first: JaxArray, second: JaxArray, grad: JaxArray
 }
 
 /** Numbers that change per step are arrays, or jit would trace anew. */
-function ratesAt(t: number): JaxArray[] {
-  const { lr, beta1, beta2 } = ADAM;
+export function ratesAt(t: number, lr: number = ADAM.lr): JaxArray[] {
+  const { beta1, beta2 } = ADAM;
   return [np.array(lr / (1 - beta1 ** t)), np.array(1 / Math.sqrt(1 - beta2 ** t))];
 }
 

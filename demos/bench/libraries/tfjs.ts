@@ -54,7 +54,7 @@ function running(step: Step, backend: string): Running {
 }
 
 /** It submits what it recorded only every fifteen dispatches or when a value is read; reading would copy the whole result. */
-async function drained(backend: TfTensor): Promise<void> {
+export async function drained(backend: TfTensor): Promise<void> {
   if (backend.commandEncoder) {
     backend.endComputePassEncoder();
     backend.submitQueue();

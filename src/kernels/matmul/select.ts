@@ -17,6 +17,7 @@ import {
   matmul_tile_vec4,
 } from "../../gpu/shaders.generated.ts";
 import type { Choice } from "../../gpu/tuning.ts";
+import { measuredChoice } from "./measured-costs.ts";
 
 /** The shape of `op(A) op(B)`, row-major; op(A) is (M, K), op(B) is (K, N). */
 export interface Product {
@@ -174,8 +175,15 @@ export function choose(device: Device, product: Product): MatmulChoice {
   return tableChoice(device, product);
 }
 
-/** The kernel that the table names for a matmul. */
+/** The kernel by the measured costs of such GPUs, else the one that the table names. */
 export function tableChoice(device: Device, product: Product): MatmulChoice {
+  const measured = measuredChoice(
+    device.info,
+    product,
+    () => candidates(device, product),
+    (variant) => kernels[variant],
+  );
+  if (measured) return measured;
   const { M, N, K, batch = 1 } = product;
   const fits = (variant: Variant) => {
     const { preferredOn, minTiles = 0, minWork = 0, ...kernel }: MatmulKernel = kernels[variant];
