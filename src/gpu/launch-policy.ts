@@ -292,3 +292,31 @@ function recurrenceKernels(
   const fits = gates * WORKGROUP_ROWS * 4 <= device.limits.maxComputeWorkgroupStorageSize;
   return adapters.gpu(device) && fits && width <= RECURRENCE_WIDTHS.gpu ? "workgroups" : "steps";
 }
+
+/** The forms of the fused attention kernels: a subgroup of 8 lanes that works by itself, or a workgroup with its memory. */
+export const ATTENTION_VARIANTS = ["lanes", "tile"] as const;
+export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
+
+/** True if a device can run a form, whatever is preferred there. */
+export const canAttend = (device: Adapter, variant: AttentionVariant): boolean =>
+  variant === "tile" || adapters.subgroups(8)(device);
+
+/** What the choice of a form depends on. */
+export interface AttentionCase {
+  readonly queries: number;
+  readonly keys: number;
+  readonly isCausal: boolean;
+  readonly needsGrad: boolean;
+}
+
+/** Scores of a matrix from which on keeping none of them is worth more than the speed of plain matmuls. */
+const LONG_ATTENTION = 2 ** 20;
+
+/** The form for a case, or undefined where attention by plain operations is faster. */
+export function attentionVariant(device: Adapter, one: AttentionCase): AttentionVariant | undefined {
+  if (!device.info.isSoftware) return "tile";
+  const isLong = one.queries * one.keys >= LONG_ATTENTION;
+  // Backward computes the scores twice more; that pays where it skips those above the diagonal.
+  if (adapters.subgroups(8)(device)) return isLong || one.isCausal || !one.needsGrad ? "lanes" : undefined;
+  return isLong ? "tile" : undefined;
+}

@@ -2,7 +2,7 @@ import { count, flag, options as optionsOf, probability, signature } from "../ar
 import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { attentionWeights } from "../ops/attention.ts";
+import { attentionWeights, scaledDotProductAttention } from "../ops/attention.ts";
 import { add, logicalAnd, where } from "../ops/binary.ts";
 import { sameLifetime, splitViews, unbind } from "../ops/cat-split.ts";
 import { linear } from "../ops/linear.ts";
@@ -139,35 +139,42 @@ export class MultiheadAttention extends Module {
 
   #attend(query: Tensor, key: Tensor, value: Tensor, call: MultiheadAttentionCall): [Tensor, Tensor | null] {
     const { isCausal = false, needWeights = true, averageAttnWeights = true } = call;
-    const [q, k, v] = this.#project(query, key, value);
+    const [q, k, v] = this.#project(query, key, value, needWeights);
     const attnMask = this.#mask(call);
     const options = { isCausal, dropout: this.training ? this.dropout : 0, ...(attnMask && { attnMask }) };
+    const join = (heads: Tensor) =>
+      this.outProj.forward(reshape(permute(heads, this.batchFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]), query.shape));
+    if (!needWeights) return [join(scaledDotProductAttention(q, k, v, options)), null];
     const weights = attentionWeights(q, k, options);
-    const heads = permute(matmul(weights, v), this.batchFirst ? [0, 2, 1, 3] : [2, 0, 1, 3]);
-    const y = this.outProj.forward(reshape(heads, query.shape));
-    if (!needWeights) return [y, null];
+    const y = join(matmul(weights, v));
     return sameLifetime(y, averageAttnWeights ? mean(weights, 1) : weights);
   }
 
-  /** Queries, keys and values as (N, numHeads, L, headDim). Arguments that are one tensor are projected in one matmul. */
-  #project(query: Tensor, key: Tensor, value: Tensor): [Tensor, Tensor, Tensor] {
+  /**
+   * Queries, keys and values as (N, numHeads, L, headDim), copied to be contiguous if `dense`. Arguments that are one tensor
+   * are projected in one matmul.
+   */
+  #project(query: Tensor, key: Tensor, value: Tensor, dense: boolean): [Tensor, Tensor, Tensor] {
     const { inProjWeight: weight, inProjBias: bias, embedDim } = this;
-    if (weight && query === key && key === value) return this.#heads(query, weight, bias) as [Tensor, Tensor, Tensor];
+    if (weight && query === key && key === value) {
+      return this.#heads(query, weight, bias, dense) as [Tensor, Tensor, Tensor];
+    }
     const shared = weight !== null && key === value;
     const blocks = [1, ...(shared ? [2] : [1, 1])].map((block) => block * embedDim);
     const weights = weight ? splitViews(weight, blocks, 0) : [this.qProjWeight, this.kProjWeight, this.vProjWeight];
     const biases = bias ? splitViews(bias, blocks, 0) : [];
     const inputs = [query, key, ...(shared ? [] : [value])];
-    const heads = inputs.flatMap((x, i) => this.#heads(x, elementAt(weights, i), biases[i] ?? null));
+    const heads = inputs.flatMap((x, i) => this.#heads(x, elementAt(weights, i), biases[i] ?? null, dense));
     return [elementAt(heads, 0), elementAt(heads, 1), elementAt(heads, 2)];
   }
 
   /** x's projections by the blocks of `weight`, each (N, numHeads, L, headDim). */
-  #heads(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor[] {
+  #heads(x: Tensor, weight: Tensor, bias: Tensor | null, dense: boolean): Tensor[] {
     const blocks = sizeAt(weight.shape, 0) / this.embedDim;
     const width = this.embedDim / this.numHeads;
     const y = reshape(linear(x, weight, bias ?? undefined), [...x.shape.slice(0, 2), blocks, this.numHeads, width]);
-    return unbind(contiguous(permute(y, this.batchFirst ? [2, 0, 3, 1, 4] : [2, 1, 3, 0, 4])));
+    const heads = permute(y, this.batchFirst ? [2, 0, 3, 1, 4] : [2, 1, 3, 0, 4]);
+    return unbind(dense ? contiguous(heads) : heads);
   }
 
   /** Both masks as one that `attentionWeights` takes: true where attention is allowed, or what is added to the scores. */

@@ -9,7 +9,7 @@ import { copyInto, fill } from "../tensor/copy.ts";
 import { checkFilling, zeros } from "../tensor/create.ts";
 import { checkShape, normalizeDim, type Shape, sameShape, sizeAt } from "../tensor/shape.ts";
 import type { Dtype } from "../tensor/storage.ts";
-import { empty, Tensor, view } from "../tensor/tensor.ts";
+import { empty, storageOf, Tensor, view } from "../tensor/tensor.ts";
 import { expand } from "./broadcast.ts";
 import { flip, narrow, reshape, unsqueeze } from "./movement.ts";
 
@@ -59,11 +59,32 @@ const splitViewsOp: Op<SplitAttrs, Tensor[]> = defineOp<SplitAttrs, Tensor[]>({
     });
   },
   backward: ({ device, attrs }, ...gradients: (Tensor | undefined)[]) =>
+    joinedView(gradients, attrs.dim) ??
     cat(
       gradients.map((gradient, i) => gradient ?? zeros(attrs.shapes[i] as Shape, { dtype: attrs.dtype, device })),
       attrs.dim,
     ),
 });
+
+/**
+ * One view of parts along `dim` that lie in one storage as `splitViews` would have them, else undefined. Parts that are in the
+ * graph are left to `cat`, which is differentiable.
+ */
+function joinedView(parts: readonly (Tensor | undefined)[], dim: number): Tensor | undefined {
+  const [first, second] = parts;
+  if (!first || !second || parts.some((part) => !part || part.requiresGrad || part.size === 0)) return undefined;
+  const length = sizeAt(first.shape, dim);
+  // The stride of a dim of size 1 says nothing.
+  const step = length === 1 ? second.offset - first.offset : sizeAt(first.strides, dim);
+  const strides = first.strides.with(dim, step);
+  let end = first.offset;
+  for (const part of parts) {
+    if (!part || storageOf(part) !== storageOf(first) || part.offset !== end) return undefined;
+    if (!part.strides.every((stride, i) => stride === strides[i] || part.shape[i] === 1)) return undefined;
+    end += sizeAt(part.shape, dim) * step;
+  }
+  return view(first, first.shape.with(dim, (end - first.offset) / step), strides, first.offset);
+}
 
 /** Views of these sizes along `dim`, which they fill; their gradients are concatenated once. */
 export function splitViews<const S extends readonly number[]>(x: Tensor, sizes: S, dim: number): ViewsOf<S> {

@@ -12,7 +12,8 @@ interface DropoutAttrs {
   readonly call: () => RandomCall;
 }
 
-const dropoutOp: Op<DropoutAttrs, Tensor> = defineOp<DropoutAttrs>({
+/** Dropout by a random call that something else draws from too. */
+export const dropoutOp: Op<DropoutAttrs, Tensor> = defineOp<DropoutAttrs>({
   name: "dropout",
   computeDtype: "f32",
   forward: (_, [x]: [x: Tensor], { p, call }) => runDropout(x, p, call),
