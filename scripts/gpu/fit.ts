@@ -1,7 +1,8 @@
 /** The costs of matmuls on each architecture, fitted to what sweeps have measured. */
 import type { ArchitectureCosts, LinearCost } from "../../src/kernels/matmul/cost-table.ts";
 import { architectureName, costFeatures, costOf, shapeName } from "../../src/kernels/matmul/measured-costs.ts";
-import { kernels, type MatmulKernel, type Product, type Variant } from "../../src/kernels/matmul/select.ts";
+import type { Product } from "../../src/kernels/matmul/product.ts";
+import { kernels, type MatmulKernel, type Variant } from "../../src/kernels/matmul/select.ts";
 import type { DataRecord } from "./records.ts";
 import { MATMULS } from "./shapes.ts";
 import { median } from "./stopwatch.ts";

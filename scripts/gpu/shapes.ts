@@ -1,5 +1,5 @@
 /** Shapes of the sweep, frozen: results of different days and machines are compared by them. */
-import type { Product } from "../../src/kernels/matmul/select.ts";
+import type { Product } from "../../src/kernels/matmul/product.ts";
 
 /** The three products of a linear layer: forward, gradient of the input, gradient of the weight. */
 function linear(rows: number, inputs: number, outputs: number): Product[] {

@@ -20,13 +20,13 @@ var<workgroup> stagedX: array<f32, 2048>;     // (DEPTH, SITES)
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) local: u32) {
-  let phase = phase_size();
-  let cells = params.images * phase.x * phase.y;
+  let extent = phase_size();
+  let cells = params.images * extent.x * extent.y;
   let tile = tile_of(linear_group(wid, nwg), ROWS, cells, SITES);
   // The site whose elements an invocation stages, for every other channel.
   let cell = min(tile.site + local % SITES, cells - 1u);
-  let site = vec2u(cell / phase.y % phase.x * params.stepY, cell % phase.y * params.stepX);
-  let start = start_x(tile, cell / phase.y / phase.x);
+  let site = vec2u(cell / extent.y % extent.x * params.stepY, cell % extent.y * params.stepX);
+  let start = start_x(tile, cell / extent.y / extent.x);
   // The channel of the weights that it stages, for every sixteenth row.
   let k = local % DEPTH;
   let row = local / DEPTH;
@@ -63,11 +63,11 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
   var sums = c;
   for (var i = 0u; i < 4u; i++) {
     let place = tile.site + across + 32u * i;
-    let outRow = place / phase.y % phase.x * params.phasesY + tile.phase.x;
-    let outColumn = place % phase.y * params.phasesX + tile.phase.y;
+    let outRow = place / extent.y % extent.x * params.phasesY + tile.phase.x;
+    let outColumn = place % extent.y * params.phasesX + tile.phase.y;
     if (place >= cells || outRow >= params.outHeight || outColumn >= params.outWidth) { continue; }
     for (var r = tile.row + 4u * down; r < min(tile.row + 4u * down + 4u, params.rows); r++) {
-      let to = start_y(tile, place / phase.y / phase.x, r) + outRow * params.outWidth + outColumn;
+      let to = start_y(tile, place / extent.y / extent.x, r) + outRow * params.outWidth + outColumn;
       y[to] = sums[r % 4u][i] + bias_of(tile, r);
     }
   }

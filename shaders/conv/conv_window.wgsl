@@ -18,15 +18,15 @@ fn main(
   @if(SUBGROUPS) @builtin(subgroup_invocation_id) lane: u32,
   @if(!SUBGROUPS) @builtin(local_invocation_index) lane: u32,
 ) {
-  let phase = phase_size();
-  let cells = params.images * phase.x * phase.y;
+  let extent = phase_size();
+  let cells = params.images * extent.x * extent.y;
   let tile = tile_of(linear_group(wid, nwg), ROWS, cells, SITES);
   let four = vec4u(0u, 1u, 2u, 3u);
   // Neighboring lanes have neighboring sites; each has four, eight apart.
   let cell = min(tile.site + lane + LANES * four, vec4u(cells - 1u));
-  let siteY = cell / phase.y % phase.x * params.stepY;
-  let siteX = cell % phase.y * params.stepX;
-  let start = start_images(tile, cell / phase.y / phase.x);
+  let siteY = cell / extent.y % extent.x * params.stepY;
+  let siteX = cell % extent.y * params.stepX;
+  let start = start_images(tile, cell / extent.y / extent.x);
   var own: array<u32, 2>; // @registers
   for (var q = 0u; q < 2u; q++) { // @unroll
     own[q] = start_weight(tile, tile.row + q * LANES + row_of_lane(lane));
@@ -63,10 +63,10 @@ fn main(
       }
     }
   }
-  let row = cell / phase.y % phase.x * params.phasesY + tile.phase.x;
-  let column = cell % phase.y * params.phasesX + tile.phase.y;
+  let row = cell / extent.y % extent.x * params.phasesY + tile.phase.x;
+  let column = cell % extent.y * params.phasesX + tile.phase.y;
   let stored = (tile.site + lane + LANES * four < vec4u(cells)) & (row < vec4u(params.outHeight)) & (column < vec4u(params.outWidth));
-  let images = cell / phase.y / phase.x;
+  let images = cell / extent.y / extent.x;
   var to = row * params.outWidth + column + vec4u(start_y(tile, images.x, tile.row), start_y(tile, images.y, tile.row),
     start_y(tile, images.z, tile.row), start_y(tile, images.w, tile.row));
   // Through an array and a loop that no compiler can unroll: the epilogue would take longer to compile than the rest.

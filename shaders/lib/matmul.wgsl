@@ -18,6 +18,7 @@ struct Params {
 // columns where those are contiguous, are a multiple of four long.
 @if(VEC4) @group(0) @binding(2) var<storage, read> matrixB: array<vec4f>;
 @else @group(0) @binding(2) var<storage, read> matrixB: array<f32>;
+@group(0) @binding(2) var<storage, read> vectorsB: array<vec4f>;     // the same, for a kernel that only takes columns of four
 @group(0) @binding(3) var<storage, read> bias: array<f32>;           // (N)
 @group(0) @binding(4) var<storage, read> saved: array<f32>;          // (batch, M, N): what the derivative is computed from
 @group(0) @binding(5) var<storage, read_write> matrixC: array<f32>;  // (splits, batch, M, N)

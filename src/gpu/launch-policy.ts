@@ -6,7 +6,12 @@
 
 /** The properties that the choice depends on: a Device has them. */
 export interface Adapter {
-  readonly info: { readonly isSoftware: boolean; readonly subgroupSize: number };
+  readonly info: {
+    readonly isSoftware: boolean;
+    readonly subgroupSize: number;
+    readonly vendor?: string;
+    readonly architecture?: string;
+  };
   readonly features: { readonly subgroups: boolean };
 }
 
@@ -94,6 +99,25 @@ export const launchPolicy = (device: Adapter): Policy => (device.info.isSoftware
 
 /** The class of adapter that the policies are for. */
 export const adapterClass = (device: Adapter): "software" | "gpu" => (device.info.isSoftware ? "software" : "gpu");
+
+/**
+ * Cores (streaming multiprocessors, compute units, Xe cores) of a common GPU of a vendor or architecture. WebGPU does not
+ * tell, and a wrong guess costs no more than a matmul's tile that is too large or too small.
+ */
+const GPU_CORES: readonly (readonly [name: RegExp, cores: number])[] = [
+  [/hopper|blackwell/, 132],
+  [/ampere|lovelace/, 68],
+  [/nvidia/, 40],
+  [/rdna-3|rdna-4/, 48],
+  [/amd/, 32],
+  [/apple|metal-/, 16],
+  [/xe-2|alchemist|xe-hpg/, 24],
+  [/intel/, 12],
+  [/qualcomm|arm|img-tec/, 8],
+];
+
+export const gpuCores = ({ info: { vendor = "", architecture = "" } }: Adapter): number =>
+  GPU_CORES.find(([name]) => name.test(`${vendor} ${architecture}`))?.[1] ?? 32;
 
 /** Tests for the adapters that a kernel of a table is for or can run on. */
 export const adapters = {

@@ -32,7 +32,7 @@ it("wgpu creates every pipeline that GPUs, default limits and absent features le
     "conv_tile_weight",
   ])
     expect(names).toContain(name);
-  const tiles = requests.filter(({ shader }) => shader.name === "matmul_tile").map(({ overrides }) => overrides.TILE);
+  const tiles = requests.filter(({ shader }) => shader.name === "matmul_tile").map(({ overrides }) => overrides.ROWS);
   expect(tiles).toEqual(expect.arrayContaining([undefined, 32]));
   const folder = mkdtempSync(join(tmpdir(), "gradwell-wgpu-"));
   try {

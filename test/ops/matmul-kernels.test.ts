@@ -130,6 +130,35 @@ it.each(runnable.filter((variant) => !home.includes(variant)))(
   },
 );
 
+const vectors = variants.filter((variant) => /vector/i.test(variant));
+
+it.each(vectors)("matmul kernel %s makes all rows that it takes", async (variant) => {
+  const rows = [1, 3, 4, 7, 8].filter((M) => canRun(device, variant, { M, N: 5, K: 4, transB: true }));
+  expect(rows.length).toBeGreaterThan(0);
+  for (const M of rows) {
+    for (const N of [1, 3, 16, 37]) await verify({ variant, transB: true, M, N, K: 4 * N, withBias: true });
+    await verify({ variant, transB: true, M, N: 21, K: 300, batch: 3, strideA: 0 });
+    await verify({ variant, transB: true, M, N: 9, K: 516, splits: 4, withBias: true, batch: 2, strideB: 0 });
+    // One more pipeline.
+    await verify({ variant, transB: true, M, N: 9, K: 132, withBiasGrad: true, accumulate: true, alpha: 0.5 });
+  }
+});
+
+it.each(vectors)("matmul kernel %s keeps NaN and infinity to their row and column", async (variant) => {
+  const rows = [NaN, Infinity, 1].map((first) => [first, 1, 1, 1]);
+  const [a, b] = [tensor([[1, 1, 1, 0]]), tensor(rows)];
+  const c = tensor([0, 0, 0]);
+  const product = { M: 1, N: 3, K: 4, transB: true, variant };
+  runMatmul(device, { ...product, a: bindingOf(a), b: bindingOf(b), c: bindingOf(c) });
+  expect([...(await readData(c))]).toEqual([NaN, Infinity, 3]);
+});
+
+it("a single row of a linear layer is taken by a kernel that reads the weight once", () => {
+  expect(choose(device, { M: 1, N: 512, K: 784, transB: true }).variant).toMatch(/vector/i);
+  expect(choose(device, { M: 1, N: 512, K: 783, transB: true }).variant).not.toMatch(/vector/i);
+  expect(choose(device, { M: 1, N: 512, K: 784 }).variant).not.toMatch(/vector/i);
+});
+
 it("operands of odd sizes that are too large to be copied are not copied", () => {
   const isLarge = (variant: Variant) => variant.startsWith("large");
   const chosenFor = (size: number) => choose(device, { M: size, N: size, K: size }).variant;

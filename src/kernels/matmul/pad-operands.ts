@@ -6,7 +6,7 @@ import { strideGroups } from "../../gpu/launch-policy.ts";
 import { pad_matrix } from "../../gpu/shaders.generated.ts";
 import { bindingOf } from "../../tensor/binding.ts";
 import { empty, type Tensor } from "../../tensor/tensor.ts";
-import type { Product } from "./select.ts";
+import type { Product } from "./product.ts";
 
 /** A matmul of these matrices. */
 interface Operands extends Product {

@@ -9,6 +9,7 @@ import { matmul_reduce } from "../../gpu/shaders.generated.ts";
 import { bindingOf } from "../../tensor/binding.ts";
 import { empty } from "../../tensor/tensor.ts";
 import { padOperands } from "./pad-operands.ts";
+import type { Product } from "./product.ts";
 import {
   choose,
   isAligned,
@@ -17,7 +18,6 @@ import {
   type MatmulArgs,
   type MatmulChoice,
   type MatmulKernel,
-  type Product,
   programOf,
   tiles,
   type Variant,
@@ -155,14 +155,14 @@ function reduce(device: Device, matmul: Matmul, splits: number): void {
 
 function launch(device: Device, kernel: MatmulKernel, matmul: Matmul, splits: number, part: number): void {
   const { a, b, c, bias = a, saved = a, biasGrad = spare(device) } = matmul;
-  const slices = { matrixA: a, vectorsA: a, matrixB: b, matrixC: c, bias, saved, biasGrad };
+  const slices = { matrixA: a, vectorsA: a, matrixB: b, vectorsB: b, matrixC: c, bias, saved, biasGrad };
   const args: MatmulArgs = { ...paramsOf(matmul, splits, part), ...slices };
   // What is the shader's default is left out, so that as few pipelines as possible are made.
   const overrides = {
     ...kernel.overrides,
     ...(matmul.K % (kernel.staged ?? 1) !== 0 && { K_TAIL: true }),
     ...(kernel.isLarge && isTransposedA(matmul) && { A_TURNED: true }),
-    ...(kernel.isLarge && matmul.biasGrad && { BIAS_GRAD: true }),
+    ...((kernel.isLarge || kernel.isVector) && matmul.biasGrad && { BIAS_GRAD: true }),
     ...epilogueOf(matmul),
   };
   runtimeOf(device).run(programOf(kernel, matmul), args, tiles(kernel, matmul) * splits, overrides);

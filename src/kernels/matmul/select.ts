@@ -1,6 +1,6 @@
 /** Selection of the matmul kernel: a table per kind of adapter, by the shape of the matmul. */
 import { type Device, runtimeOf } from "../../gpu/device.ts";
-import { adapters, launchPolicy } from "../../gpu/launch-policy.ts";
+import { adapters, gpuCores, launchPolicy } from "../../gpu/launch-policy.ts";
 import type { RunArgs, Shader } from "../../gpu/shader.ts";
 import {
   matmul_register,
@@ -15,37 +15,24 @@ import {
   matmul_tile_large,
   matmul_tile_large_vec4,
   matmul_tile_vec4,
+  matmul_vector,
 } from "../../gpu/shaders.generated.ts";
 import type { Choice } from "../../gpu/tuning.ts";
 import { measuredChoice } from "./measured-costs.ts";
-
-/** The shape of `op(A) op(B)`, row-major; op(A) is (M, K), op(B) is (K, N). */
-export interface Product {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  /** A is stored as (K, M), B as (N, K). */
-  readonly transA?: boolean;
-  readonly transB?: boolean;
-  /** Matrices in the batch; default 1. */
-  readonly batch?: number;
-  /** Elements from one matrix to the next; default dense, 0 repeats the same matrix. */
-  readonly strideA?: number;
-  readonly strideB?: number;
-  /** Elements from one stored row of A and of B to the next; default dense. */
-  readonly pitchA?: number;
-  readonly pitchB?: number;
-}
+import type { Product } from "./product.ts";
+import { ranked, type Tile } from "./tile-cost.ts";
 
 /** Any of the matmul kernels' shaders, and the arguments that fit each of them. */
 type MatmulShader = (typeof kernels)[Variant]["shader" | "vec4"];
-export type MatmulArgs = RunArgs<typeof matmul_register> & RunArgs<typeof matmul_subgroup8_large_vec4>;
+export type MatmulArgs = RunArgs<typeof matmul_register> &
+  RunArgs<typeof matmul_subgroup8_large_vec4> &
+  RunArgs<typeof matmul_vector>;
 
 export interface MatmulKernel<S = MatmulShader> {
   readonly shader: S;
   /** The variant that reads B as vec4, and along which sides of B it can. */
   readonly vec4: S;
-  readonly vec4B: "n" | "nk";
+  readonly vec4B: "n" | "k" | "nk";
   /** The tile of C that a workgroup makes. */
   readonly rows: number;
   readonly cols: number;
@@ -53,12 +40,18 @@ export interface MatmulKernel<S = MatmulShader> {
   readonly staged?: number;
   /** Takes vec4 of A and B only and no tail of K (others are padded first): fast, but slow to compile. */
   readonly isLarge?: boolean;
-  readonly overrides?: { readonly TILE: number };
+  readonly overrides?:
+    | Readonly<Record<"ROWS" | "COLS", number>>
+    | Readonly<Record<"ROWS" | "GROUPS" | "WORKGROUP", number>>;
+  /** Takes products of at most `rows` rows with both sides contiguous along K only, K a multiple of 4: bound by B's bandwidth. */
+  readonly isVector?: boolean;
   /** The adapters that it can run on, and those that it is for. */
   readonly supportedOn?: (device: Device) => boolean;
   readonly preferredOn: (device: Device) => boolean;
-  /** Tiles and multiply-adds from which on it is worth while. */
-  readonly minTiles?: number;
+  /** Of those among which the estimate of tile-cost.ts decides. */
+  readonly rate?: number;
+  readonly invocations?: number;
+  /** Multiply-adds from which on it is worth while. */
   readonly minWork?: number;
 }
 
@@ -68,8 +61,44 @@ const LARGE = 2 ** 25;
 /** Rows and columns of C from which on a padded copy of the operands is cheap beside the matmul. */
 const WORTH_PADDING = 64;
 
-/** The first line that fits is taken. Software adapters pay for every barrier; GPUs need enough workgroups to be busy. */
+/** matmul_vector for up to `rows` rows, `groups` times four columns per workgroup. */
+function vectorKernel(rows: 1 | 4 | 8, adapter: "software" | "gpu") {
+  const launch = adapter === "gpu" ? { GROUPS: 1, WORKGROUP: 32 } : { GROUPS: 4, WORKGROUP: 8 };
+  return {
+    shader: matmul_vector,
+    vec4: matmul_vector,
+    vec4B: "k",
+    rows,
+    cols: 4 * launch.GROUPS,
+    isVector: true,
+    overrides: { ROWS: rows, ...launch },
+    preferredOn: adapters[adapter],
+  } as const;
+}
+
+/** matmul_tile with tiles of `rows` x `cols`. Narrow ones are for few rows: 64 columns are a row of memory that is read whole. */
+function tileKernel(rows: number, cols: number, rate: number) {
+  return {
+    shader: matmul_tile,
+    vec4: matmul_tile_vec4,
+    vec4B: "n",
+    rows,
+    cols,
+    staged: cols / 4,
+    rate,
+    invocations: (rows * cols) / 16,
+    // What is the shader's default is left out.
+    ...(rows * cols !== 4096 && { overrides: { ROWS: rows, COLS: cols } }),
+    preferredOn: adapters.gpu,
+  } as const;
+}
+
+/** The first line that fits is taken, among the tiles of GPUs the cheapest. Software adapters pay for every barrier. */
 export const kernels = {
+  vector: vectorKernel(1, "software"),
+  gpuVector1: vectorKernel(1, "gpu"),
+  gpuVector4: vectorKernel(4, "gpu"),
+  gpuVector8: vectorKernel(8, "gpu"),
   subgroup8Large: {
     shader: matmul_subgroup8_large_vec4,
     vec4: matmul_subgroup8_large_vec4,
@@ -126,28 +155,13 @@ export const kernels = {
     cols: 128,
     staged: 8,
     preferredOn: adapters.gpu,
-    minTiles: 128,
+    rate: 1,
+    invocations: 256,
   },
-  tile64: {
-    shader: matmul_tile,
-    vec4: matmul_tile_vec4,
-    vec4B: "n",
-    rows: 64,
-    cols: 64,
-    staged: 16,
-    preferredOn: adapters.gpu,
-    minTiles: 64,
-  },
-  tile32: {
-    shader: matmul_tile,
-    vec4: matmul_tile_vec4,
-    vec4B: "n",
-    rows: 32,
-    cols: 32,
-    staged: 8,
-    overrides: { TILE: 32 },
-    preferredOn: adapters.gpu,
-  },
+  tile64: tileKernel(64, 64, 0.75),
+  tile32x64: tileKernel(32, 64, 0.65),
+  tile16x64: tileKernel(16, 64, 0.5),
+  tile32: tileKernel(32, 32, 0.5),
 } as const satisfies Record<string, MatmulKernel<Shader>>;
 
 export type Variant = keyof typeof kernels;
@@ -161,7 +175,8 @@ export interface MatmulChoice {
 
 /** True if a device can run a kernel on such a matmul, whatever the table prefers. */
 export function canRun(device: Device, variant: Variant, product: Product): boolean {
-  const { supportedOn, isLarge }: MatmulKernel = kernels[variant];
+  const { supportedOn, isLarge, isVector, rows }: MatmulKernel = kernels[variant];
+  if (isVector) return product.M <= rows && isAlongK(product);
   return (!supportedOn || supportedOn(device)) && (!isLarge || isAligned(product) || canPad(product));
 }
 
@@ -186,17 +201,29 @@ export function tableChoice(device: Device, product: Product): MatmulChoice {
   if (measured) return measured;
   const { M, N, K, batch = 1 } = product;
   const fits = (variant: Variant) => {
-    const { preferredOn, minTiles = 0, minWork = 0, ...kernel }: MatmulKernel = kernels[variant];
-    const isWorth = tiles(kernel, product) >= minTiles && M * N * K * batch >= minWork;
+    const { preferredOn, minWork = 0, ...kernel }: MatmulKernel = kernels[variant];
+    const isWorth = M * N * K * batch >= minWork;
     const isReadOften = !kernel.isLarge || isAligned(product) || Math.min(M, N) >= WORTH_PADDING;
     return preferredOn(device) && canRun(device, variant, product) && isWorth && isReadOften;
   };
-  return { variant: variants.find(fits) as Variant };
+  const variant = variants.find(fits) as Variant;
+  return "rate" in kernels[variant] ? chooseTile(product, gpuCores(device)) : { variant };
 }
+
+/** Every tile of GPUs, for the estimate. */
+export const gpuTiles: readonly (readonly [Variant, Tile])[] = variants.flatMap((variant) => {
+  const kernel: MatmulKernel = kernels[variant];
+  const { rate, invocations, rows, cols } = kernel;
+  return rate && invocations ? [[variant, { rows, cols, rate, invocations }] as const] : [];
+});
+
+/** The tile of a GPU with this many cores, and the parts of K, that are estimated to cost least. */
+export const chooseTile = (product: Product, cores: number): MatmulChoice =>
+  ranked(gpuTiles, product, { cores })[0] ?? { variant: "tile32" };
 
 /** Another program, or a later version's rows, may have written what was remembered. */
 const isKnown = (choice: Choice): choice is MatmulChoice =>
-  Object.hasOwn(kernels, choice.variant) && (choice.splits === undefined || choice.splits <= Math.max(...SPLITS));
+  Object.hasOwn(kernels, choice.variant) && (choice.splits === undefined || choice.splits <= MOST_SPLITS);
 
 /** The shape alone: a matmul in use also holds its buffers. */
 function shapeOf({
@@ -219,16 +246,16 @@ export function matmulShapeKey({ M, N, K, transA, transB, batch = 1, strideA, st
   return `matmul ${batch > 1 ? `${batch}x` : ""}${M}x${K}x${N} ${letter(transA, strideA)}${letter(transB, strideB)}`;
 }
 
-/** On real GPUs, into how many parts K may be cut besides what is usual. */
-const SPLITS = [1, 4, 16];
-const LEAST_PART = 64;
+const MOST_SPLITS = 256;
+const MOST_CANDIDATES = 12;
 
-/** The choices that tune() compares: every kernel meant for such an adapter, on GPUs with several split-Ks. */
+/** The choices that tune() compares: every kernel meant for such an adapter, on GPUs those estimated to cost least. */
 export function candidates(device: Device, product: Product): MatmulChoice[] {
   const able = variants.filter((variant) => kernels[variant].preferredOn(device) && canRun(device, variant, product));
-  if (!launchPolicy(device).tunesSplits) return able.map((variant) => ({ variant }));
-  const splits = SPLITS.filter((parts) => parts === 1 || product.K / parts >= LEAST_PART);
-  return able.flatMap((variant) => splits.map((parts) => ({ variant, splits: parts })));
+  const untiled = able.filter((variant) => !("rate" in kernels[variant])).map((variant) => ({ variant }));
+  if (!launchPolicy(device).tunesSplits) return untiled;
+  const tiled = ranked(gpuTiles, product, { cores: gpuCores(device) });
+  return [...untiled, ...tiled.slice(0, MOST_CANDIDATES)];
 }
 
 /** Number of a kernel's tiles that cover C. */
@@ -258,6 +285,9 @@ const MOST_PADDED = 2 ** 24;
 function canPad({ M, N, K, batch = 1 }: Product): boolean {
   return K > 0 && Math.max(M, N) * K * batch <= MOST_PADDED;
 }
+
+/** True if both operands are read along K, and K is a multiple of 4. */
+const isAlongK = (product: Product): boolean => !product.transA && product.transB === true && isAligned(product);
 
 /** True if every contiguous side, and K, is a multiple of 4. */
 export function isAligned(product: Product): boolean {

@@ -4,8 +4,9 @@ import type { Device } from "../../gpu/device.ts";
 import { bindingOf } from "../../tensor/binding.ts";
 
 import { type Expected, GuardedResult, operand, type Trial, type Workload } from "../tuning/workload.ts";
+import type { Product } from "./product.ts";
 import { runMatmul } from "./run.ts";
-import { candidates, type MatmulChoice, matmulShapeKey, type Product, tableChoice } from "./select.ts";
+import { candidates, type MatmulChoice, matmulShapeKey, tableChoice } from "./select.ts";
 
 export function matmulWorkload(device: Device, product: Product): Workload {
   const { M, N, K, batch = 1 } = product;
