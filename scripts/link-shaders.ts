@@ -24,23 +24,28 @@ const LIBRARIES = {
   optimizerLibrary: ["index", "optimizer"],
 };
 const IMPORTS = /^import .*$/gm;
-/** Each makes a variant `<name>_<condition>` of the kernels that mention it. */
 const CONDITIONS = ["VEC4", "HALF", "SUBGROUPS"];
+/** The conditions of each variant of a kernel, fewest first. */
+const VARIANTS = [[], ["VEC4"], ["HALF"], ["SUBGROUPS"], ["VEC4", "HALF"]];
 
-/** The linked shader, and its variants (see lib/element.wgsl for `<name>_vec4`) where their condition makes another program. */
+/**
+ * The linked shader, and its variants where their conditions make another program: `<name>_vec4` (see lib/element.wgsl),
+ * `<name>_half`, `<name>_vec4_half`, `<name>_subgroups`.
+ */
 async function linkAll(file: string): Promise<LinkedShader[]> {
   const name = basename(file, ".wgsl");
   const cost = costIn(sources[`./${file.replaceAll("\\", "/")}`] as string);
-  const none = Object.fromEntries(CONDITIONS.map((condition) => [condition, false]));
-  const variant = async (condition: string): Promise<LinkedShader> => ({
-    name: `${name}_${condition.toLowerCase()}`,
-    wgsl: await linked(file, { ...none, [condition]: true }),
+  const variant = async (conditions: readonly string[]): Promise<LinkedShader> => ({
+    name: [name, ...conditions.map((condition) => condition.toLowerCase())].join("_"),
+    wgsl: await linked(
+      file,
+      Object.fromEntries(CONDITIONS.map((condition) => [condition, conditions.includes(condition)])),
+    ),
     cost,
   });
   try {
-    const single = { name, wgsl: await linked(file, none), cost };
-    const variants = await Promise.all(CONDITIONS.map(variant));
-    return [single, ...variants.filter(({ wgsl }) => wgsl !== single.wgsl)];
+    const all = await Promise.all(VARIANTS.map(variant));
+    return all.filter(({ wgsl }, i) => all.findIndex((one) => one.wgsl === wgsl) === i);
   } catch (error) {
     throw new Error(`shaders/${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }

@@ -49,20 +49,30 @@ export function minify(
   const all = modules.flat();
   const uses = new Map<string, number>();
   for (const token of all.flatMap(({ tokens }) => tokens)) uses.set(token, (uses.get(token) ?? 0) + 1);
-  const shorten = (made: readonly string[], stay: ReadonlySet<string>, letters: readonly string[]): Renaming => {
+  const shorten = (
+    made: readonly string[],
+    stay: ReadonlySet<string>,
+    letters: readonly string[],
+    isFree?: (name: string) => boolean,
+  ): Renaming => {
     const often = [...new Set(made)].filter((name) => !stay.has(name));
     often.sort((a, b) => (uses.get(b) as number) - (uses.get(a) as number));
-    return renaming(often, stay, letters);
+    return renaming(often, stay, letters, isFree);
   };
   const globals = all.flatMap(({ global }) => global);
   const members = all.flatMap((one) => one.members);
-  // A member that is called as components of vectors are cannot be told from them.
+  // A member that is called as components of vectors are cannot be told from them, and no other may come to be called so.
   const params = new Set([
     ...library.flatMap((one) => one.members),
     ...known.flatMap((one) => namesOf(one.params)),
     ...members.filter((name) => SWIZZLE.test(name)),
   ]);
-  const names = { globals: shorten(globals, kept, CAPITALS), members: shorten(members, params, LETTERS), kept };
+  const isMember = (name: string) => !SWIZZLE.test(name);
+  const names = {
+    globals: shorten(globals, kept, CAPITALS),
+    members: shorten(members, params, LETTERS, isMember),
+    kept,
+  };
   const beside = neighbours(modules);
   const texts = modules.map((declarations) =>
     declarations.map((one) => textOf(one, names, beside.get(one.tokens.join(" ")) as ReadonlySet<string>)),
@@ -86,9 +96,14 @@ function neighbours(modules: readonly (readonly Declaration[])[]): Map<string, S
 const namesOf = (list: readonly { readonly name: string }[]): string[] => list.map(({ name }) => name);
 
 /** One letter each, then two, without names that mean something else. */
-function renaming(names: readonly string[], taken: ReadonlySet<string>, letters: readonly string[]): Renaming {
+function renaming(
+  names: readonly string[],
+  taken: ReadonlySet<string>,
+  letters: readonly string[],
+  isFree = (_: string) => true,
+): Renaming {
   const pairs = letters.flatMap((first) => LETTERS.map((second) => first + second));
-  const free = [...letters, ...pairs].filter((name) => !taken.has(name) && !RESERVED.includes(name));
+  const free = [...letters, ...pairs].filter((name) => !taken.has(name) && !RESERVED.includes(name) && isFree(name));
   if (names.length > free.length) throw new Error(`minify: ${names.length} names, but only ${free.length} short ones`);
   return new Map(names.map((name, i) => [name, free[i] as string]));
 }

@@ -5,12 +5,12 @@ import package::lib::strided::{params, row_offsets};
 @if(HALF) enable f16;
 
 @if(HALF) alias Word = f16;
-@if(VEC4) alias Word = vec4u;
+@if(VEC4 && !HALF) alias Word = vec4u;
 @if(!HALF && !VEC4) alias Word = u32;
 
 /** The sum of two floats. */
 @if(HALF) fn sum_of(a: Word, b: Word) -> Word { return a + b; }
-@if(VEC4) fn sum_of(a: Word, b: Word) -> Word { return bitcast<vec4u>(bitcast<vec4f>(a) + bitcast<vec4f>(b)); }
+@if(VEC4 && !HALF) fn sum_of(a: Word, b: Word) -> Word { return bitcast<vec4u>(bitcast<vec4f>(a) + bitcast<vec4f>(b)); }
 @if(!HALF && !VEC4) fn sum_of(a: Word, b: Word) -> Word { return bitcast<u32>(bitcast<f32>(a) + bitcast<f32>(b)); }
 
 @group(0) @binding(1) var<storage, read> src: array<Word>;

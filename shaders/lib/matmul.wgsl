@@ -3,6 +3,12 @@
 // are in ascending order.
 import package::lib::activation::{gelu, gelu_grad, silu, silu_grad, sigmoid, sigmoid_grad_y, tanh_safe, tanh_grad_y};
 
+// What is in memory: f32, or f16 in the variants named `_half`. Sums are f32 in both.
+@if(HALF) alias Real = f16;
+@else alias Real = f32;
+@if(HALF) alias Real4 = vec4h;
+@else alias Real4 = vec4f;
+
 struct Params {
   M: u32, N: u32, K: u32,
   strideAm: u32, strideAk: u32, batchStrideA: u32, // in elements; a batch stride of 0 broadcasts
@@ -12,17 +18,17 @@ struct Params {
   alpha: f32, slope: f32,                          // slope: of the activation below 0; 1 for none, 0 for relu
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> matrixA: array<f32>;        // (batch, M, K) or (batch, K, M)
-@group(0) @binding(1) var<storage, read> vectorsA: array<vec4f>;      // the same, for kernels that only take rows of four
+@group(0) @binding(1) var<storage, read> matrixA: array<Real>;       // (batch, M, K) or (batch, K, M)
+@group(0) @binding(1) var<storage, read> vectorsA: array<Real4>; // the same, for kernels that only take rows of four
 // (batch, K, N) or (batch, N, K). Every kernel is linked twice: as it is named, and as `<name>_vec4` for a B whose rows, or
 // columns where those are contiguous, are a multiple of four long.
-@if(VEC4) @group(0) @binding(2) var<storage, read> matrixB: array<vec4f>;
-@else @group(0) @binding(2) var<storage, read> matrixB: array<f32>;
-@group(0) @binding(2) var<storage, read> vectorsB: array<vec4f>;     // the same, for a kernel that only takes columns of four
-@group(0) @binding(3) var<storage, read> bias: array<f32>;           // (N)
-@group(0) @binding(4) var<storage, read> saved: array<f32>;          // (batch, M, N): what the derivative is computed from
-@group(0) @binding(5) var<storage, read_write> matrixC: array<f32>;  // (splits, batch, M, N)
-@group(0) @binding(6) var<storage, read_write> biasGrad: array<f32>; // (splits, M): sums of op(A) over k
+@if(VEC4) @group(0) @binding(2) var<storage, read> matrixB: array<Real4>;
+@else @group(0) @binding(2) var<storage, read> matrixB: array<Real>;
+@group(0) @binding(2) var<storage, read> vectorsB: array<Real4>; // the same, for a kernel that only takes columns of four
+@group(0) @binding(3) var<storage, read> bias: array<Real>;          // (N)
+@group(0) @binding(4) var<storage, read> saved: array<Real>;         // (batch, M, N): what the derivative is computed from
+@group(0) @binding(5) var<storage, read_write> matrixC: array<Real>; // (splits, batch, M, N)
+@group(0) @binding(6) var<storage, read_write> biasGrad: array<Real>; // (splits, M): sums of op(A) over k
 
 // K is no multiple of what a tile kernel stages at a time: guards its loads. The others always guard, which costs them nothing.
 override K_TAIL: bool = false;
@@ -65,7 +71,7 @@ fn start_a(tile: Tile, row: u32) -> u32 {
 /** op(A)[row][k .. k + 3], the first of them at i. */
 fn load_a(i: u32, valid: vec4<bool>) -> vec4f {
   let s = params.strideAk;
-  return select(vec4f(), vec4f(matrixA[i], matrixA[i + s], matrixA[i + 2u * s], matrixA[i + 3u * s]), valid);
+  return select(vec4f(), vec4f(Real4(matrixA[i], matrixA[i + s], matrixA[i + 2u * s], matrixA[i + 3u * s])), valid);
 }
 
 // For kernels that take A as vec4: along k, or along m where it is stored as its transpose; then lane l holds k + l % 4 of four
@@ -123,7 +129,7 @@ fn load_b(at: vec4u, valid: vec4<bool>) -> mat4x4f {
 
 /** load_b where there is no end of K among the four. */
 @if(VEC4) fn read_b(at: vec4u) -> mat4x4f {
-  let read = mat4x4f(matrixB[at.x], matrixB[at.y], matrixB[at.z], matrixB[at.w]);
+  let read = mat4x4f(vec4f(matrixB[at.x]), vec4f(matrixB[at.y]), vec4f(matrixB[at.z]), vec4f(matrixB[at.w]));
   let turned = transpose(read);
   let alongK = params.strideBk == 1u;
   return mat4x4f(select(read[0], turned[0], alongK), select(read[1], turned[1], alongK),
@@ -133,7 +139,7 @@ fn load_b(at: vec4u, valid: vec4<bool>) -> mat4x4f {
   let s = FOUR * params.strideBk;
   return mat4x4f(four_b(at + s.x), four_b(at + s.y), four_b(at + s.z), four_b(at + s.w));
 }
-@if(!VEC4) fn four_b(i: vec4u) -> vec4f { return vec4f(matrixB[i.x], matrixB[i.y], matrixB[i.z], matrixB[i.w]); }
+@if(!VEC4) fn four_b(i: vec4u) -> vec4f { return vec4f(Real4(matrixB[i.x], matrixB[i.y], matrixB[i.z], matrixB[i.w])); }
 
 // For the tile kernels, which stage A and B k-major in workgroup memory.
 
@@ -142,7 +148,7 @@ fn load_a_column(tile: Tile, row: u32, k: u32) -> vec4f {
   let valid = !K_TAIL || k < tile.kEnd;
   let i = vec4u(tile.a + select(0u, k, valid) * params.strideAk)
     + min(four_from(row), vec4u(params.M - 1u)) * params.strideAm;
-  return select(vec4f(), vec4f(matrixA[i.x], matrixA[i.y], matrixA[i.z], matrixA[i.w]), valid);
+  return select(vec4f(), vec4f(Real4(matrixA[i.x], matrixA[i.y], matrixA[i.z], matrixA[i.w])), valid);
 }
 
 /** op(B)[k][col .. col + 3]. */
@@ -151,7 +157,7 @@ fn load_b_row(tile: Tile, k: u32, col: u32) -> vec4f {
   return select(vec4f(), read_b_row(tile.b + select(0u, k, valid) * params.strideBk, col), valid);
 }
 
-@if(VEC4) fn read_b_row(i: u32, col: u32) -> vec4f { return matrixB[(i + min(col, params.N - 4u)) / 4u]; }
+@if(VEC4) fn read_b_row(i: u32, col: u32) -> vec4f { return vec4f(matrixB[(i + min(col, params.N - 4u)) / 4u]); }
 @else fn read_b_row(i: u32, col: u32) -> vec4f {
   return four_b(i + min(four_from(col), vec4u(params.N - 1u)) * params.strideBn);
 }
@@ -171,23 +177,25 @@ fn store_one(tile: Tile, row: u32, col: u32, sum: f32) {
 /** Element i of C, which is in column col, from its sum over k. */
 fn finish(i: u32, col: u32, sum: f32) {
   var x = params.alpha * sum;
-  if (ACCUMULATE) { x += matrixC[i]; }
-  matrixC[i] = epilogue(x, i, col);
+  if (ACCUMULATE) { x += f32(matrixC[i]); }
+  matrixC[i] = Real(epilogue(x, i, col));
 }
 
 /** The bias's gradient, where C is its weight's: the sum of a row of op(A), kept by the first column of tiles. */
 fn store_bias_grad(tile: Tile, row: u32, sum: f32) {
   if (params.hasBiasGrad == 0u || tile.col != 0u || row >= params.M) { return; }
   let i = tile.split * params.M + row;
-  if (ACCUMULATE) { biasGrad[i] += params.alpha * sum; } else { biasGrad[i] = params.alpha * sum; }
+  var x = params.alpha * sum;
+  if (ACCUMULATE) { x += f32(biasGrad[i]); }
+  biasGrad[i] = Real(x);
 }
 
 /** Bias and activation, or the derivative of an activation as a factor, at element i of C in column col. */
 fn epilogue(sum: f32, i: u32, col: u32) -> f32 {
   var x = sum;
   var y = 0.0;
-  if (params.hasBias != 0u) { x += bias[col]; }
-  if (params.hasSaved != 0u) { y = saved[i]; }
+  if (params.hasBias != 0u) { x += f32(bias[col]); }
+  if (params.hasSaved != 0u) { y = f32(saved[i]); }
   switch EPILOGUE {
     case 1u: { return gelu(x); }
     case 2u: { return tanh_safe(x); }

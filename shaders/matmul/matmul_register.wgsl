@@ -2,6 +2,7 @@
 // a workgroup 16 x 16. No workgroup memory and no barrier, which cost such adapters more than loading twice.
 // @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, inside, start_a, load_a, start_b, step_b, load_b, store, store_bias_grad};
+@if(HALF) enable f16;
 
 const ACROSS = 4u;
 const ROWS = 8u;

@@ -4,6 +4,7 @@
 import package::lib::matmul::{params, tile_of, vectorsA, start_a4, step_a4, row_sum, start_b, step_b, read_b, store, store_bias_grad,
   A_TURNED, BIAS_GRAD};
 enable subgroups;
+@if(HALF) enable f16;
 
 const LANES = 4u;
 const ROWS = 32u;
@@ -39,7 +40,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
     atL += step_b();
     atR += step_b();
     for (var q = 0u; q < 8u; q++) { // @unroll
-      let a = vectorsA[at[q]];
+      let a = vec4f(vectorsA[at[q]]);
       let rows = rows_of(a);
       at[q] += step_a4();
       if (BIAS_GRAD) { sum[q] += a; }

@@ -4,6 +4,7 @@
 // @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, inside, start_a, load_a, start_b, step_b, load_b, store, store_bias_grad};
 enable subgroups;
+@if(HALF) enable f16;
 
 const LANES = 8u;
 const ROWS = 16u;

@@ -4,6 +4,7 @@
 import package::lib::matmul::{params, tile_of, vectorsA, start_a4, step_a4, row_sum, start_b, step_b, read_b, store, store_bias_grad,
   A_TURNED, BIAS_GRAD};
 enable subgroups;
+@if(HALF) enable f16;
 
 const LANES = 8u;
 const ROWS = 32u;
@@ -34,7 +35,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
     let b = read_b(atB);
     var a: array<vec4f, 4>; // @values
     for (var q = 0u; q < 4u; q++) { // @unroll
-      a[q] = vectorsA[at[q]];
+      a[q] = vec4f(vectorsA[at[q]]);
     }
     atB += step_b();
     for (var q = 0u; q < 4u; q++) { // @unroll

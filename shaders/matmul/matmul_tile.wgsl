@@ -2,6 +2,7 @@
 // Both are staged k-major as vec4 along their other side, however they are stored: one inner loop serves all four transposes.
 // @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, load_a_column, load_b_row, store, store_bias_grad};
+@if(HALF) enable f16;
 
 override ROWS: u32 = 64; // at most COLS
 override COLS: u32 = 64;

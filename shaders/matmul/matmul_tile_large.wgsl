@@ -2,6 +2,7 @@
 // 4 x 4 that lie 64 apart, so that neighbours read neighbouring vec4 of the staged tiles.
 // @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, load_a_column, load_b_row, store, store_bias_grad};
+@if(HALF) enable f16;
 
 const TILE = 128u;
 const SIDE = 32u;

@@ -3,6 +3,7 @@
 // barrier per workgroup for all of them.
 // @flops 2 * M * N * K * batches
 import package::lib::matmul::{params, tile_of, vectorsA, vectorsB, store, store_bias_grad, BIAS_GRAD};
+@if(HALF) enable f16;
 
 override ROWS: u32 = 1; // 1, 4 or 8
 override GROUPS: u32 = 4;
@@ -22,13 +23,13 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, 
     let at = (tile.b + columns * params.strideBn) / 4u;
     var c: array<vec4f, MOST>; // @registers
     for (var k = tile.kBegin / 4u + local; k < tile.kEnd / 4u; k += WORKGROUP) {
-      let b0 = vectorsB[at.x + k];
-      let b1 = vectorsB[at.y + k];
-      let b2 = vectorsB[at.z + k];
-      let b3 = vectorsB[at.w + k];
+      let b0 = vec4f(vectorsB[at.x + k]);
+      let b1 = vec4f(vectorsB[at.y + k]);
+      let b2 = vec4f(vectorsB[at.z + k]);
+      let b3 = vec4f(vectorsB[at.w + k]);
       for (var r = 0u; r < MOST; r++) { // @unroll
         if (r < ROWS) {
-          let a = vectorsA[(tile.a + min(tile.row + r, params.M - 1u) * params.strideAm) / 4u + k];
+          let a = vec4f(vectorsA[(tile.a + min(tile.row + r, params.M - 1u) * params.strideAm) / 4u + k]);
           c[r] += vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3));
           if (BIAS_GRAD && g == 0u) { rowSum[r] += a; }
         }

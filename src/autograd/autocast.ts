@@ -13,6 +13,9 @@ export const AUTOCAST_F32: Precision = { computeDtype: "f32", autocast: "f32" };
 /** From f16 within autocast, where f16 pays: products, whose sums are f32 all the same. */
 export const AUTOCAST_MATMUL: Precision = { computeDtype: "f32", autocast: "f16" };
 
+/** The same for what its kernels read as f16 themselves. */
+export const AUTOCAST_HALF: Precision = { computeDtype: "alike", autocast: "f16" };
+
 /** Runs `run` on inputs of the precision that `rule` asks for: see `runAtPrecision`. */
 export const withComputePrecision = <const I extends Inputs, O extends Outputs>(
   rule: Precision,

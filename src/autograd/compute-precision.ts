@@ -14,9 +14,13 @@ export type Cast = (x: Tensor, dtype: Dtype) => Tensor;
 const isHalf = (x: Tensor | undefined): boolean => x?.dtype === "f16";
 const isSingle = (x: Tensor | undefined): boolean => x?.dtype === "f32";
 
+/** True where inputs of f16 are to be cast up. */
+const isLifted = ({ computeDtype }: Precision, inputs: Inputs): boolean =>
+  computeDtype !== undefined && inputs.some(isHalf) && (computeDtype === "f32" || inputs.some(isSingle));
+
 /** True where `runAtPrecision` has inputs to cast, or may have. */
-export const needsCast = ({ computeDtype, autocast }: Precision, inputs: Inputs): boolean =>
-  (autocast !== undefined && isAutocast()) || (computeDtype === "f32" && inputs.some(isHalf));
+export const needsCast = (rule: Precision, inputs: Inputs): boolean =>
+  (rule.autocast !== undefined && isAutocast()) || isLifted(rule, inputs);
 
 /**
  * Runs `run` on inputs of the precision that `rule` asks for. Casts are operations of their own, so that gradients come
@@ -31,7 +35,7 @@ export function runAtPrecision<I extends Inputs, O extends Outputs>(
   if (!needsCast(rule, inputs)) return run(inputs);
   const wanted = isAutocast() ? rule.autocast : undefined;
   const given = wanted ? inputs.map((one) => floatAs(one, wanted, cast)) : inputs;
-  const lifts = rule.computeDtype === "f32" && given.some(isHalf);
+  const lifts = isLifted(rule, given);
   const lifted = lifts ? given.map((one) => floatAs(one, "f32", cast)) : given;
   // A tensor for each tensor, and nothing for nothing.
   const result = run(lifted as Inputs as I);

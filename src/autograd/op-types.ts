@@ -65,9 +65,10 @@ export interface OpDefinition<A extends object = any, O extends Outputs = any, S
   readonly name: string;
   /**
    * "f32" where the kernels know no other float: f16 inputs are then cast up for them, and the results back if no float
-   * was f32. Default: f16 inputs come as they are.
+   * was f32. "alike" where the kernels know f16 too, but not both at once: cast up only beside an f32. Default: f16 inputs
+   * come as they are.
    */
-  readonly computeDtype?: "f32";
+  readonly computeDtype?: "f32" | "alike";
   /** The dtype that its float inputs are cast to within `autocast`. Default: they stay what they are. */
   readonly autocast?: "f16" | "f32";
   /** Checks its arguments, dispatches, saves what backward needs. */

@@ -1,13 +1,12 @@
 /** The affine layer y = act(x W^T + b), fused forward and backward. */
 
 import { type Activation, activationRow, DEFAULT_SLOPE } from "../activations.ts";
-import { AUTOCAST_MATMUL } from "../autograd/autocast.ts";
+import { AUTOCAST_HALF } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import type { BackwardContext, SavedTensors } from "../autograd/op-types.ts";
 import { check, DtypeError, expected, ShapeError } from "../errors.ts";
-import { runMatmul } from "../kernels/matmul/run.ts";
+import { matmulOf } from "../kernels/matmul/tensors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { bindingOf } from "../tensor/binding.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { sizeAt, sizeOf } from "../tensor/shape.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
@@ -42,26 +41,16 @@ interface LinearAttrs {
 
 const linearOp = defineOp<LinearAttrs, Tensor, [x: Tensor, weight: Tensor, y?: Tensor]>({
   name: "linear",
-  ...AUTOCAST_MATMUL,
+  ...AUTOCAST_HALF,
   bilinear: true,
   forward(ctx, [x, weight, bias]: [Tensor, Tensor, Tensor | undefined], { activation, slope }) {
     const [M, K] = x.shape as [number, number];
     const N = sizeAt(weight.shape, 0);
-    const y = empty(ctx.device, [M, N]);
     const [input, matrix] = [ctx.disposeAfterForward(contiguous(x)), ctx.disposeAfterForward(contiguous(weight))];
     const offset = bias && ctx.disposeAfterForward(contiguous(bias));
-    runMatmul(ctx.device, {
-      a: bindingOf(input),
-      b: bindingOf(matrix),
-      c: bindingOf(y),
-      M,
-      N,
-      K,
-      transB: true,
-      activation,
-      slope,
-      ...(offset && { bias: bindingOf(offset) }),
-    });
+    const product = { M, N, K, transB: true, activation, slope };
+    const out = empty(ctx.device, [M, N], x.dtype);
+    const { c: y } = matmulOf(ctx.device, product, { a: input, b: matrix, c: out, bias: offset });
     if (activation === "none") ctx.save(x, weight);
     else ctx.save(x, weight, y);
     return y;
@@ -98,6 +87,12 @@ function derivative(gradY: Tensor, y: Tensor | undefined, { activation, slope }:
   }
 }
 
+/** Where the gradient of input `i` is written: where its leaf waits for it, if it is of the dtype that is computed. */
+function place(ctx: BackwardContext<object, SavedTensors>, i: number, shape: number[], { dtype }: Tensor): Tensor {
+  const slot = dtype === "f32" ? ctx.gradSlot(i) : undefined;
+  return slot ?? empty(ctx.device, shape, dtype);
+}
+
 /** dW = g^T x and db = column sums of g, in one kernel. */
 function weightGradients(
   ctx: BackwardContext<object, SavedTensors>,
@@ -109,19 +104,13 @@ function weightGradients(
 ): (Tensor | undefined)[] {
   if (!ctx.needsInputGrad[1] && !ctx.needsInputGrad[2]) return [undefined, undefined];
   // Without input features there is no matmul that could compute the sums too.
-  if (K === 0) return [empty(ctx.device, [N, K]), ctx.needsInputGrad[2] ? sum(g, 0) : undefined];
-  const weightGrad = ctx.gradSlot(1) ?? empty(ctx.device, [N, K]);
-  const biasGrad = ctx.needsInputGrad[2] ? (ctx.gradSlot(2) ?? empty(ctx.device, [N])) : undefined;
-  runMatmul(ctx.device, {
-    a: bindingOf(g),
-    b: bindingOf(x),
-    c: bindingOf(weightGrad),
-    M: N,
-    N: K,
-    K: M,
-    transA: true,
-    ...(biasGrad && { biasGrad: bindingOf(biasGrad) }),
-  });
+  if (K === 0) return [empty(ctx.device, [N, K], g.dtype), ctx.needsInputGrad[2] ? sum(g, 0) : undefined];
+  const biasSize = ctx.needsInputGrad[2] ? [N] : undefined;
+  const { c: weightGrad, biasGrad } = matmulOf(
+    ctx.device,
+    { M: N, N: K, K: M, transA: true },
+    { a: g, b: x, c: place(ctx, 1, [N, K], g), biasGrad: biasSize && place(ctx, 2, biasSize, g) },
+  );
   return [weightGrad, biasGrad];
 }
 
@@ -135,14 +124,13 @@ function inputGradient(
   N: number,
   K: number,
 ): Tensor {
-  const gradX = empty(ctx.device, [M, K]);
   const producer = ctx.onlyConsumerOf(0);
   const before = producer?.op === linearOp.definition ? (producer.attrs as LinearAttrs) : undefined;
   const fused =
-    before && before.activation !== "none"
-      ? { derivative: before.activation, slope: before.slope, saved: bindingOf(x) }
-      : {};
-  runMatmul(ctx.device, { a: bindingOf(g), b: bindingOf(weight), c: bindingOf(gradX), M, N: K, K: N, ...fused });
+    before && before.activation !== "none" ? { derivative: before.activation, slope: before.slope } : undefined;
+  const out = empty(ctx.device, [M, K], g.dtype);
+  const product = { M, N: K, K: N, ...fused };
+  const { c: gradX } = matmulOf(ctx.device, product, { a: g, b: weight, c: out, saved: fused && x });
   if (before) ctx.applyActivationGrad(0);
   return gradX;
 }

@@ -1,14 +1,14 @@
 /** Matrix products: batched, broadcasting, transposed operands read without a copy. */
 
-import { AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
+import { AUTOCAST_HALF, AUTOCAST_MATMUL, withComputePrecision } from "../autograd/autocast.ts";
 import { defineOp } from "../autograd/op.ts";
 import { elementAt } from "../elements.ts";
 import { ArgumentError, check, DtypeError, expected, ShapeError } from "../errors.ts";
-import { runMatmul } from "../kernels/matmul/run.ts";
+import { matmulOf } from "../kernels/matmul/tensors.ts";
 import { isFloat } from "../kernels/promotion.ts";
-import { bindingOf } from "../tensor/binding.ts";
 import { contiguous } from "../tensor/copy.ts";
 import { broadcastShapes, type Shape, sameShape, sizeAt, sizeOf } from "../tensor/shape.ts";
+import { bytesOf } from "../tensor/storage.ts";
 import { empty, Tensor } from "../tensor/tensor.ts";
 import { add, mul } from "./binary.ts";
 import { expand } from "./broadcast.ts";
@@ -29,7 +29,8 @@ export function matrixOperand(x: Tensor): MatrixOperand {
   const [rows, cols] = [sizeAt(x.shape, x.ndim - 2), sizeAt(x.shape, x.ndim - 1)];
   const swapped = [...x.shape.slice(0, -2), cols, rows];
   const transposedStrides = x.strides.map((_, i) => elementAt(x.strides, i < x.ndim - 2 ? i : 2 * x.ndim - 3 - i));
-  const isTransposed = !x.isContiguous && hasStrides(swapped, transposedStrides) && x.offset % 64 === 0;
+  const isTransposed =
+    !x.isContiguous && hasStrides(swapped, transposedStrides) && (x.offset * bytesOf(x.dtype)) % 256 === 0;
   if (isTransposed) return { tensor: x, transposed: true, release: () => undefined };
   const dense = contiguous(x);
   return { tensor: dense, transposed: false, release: () => dense !== x && dense.dispose() };
@@ -48,18 +49,14 @@ function hasStrides(shape: Shape, strides: Shape): boolean {
 /** a (batch, M, K) times b (batch, K, N); one of them may have batch 1. */
 const productOp = defineOp<object, Tensor, [a: Tensor, b: Tensor]>({
   name: "matmul",
-  ...AUTOCAST_MATMUL,
+  ...AUTOCAST_HALF,
   bilinear: true,
   forward(ctx, [a, b]: [Tensor, Tensor]) {
     ctx.save(a, b);
     const [M, K, N] = [sizeAt(a.shape, 1), sizeAt(a.shape, 2), sizeAt(b.shape, 2)];
     const batch = sizeAt(a.shape[0] === 1 ? b.shape : a.shape, 0);
-    const y = empty(ctx.device, [batch, M, N]);
     const [left, right] = [matrixOperand(a), matrixOperand(b)];
-    runMatmul(ctx.device, {
-      a: bindingOf(left.tensor),
-      b: bindingOf(right.tensor),
-      c: bindingOf(y),
+    const product = {
       M,
       N,
       K,
@@ -68,7 +65,9 @@ const productOp = defineOp<object, Tensor, [a: Tensor, b: Tensor]>({
       transB: right.transposed,
       strideA: a.shape[0] === 1 ? 0 : M * K,
       strideB: b.shape[0] === 1 ? 0 : K * N,
-    });
+    };
+    const out = empty(ctx.device, [batch, M, N], a.dtype);
+    const { c: y } = matmulOf(ctx.device, product, { a: left.tensor, b: right.tensor, c: out });
     left.release();
     right.release();
     return y;

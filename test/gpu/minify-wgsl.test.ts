@@ -21,14 +21,14 @@ it("minifyWgsl shortens names that the host does not use, and keeps the others",
   expect(minify([example], []).shaders[0]?.join("\n")).toBe(
     `
 struct B{count:u32,scale:f32}
-struct A{a:f32,x:f32}
+struct A{c:f32,x:f32}
 @group(0)@binding(0)var<uniform>C:B;
 @group(0)@binding(1)var<storage,read>x:array<f32>;
 @group(0)@binding(2)var<storage,read_write>y:array<f32>;
 var<private>E:array<f32,2> =array<f32,2>(1.,.25);
 override LANES:u32=4;
 fn D(a:f32)->A{let b=a- -a;return A(b,10.*x[0].x);}
-@compute@workgroup_size(LANES)fn main(@builtin(workgroup_id)a:vec3u){y[0]=D(f32(C.count)).a;}`.trim(),
+@compute@workgroup_size(LANES)fn main(@builtin(workgroup_id)a:vec3u){y[0]=D(f32(C.count)).c;}`.trim(),
   );
 });
 

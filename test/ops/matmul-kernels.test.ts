@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Activation } from "../../src/activations.ts";
+import { cat, matmul, tensor } from "../../src/index.ts";
 import { type Matmul, runMatmul } from "../../src/kernels/matmul/run.ts";
 import { canRun, choose, type Variant, variants } from "../../src/kernels/matmul/select.ts";
 import { bindingOf } from "../../src/tensor/binding.ts";
-import { tensor } from "../../src/tensor/create.ts";
 import { readData } from "../../src/tensor/readback.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import { empty, type Tensor } from "../../src/tensor/tensor.ts";
 import { productAt, rowSumAt } from "../reference/matmul.ts";
 import { isClose } from "../support/close.ts";
 import { testDevice } from "../support/device.ts";
+import { describeHalf } from "../support/half.ts";
 
 const device = await testDevice();
 const SIZES = [0, 1, 2, 3, 15, 16, 17, 31, 33, 63, 65, 127, 129, 535];
@@ -185,4 +186,80 @@ it("a matmul gives the same bits every time", async () => {
   });
   const [first, second] = await Promise.all(runs);
   expect(first).toEqual(second);
+});
+
+describeHalf(device, "matmuls of f16", () => {
+  /** The result in f16 of a kernel that reads f16, and in f32 of the same kernel on the same values. */
+  async function both(wanted: Omit<Matmul, "a" | "b" | "c">): Promise<[ArrayLike<number>, ArrayLike<number>]> {
+    const { M, N, K, batch = 1 } = wanted;
+    const sizes = { a: batch * M * K, b: batch * K * N, bias: N, saved: batch * M * N };
+    const halves = Object.entries(sizes).map(([name, size]) => [name, tensor(randoms(size)).to("f16")] as const);
+    const results = [];
+    for (const dtype of ["f16", "f32"] as const) {
+      const operands = Object.fromEntries(halves.map(([name, x]) => [name, x.to(dtype)]));
+      const { a, b, bias, saved } = operands as Record<keyof typeof sizes, Tensor>;
+      const [c, biasGrad] = [empty(device, [batch * M * N], dtype), empty(device, [M], dtype)];
+      runMatmul(device, {
+        ...wanted,
+        half: dtype === "f16",
+        a: bindingOf(a),
+        b: bindingOf(b),
+        c: bindingOf(c),
+        ...(wanted.transA ? { biasGrad: bindingOf(biasGrad) } : { bias: bindingOf(bias) }),
+        ...(wanted.derivative && { saved: bindingOf(saved) }),
+      });
+      const parts = wanted.transA ? [c, biasGrad] : [c];
+      // Rounded once.
+      results.push(await readData(cat(parts.map((one) => one.to("f16").to("f32")))));
+    }
+    return results as [Float32Array, Float32Array];
+  }
+
+  const shapes: Omit<Matmul, "a" | "b" | "c">[] = [
+    { M: 33, N: 36, K: 64 },
+    { M: 35, N: 33, K: 67, transB: true },
+    { M: 36, N: 68, K: 128, transA: true },
+    { M: 17, N: 20, K: 36, batch: 3, activation: "relu" },
+    { M: 20, N: 36, K: 40, derivative: "tanh" },
+    { M: 1, N: 21, K: 132, transB: true },
+  ];
+
+  it.each(runnable)("kernel %s gives the bits of f32, rounded", async (variant) => {
+    for (const shape of shapes) {
+      const isAble = canRun(device, variant, { ...shape, half: true });
+      const [half, single] = await both({ ...shape, ...(isAble && { variant }) });
+      expect(half, JSON.stringify(shape)).toEqual(single);
+    }
+  });
+
+  it.each([
+    [40, 9000, 24],
+    [3, 3000, 5],
+    [5, 0, 7],
+    [0, 4, 3],
+  ])("%i x %i x %i agrees with f32, sums that are too long for one dispatch too", async (M, K, N) => {
+    const [a, b] = [tensor(randoms(M * K), { shape: [M, K] }), tensor(randoms(K * N), { shape: [K, N] })];
+    const [x, y] = [a.to("f16"), b.to("f16")];
+    const half = matmul(x, y);
+    expect(half.dtype).toBe("f16");
+    const single = matmul(x.to("f32"), y.to("f32")).to("f16");
+    expect(await half.data()).toEqual(await single.data());
+  });
+
+  it("a transposed view that starts off the binding's alignment is copied", async () => {
+    const rows = tensor(randoms(80 * 64), { shape: [80, 64] }).to("f16");
+    const view = rows.slice(0, 1, 41).t();
+    const [left, right] = [tensor(randoms(6 * 64), { shape: [6, 64] }).to("f16"), view.to("f32")];
+    const single = matmul(left.to("f32"), right).to("f16");
+    expect(await matmul(left, view).data()).toEqual(await single.data());
+  });
+
+  it("NaN and infinity stay in their row, and what overflows f16 is infinite", async () => {
+    const a = tensor([
+      [NaN, 1],
+      [1, 1],
+      [60000, 60000],
+    ]).to("f16");
+    expect([...(await matmul(a, tensor([[1], [1]]).to("f16")).data())]).toEqual([NaN, 2, Infinity]);
+  });
 });

@@ -16,4 +16,6 @@ export interface Product {
   /** Elements from one stored row of A and of B to the next; default dense. */
   readonly pitchA?: number;
   readonly pitchB?: number;
+  /** Everything in memory is f16; sums are f32 all the same. */
+  readonly half?: boolean;
 }

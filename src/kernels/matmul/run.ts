@@ -15,6 +15,7 @@ import {
   isAligned,
   isTransposedA,
   kernels,
+  LONGEST_SUM,
   type MatmulArgs,
   type MatmulChoice,
   type MatmulKernel,
@@ -70,11 +71,8 @@ export function runMatmul(device: Device, matmul: Matmul): void {
   for (const copy of copies) copy.dispose();
 }
 
-/**
- * Terms that a kernel adds up one after another at most: rounding errors grow with their number. Past `longest` K is
- * cut into parts of `part` (a multiple of 64, so that each starts at an offset that can be bound).
- */
-const EXACT = { longest: 4096, part: 2048 };
+/** Longer sums are cut into parts of `part` (a multiple of 64, so that each starts at an offset that can be bound). */
+const EXACT = { longest: LONGEST_SUM, part: 2048 };
 
 /** Partial results of all parts of K take no more bytes than this; larger ones are added up in C, part by part. */
 const MAX_PARTIAL_BYTES = 2 ** 24;
@@ -90,7 +88,7 @@ function run(device: Device, kernel: MatmulKernel, choice: MatmulChoice, matmul:
   const wanted =
     matmul.splits ?? choice.splits ?? Math.min(Math.floor(groups / tiles(kernel, matmul)), Math.floor(K / minPart));
   const part = Math.ceil(K / Math.max(wanted, exact) / SPLIT_STEP) * SPLIT_STEP;
-  if (part >= K) launch(device, kernel, matmul, 1, K);
+  if (part >= K || matmul.half) launch(device, kernel, matmul, 1, K);
   else runSplit(device, kernel, matmul, Math.ceil(K / part), part);
 }
 

@@ -4,18 +4,31 @@ import { adapters, gpuCores, launchPolicy } from "../../gpu/launch-policy.ts";
 import type { RunArgs, Shader } from "../../gpu/shader.ts";
 import {
   matmul_register,
+  matmul_register_half,
   matmul_register_vec4,
+  matmul_register_vec4_half,
   matmul_subgroup4,
+  matmul_subgroup4_half,
   matmul_subgroup4_large_vec4,
+  matmul_subgroup4_large_vec4_half,
   matmul_subgroup4_vec4,
+  matmul_subgroup4_vec4_half,
   matmul_subgroup8,
+  matmul_subgroup8_half,
   matmul_subgroup8_large_vec4,
+  matmul_subgroup8_large_vec4_half,
   matmul_subgroup8_vec4,
+  matmul_subgroup8_vec4_half,
   matmul_tile,
+  matmul_tile_half,
   matmul_tile_large,
+  matmul_tile_large_half,
   matmul_tile_large_vec4,
+  matmul_tile_large_vec4_half,
   matmul_tile_vec4,
+  matmul_tile_vec4_half,
   matmul_vector,
+  matmul_vector_half,
 } from "../../gpu/shaders.generated.ts";
 import type { Choice } from "../../gpu/tuning.ts";
 import { measuredChoice } from "./measured-costs.ts";
@@ -23,7 +36,7 @@ import type { Product } from "./product.ts";
 import { ranked, type Tile } from "./tile-cost.ts";
 
 /** Any of the matmul kernels' shaders, and the arguments that fit each of them. */
-type MatmulShader = (typeof kernels)[Variant]["shader" | "vec4"];
+type MatmulShader = (typeof kernels)[Variant]["shader" | "vec4"] | (typeof kernels)[Variant]["half"]["shader" | "vec4"];
 export type MatmulArgs = RunArgs<typeof matmul_register> &
   RunArgs<typeof matmul_subgroup8_large_vec4> &
   RunArgs<typeof matmul_vector>;
@@ -32,6 +45,8 @@ export interface MatmulKernel<S = MatmulShader> {
   readonly shader: S;
   /** The variant that reads B as vec4, and along which sides of B it can. */
   readonly vec4: S;
+  /** Both, of f16: all that they bind. */
+  readonly half: { readonly shader: S; readonly vec4: S };
   readonly vec4B: "n" | "k" | "nk";
   /** The tile of C that a workgroup makes. */
   readonly rows: number;
@@ -67,6 +82,7 @@ function vectorKernel(rows: 1 | 4 | 8, adapter: "software" | "gpu") {
   return {
     shader: matmul_vector,
     vec4: matmul_vector,
+    half: { shader: matmul_vector_half, vec4: matmul_vector_half },
     vec4B: "k",
     rows,
     cols: 4 * launch.GROUPS,
@@ -81,6 +97,7 @@ function tileKernel(rows: number, cols: number, rate: number) {
   return {
     shader: matmul_tile,
     vec4: matmul_tile_vec4,
+    half: { shader: matmul_tile_half, vec4: matmul_tile_vec4_half },
     vec4B: "n",
     rows,
     cols,
@@ -102,6 +119,7 @@ export const kernels = {
   subgroup8Large: {
     shader: matmul_subgroup8_large_vec4,
     vec4: matmul_subgroup8_large_vec4,
+    half: { shader: matmul_subgroup8_large_vec4_half, vec4: matmul_subgroup8_large_vec4_half },
     vec4B: "nk",
     rows: 32,
     cols: 32,
@@ -113,6 +131,7 @@ export const kernels = {
   subgroup8: {
     shader: matmul_subgroup8,
     vec4: matmul_subgroup8_vec4,
+    half: { shader: matmul_subgroup8_half, vec4: matmul_subgroup8_vec4_half },
     vec4B: "nk",
     rows: 16,
     cols: 32,
@@ -122,6 +141,7 @@ export const kernels = {
   subgroup4Large: {
     shader: matmul_subgroup4_large_vec4,
     vec4: matmul_subgroup4_large_vec4,
+    half: { shader: matmul_subgroup4_large_vec4_half, vec4: matmul_subgroup4_large_vec4_half },
     vec4B: "nk",
     rows: 32,
     cols: 32,
@@ -133,6 +153,7 @@ export const kernels = {
   subgroup4: {
     shader: matmul_subgroup4,
     vec4: matmul_subgroup4_vec4,
+    half: { shader: matmul_subgroup4_half, vec4: matmul_subgroup4_vec4_half },
     vec4B: "nk",
     rows: 16,
     cols: 32,
@@ -142,6 +163,7 @@ export const kernels = {
   register: {
     shader: matmul_register,
     vec4: matmul_register_vec4,
+    half: { shader: matmul_register_half, vec4: matmul_register_vec4_half },
     vec4B: "nk",
     rows: 16,
     cols: 16,
@@ -150,6 +172,7 @@ export const kernels = {
   tile128: {
     shader: matmul_tile_large,
     vec4: matmul_tile_large_vec4,
+    half: { shader: matmul_tile_large_half, vec4: matmul_tile_large_vec4_half },
     vec4B: "n",
     rows: 128,
     cols: 128,
@@ -177,13 +200,15 @@ export interface MatmulChoice {
 export function canRun(device: Device, variant: Variant, product: Product): boolean {
   const { supportedOn, isLarge, isVector, rows }: MatmulKernel = kernels[variant];
   if (isVector) return product.M <= rows && isAlongK(product);
-  return (!supportedOn || supportedOn(device)) && (!isLarge || isAligned(product) || canPad(product));
+  return (
+    (!supportedOn || supportedOn(device)) && (!isLarge || isAligned(product) || (!product.half && canPad(product)))
+  );
 }
 
 /** The kernel that was measured to be the fastest for a matmul, else the one that the table names. */
 export function choose(device: Device, product: Product): MatmulChoice {
   const { tuning } = runtimeOf(device);
-  if (tuning.isActive) {
+  if (tuning.isActive && !product.half) {
     const measured = tuning.lookUp(matmulShapeKey(product), () => shapeOf(product));
     if (measured && isKnown(measured) && canRun(device, measured.variant, product)) return measured;
   }
@@ -258,13 +283,25 @@ export function candidates(device: Device, product: Product): MatmulChoice[] {
   return [...untiled, ...tiled.slice(0, MOST_CANDIDATES)];
 }
 
+/** True if a kernel sums such a product of f16 in one go: partial results are f32, and longer ones are cast before. */
+export function readsHalf(device: Device, product: Product): boolean {
+  if (product.K > LONGEST_SUM) return false;
+  const { variant, splits } = choose(device, { ...product, half: true });
+  const { groups, minPart } = launchPolicy(device).splitK;
+  return (splits ?? Math.min(groups / tiles(kernels[variant], product), product.K / minPart)) < 2;
+}
+
+/** Terms that a kernel adds up one after another at most: rounding errors grow with their number. */
+export const LONGEST_SUM = 4096;
+
 /** Number of a kernel's tiles that cover C. */
 export function tiles({ rows, cols }: { rows: number; cols: number }, { M, N, batch = 1 }: Product): number {
   return Math.ceil(M / rows) * Math.ceil(N / cols) * batch;
 }
 
 /** The kernel's program for how B lies. */
-export function programOf({ shader, vec4, vec4B }: MatmulKernel, product: Product): MatmulShader {
+export function programOf({ vec4B, half, ...single }: MatmulKernel, product: Product): MatmulShader {
+  const { shader, vec4 } = product.half ? half : single;
   return vec4B.includes(product.transB ? "k" : "n") && vectorsB(product) ? vec4 : shader;
 }
 
