@@ -19,6 +19,7 @@ await build({
   output: {
     file: join(dist, "gradwell.min.js"),
     format: "esm",
+    codeSplitting: false,
     comments: false,
     // Messages and summaries name layers by their classes.
     minify: { compress: true, codegen: true, mangle: { keepNames: { class: true, function: false } } },

@@ -31,11 +31,11 @@ const pages = [
   {
     what: "core: tensors, operations, autograd, capture",
     code: `import { ${core.join(", ")} } from "gradwell";\npage = [${core.join(", ")}];`,
-    limit: 77_200,
+    limit: 93_900,
   },
-  { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 95_200 },
-  { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 79_800 },
-  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 81_800, bundle: byEsbuild },
+  { what: "a page that trains an MLP, all from gradwell", code: mlp, limit: 112_100 },
+  { what: "the same from gradwell/core, /nn, /optim, /data", code: mlpOfParts, limit: 87_200 },
+  { what: "the same, bundled by esbuild", code: mlpOfParts, limit: 94_200, bundle: byEsbuild },
 ] as const;
 
 /** The sizes of what `npm run build` wrote. */
@@ -45,7 +45,7 @@ export async function weights(): Promise<Weight[]> {
     return { what, gzipped: gzipped(await bundle(`let page;\n${code}\nglobalThis.page = page;`)), limit };
   });
   const whole = gzipped(readFileSync(join(root, "dist/gradwell.min.js")));
-  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 138_900 }];
+  return [...(await Promise.all(bundled)), { what: "everything: gradwell.min.js", gzipped: whole, limit: 175_000 }];
 }
 
 const gzipped = (code: Uint8Array | string): number => gzipSync(code, { level: 9 }).length;

@@ -75,6 +75,7 @@ export type { ResumeOptions } from "./gpu/resume.ts";
 export type { AdapterLimits } from "./gpu/roofline.ts";
 export type { MemoryUse } from "./gpu/runtime.ts";
 export type { Cost as KernelCost, ParamValue } from "./gpu/shader.ts";
+export type { TuningMode } from "./gpu/tuning.ts";
 export type { Bindable, KernelOptions, UserKernel, UserKernelArgs, UserShader, Workgroups } from "./gpu/user-kernel.ts";
 export type { Operand } from "./kernels/elementwise/run.ts";
 export type { Tuned, TunedShape } from "./kernels/tuning/tune.ts";

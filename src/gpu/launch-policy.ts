@@ -286,8 +286,8 @@ const RECURRENCE_WIDTHS = { software: 512, gpu: 256 };
 /** Rows of a workgroup, the components of a vector. */
 const WORKGROUP_ROWS = 4;
 
-/** Rows of a subgroup, each count a program of its own: as many as leave work for two cores. More are faster, up to 16. */
-const subgroupRows = (batch: number): number => [1, 4, 8].find((rows) => batch <= 2 * rows) ?? 16;
+/** Rows of a subgroup, each count a program of its own: as many as leave work for two cores. 16 take longer to compile and are no faster. */
+const subgroupRows = (batch: number): number => [1, 4].find((rows) => batch <= 2 * rows) ?? 8;
 
 /** The launch of a recurrent layer with `gates` gates in all; `kernels` in place of those that the adapter is best with. */
 export function recurrenceLaunch(
