@@ -56,7 +56,9 @@ export function runAtOnce(
     const cells = c ? statesFrom(c, layout) : empty(device, [1]);
     const gates = empty(device, [keepsGates ? time : 1, layout.gateStride]);
     const args = {
-      ...{ gates: bindingOf(gates), hidden: bindingOf(hidden), cells: bindingOf(cells) },
+      gates: bindingOf(gates),
+      hidden: bindingOf(hidden),
+      cells: bindingOf(cells),
       inputs: bindingOf(scratch.contiguous(x)),
       weight: bindingOf(weightFor(launch, scratch, weight)),
       bias: bindingOf(scratch.contiguous(bias ?? weight)),
