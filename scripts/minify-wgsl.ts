@@ -80,7 +80,7 @@ export function minify(
   return { shaders: texts.slice(0, shaders.length), libraries: texts.slice(shaders.length) };
 }
 
-/** By declaration, the names at module scope of all modules that have it: its own names must not hide these. */
+/** The names at module scope of all modules that have a declaration, by declaration: its own names must not hide these. */
 function neighbours(modules: readonly (readonly Declaration[])[]): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>();
   for (const declarations of modules) {

@@ -72,7 +72,7 @@ export function startProgram(program: string, args: readonly string[], env: Reco
   });
 }
 
-/** What `fn` gives with the environment of an empty shader cache of the driver. */
+/** Runs `fn` with the environment of an empty driver shader cache. */
 export async function withEmptyShaderCache<T>(fn: (env: Record<string, string>) => Promise<T>): Promise<T> {
   const cache = mkdtempSync(join(tmpdir(), "gradwell-cold-"));
   try {

@@ -1,6 +1,6 @@
 /** Samples of work that is submitted to a GPU: enough runs in each that waiting for it is a small part. */
 
-/** What is sampled: `run` need not wait for the GPU, `sync` resolves when all runs so far are done. */
+/** Work to sample: `run` need not wait for the GPU, `sync` resolves when all runs so far are done. */
 export interface Sampled {
   run(): void;
   sync(): Promise<void>;

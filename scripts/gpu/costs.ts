@@ -1,4 +1,4 @@
-/** What the adapter takes for nothing, and the most that it can do. */
+/** Overheads of the adapter, and its peak rates. */
 
 import type { BufferSlice } from "../../src/gpu/buffer-pool.ts";
 import { type Device, runtimeOf } from "../../src/gpu/device.ts";

@@ -15,7 +15,7 @@ interface Point {
 }
 
 export interface ArchitectureFit extends ArchitectureCosts {
-  /** By shape, the fastest and what the costs choose, in microseconds. */
+  /** Microseconds of the fastest choice and of the estimated one, by shape. */
   readonly outcomes: readonly { shape: string; best: string; least: number; chosen: string; taken: number }[];
 }
 
@@ -34,7 +34,7 @@ function tileOf(name: string): { tile: MatmulKernel; splits: number } | undefine
   return { tile: kernels[variant as Variant], splits: Math.max(1, Number(splits)) };
 }
 
-/** By architecture; rehearsals on software adapters are left out unless asked for. */
+/** Costs by architecture; rehearsals on software adapters are left out unless asked for. */
 export function fitAll(records: readonly DataRecord[], rehearsals = false): Record<string, ArchitectureFit> {
   const points = new Map<string, Point[]>();
   const samples = new Map<string, { architecture: string; name: string; product: Product; values: number[] }>();

@@ -1,8 +1,8 @@
-/** What a GPU day leaves: one JSON object a line, only ever appended to. */
+/** Records of a GPU day: one JSON object a line, only ever appended to. */
 import { appendFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** How a time was taken: by the GPU's own timestamps, or by the clock around a submit that was waited for. */
+/** The clock of a time: by the GPU's own timestamps, or by the clock around a submit that was waited for. */
 export type TimerKind = "timestamp" | "wall";
 
 export interface Origin {
@@ -21,7 +21,7 @@ export interface Sample {
   family: string;
   /** `shapeName` for matmuls. */
   shape: string;
-  /** What was varied: kernel and splits, threads, workgroup. */
+  /** The parameters that were varied: kernel and splits, threads, workgroup. */
   parameters: Record<string, number | string>;
   /** Median per run, and the fastest. */
   microseconds: number;

@@ -27,7 +27,7 @@ function matmulLines(records: readonly DataRecord[]): string[] {
   );
 }
 
-/** By family and shape, the last run's fastest beside what is chosen. */
+/** The last run's fastest beside the current choice, by family and shape. */
 function familyLines(records: readonly DataRecord[]): string[] {
   const rows = new Map<string, { best: string; least: number; chosen: number }>();
   for (const record of records) {

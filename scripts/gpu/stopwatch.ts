@@ -32,7 +32,7 @@ export class Stopwatch {
     return rows.reduce((sum, { microseconds }) => sum + microseconds, 0) / runs;
   }
 
-  /** By the clock, until the GPU has done it all. */
+  /** Wall time until the GPU has finished. */
   async wall(repeated: () => void, runs = 1): Promise<number> {
     await this.#device.sync();
     const start = performance.now();

@@ -6,7 +6,7 @@ import package::lib::attention_grad_kv::{stats_of, store_k, store_v};
 import package::lib::attention_tile::{Rows, Q, K, V, GRAD, SIDE, QUADS, THREADS, products, product, stage_tile};
 import package::lib::index::linear_group;
 
-/** What dropout keeps of four queries (components) and four keys from `key` on. */
+/** The dropout factors of four queries (components) and four keys from `key` on. */
 fn kept_of(batch: u32, row: vec4u, key: u32) -> array<vec4<bool>, 4> {
   let a = is_kept(batch, row.x, key);
   let b = is_kept(batch, row.y, key);

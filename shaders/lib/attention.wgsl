@@ -1,4 +1,4 @@
-// What the kernels of attention share: y = dropout(softmax(scale q k^T + mask)) v of each matrix of a batch, in tiles of the
+// Shared by the kernels of attention: y = dropout(softmax(scale q k^T + mask)) v of each matrix of a batch, in tiles of the
 // scores, none of which outlives its workgroup. Backward computes the tiles anew from the largest score and the sum of each row.
 // Every kernel is linked twice: as it is named, for operands of any strides, and as `<name>_vec4` for such as are contiguous along
 // their last dim, with all offsets, strides and widths multiples of 4.

@@ -1,4 +1,4 @@
-// What the kernels of attention's forward share besides lib/attention.
+// Shared by the forward kernels of attention, besides lib/attention.
 import package::lib::attention::{params, start_of, Tile};
 
 @if(VEC4) @group(0) @binding(6) var<storage, read_write> y: array<vec4f>; // (batch, L, Ev)

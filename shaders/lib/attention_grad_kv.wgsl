@@ -1,4 +1,4 @@
-// What the kernels of the gradients of k and v in attention share besides lib/attention.
+// Shared by the kernels of the gradients of k and v, besides lib/attention.
 import package::lib::attention::{params, start_of, Tile, FOUR};
 
 @group(0) @binding(6) var<storage, read> stats: array<f32>; // (3, batch, L): largest score, 1 / sum, delta

@@ -1,4 +1,4 @@
-// What the kernels of the gradient of q in attention share besides lib/attention.
+// Shared by the kernels of the gradient of q, besides lib/attention.
 import package::lib::attention::{params, start_of, Tile, FOUR};
 
 @if(VEC4) @group(0) @binding(6) var<storage, read> y: array<vec4f>;           // (batch, L, Ev)

@@ -41,7 +41,7 @@ fn phase_size() -> vec2u {
     / vec2u(params.phasesY, params.phasesX);
 }
 
-/** By how much tap k moves the sites of a phase; `meets` is false if it lies between elements of x. Wraps below 0. */
+/** The offset by which tap k moves the sites of a phase; `meets` is false if it lies between elements of x. Wraps below 0. */
 struct Move { by: u32, meets: bool }
 fn move_y(tile: Tile, k: u32) -> Move { return moved(i32(tile.phase.x) + params.baseY + params.tapY * i32(k), params.phasesY); }
 fn move_x(tile: Tile, k: u32) -> Move { return moved(i32(tile.phase.y) + params.baseX + params.tapX * i32(k), params.phasesX); }
@@ -73,13 +73,13 @@ fn bias_of(tile: Tile, row: u32) -> f32 {
 @if(SUBGROUPS) fn row_of_lane(lane: u32) -> u32 { return lane; }
 @else fn row_of_lane(lane: u32) -> u32 { return 0u; }
 
-/** Four channels of a weight from offset `at`, as far as there are so many. */
+/** Four channels of a weight from offset `at`, 0 past the end. */
 fn four_weights(at: u32, channels: vec4<bool>) -> vec4f {
   let s = params.weightReduced;
   return select(vec4f(), vec4f(weight[at], weight[at + s], weight[at + 2u * s], weight[at + 3u * s]), channels);
 }
 
-/** What a lane loads for its row, and the same for row r of eight. */
+/** The elements that a lane loads for its row, and the same for row r of eight. */
 @if(SUBGROUPS) fn own_weight(at: u32) -> f32 { return weight[at]; }
 @else fn own_weight(at: u32) -> f32 { return 0.0; }
 @if(SUBGROUPS) fn weight_of(own: f32, at: u32, r: u32) -> f32 { return subgroupShuffle(own, r); }

@@ -61,12 +61,12 @@ fn store_bias_grad(tile: Tile, row: u32, sum: f32) {
 @if(SUBGROUPS) fn row_of_lane(lane: u32) -> u32 { return lane; }
 @else fn row_of_lane(lane: u32) -> u32 { return 0u; }
 
-/** Four neighbors from offset `at`, as far as there are so many. */
+/** Four neighbors from offset `at`, 0 past the end. */
 fn four_gradients(at: u32, columns: vec4<bool>) -> vec4f {
   return select(vec4f(), vec4f(gradY[at], gradY[at + 1u], gradY[at + 2u], gradY[at + 3u]), columns);
 }
 
-/** What a lane loads for its row, and the same for row r of eight. */
+/** The gradients that a lane loads for its row, and the same for row r of eight. */
 @if(SUBGROUPS) fn own_gradients(at: u32, lane: u32, columns: vec4<bool>) -> vec4f { return four_gradients(at, columns); }
 @else fn own_gradients(at: u32, lane: u32, columns: vec4<bool>) -> vec4f { return gradients_of(vec4f(), at, columns, lane); }
 @if(SUBGROUPS) fn gradients_of(own: vec4f, at: u32, columns: vec4<bool>, r: u32) -> vec4f { return subgroupShuffle(own, r); }

@@ -3,7 +3,7 @@
 // are in ascending order.
 import package::lib::activation::{gelu, gelu_grad, silu, silu_grad, sigmoid, sigmoid_grad_y, tanh_safe, tanh_grad_y};
 
-// What is in memory: f32, or f16 in the variants named `_half`. Sums are f32 in both.
+// The scalar type in memory: f32, or f16 in the variants named `_half`. Sums are f32 in both.
 @if(HALF) alias Real = f16;
 @else alias Real = f32;
 @if(HALF) alias Real4 = vec4h;

@@ -26,7 +26,7 @@ fn join(a: u32, b: u32) -> u32 {
   return select(a, b, select(smaller, larger, KIND == 2u));
 }
 
-/** What changes no value that it is joined with; of float sums -0, which leaves even -0 as it is. */
+/** The identity of the reduction; for float sums -0, which leaves even -0 as it is. */
 fn neutral() -> u32 {
   if (KIND == 0u) { return select(0u, 0x80000000u, DTYPE == 0u); }
   if (KIND == 1u) { return select(1u, 0x3f800000u, DTYPE == 0u); }

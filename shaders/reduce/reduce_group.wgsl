@@ -27,7 +27,7 @@ fn element(base: u32, k: u32, count: u32) -> u32 {
   return select(neutral(), x[base + min(k, max(count, 1u) - 1u) * params.inner], k < count);
 }
 
-/** What one lane has of part i. */
+/** The share of part i that one lane reduces. */
 fn lane_total(i: u32, lane: u32) -> u32 {
   let line = i / params.inner;
   let row = line / params.parts;

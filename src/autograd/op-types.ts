@@ -6,7 +6,7 @@ export type Inputs = readonly (Tensor | undefined)[];
 export type Outputs = Tensor | Tensor[];
 export type InputGradients = Tensor | undefined | readonly (Tensor | undefined)[];
 
-/** What a forward keeps for backward: a list, or a tuple where the definition says which. */
+/** Tensors that a forward keeps for backward: a list, or a tuple where the definition says which. */
 export type SavedTensors = readonly (Tensor | undefined)[];
 
 /** The context that a forward is given beside its inputs. */

@@ -192,7 +192,7 @@ function sourceOf(output: Tensor, made: Made): Source | undefined {
   return () => finish(view(output, output.shape, output.strides, output.offset), output);
 }
 
-/** What `leaf.grad` gives after a replay, which sets it. */
+/** The gradient that `leaf.grad` gives after a replay, which sets it. */
 function gradientOf(leaf: Tensor): Tensor {
   const { grad } = leaf;
   check(grad, CaptureError, () => `capture: the gradient of ${leaf}, which the function returned, is null`);

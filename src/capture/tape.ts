@@ -67,7 +67,7 @@ export class RecordedTape implements Tape, GradientRecorder<Tensor> {
   #commands: Command[] = [];
   #tiny = 0;
   #writtenByReplay: readonly GpuBuffer[] | undefined;
-  /** How the next replay is timed, where tuning asks for it. */
+  /** The timing of the next replay, where tuning asks for it. */
   timing: ReplayTiming | undefined;
   #uniform: GPUBuffer | undefined;
   #words: ParamWords | undefined;

@@ -1,4 +1,4 @@
-/** What `init({ tuning: "auto" })` does with a captured function; the code for it is loaded when a device asks for it. */
+/** The part of `init({ tuning: "auto" })` in a captured function; the code that measures is loaded when a device asks for it. */
 import { runtimeOf } from "../gpu/device.ts";
 import type { Asked } from "../gpu/tuning.ts";
 import type { BackgroundTuning } from "../kernels/tuning/background.ts";

@@ -92,7 +92,8 @@ export class CommandRecorder {
 
   /** Writes host bytes into a buffer, after everything recorded that may still use it. */
   upload(slice: BufferSlice, bytes: ArrayBufferView<ArrayBuffer>): void {
-    if (slice.buffer.lastUse >= this.submitIndex) this.flush();
+    // Not every buffer of a replay that waits for its submit is marked as used.
+    if (this.#isFlushDue || slice.buffer.lastUse >= this.submitIndex) this.flush();
     // What is written here comes from the host: the submit under way cannot spoil it.
     this.#losses.wrote(slice.buffer, this.submitIndex - 1);
     const whole = bytes.byteLength % 4 === 0 ? bytes : padded(bytes);

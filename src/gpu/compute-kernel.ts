@@ -185,5 +185,6 @@ function packParam(label: string, param: Param, value: unknown, words: ParamWord
   check(list.length * 4 <= param.size, ArgumentError, () =>
     expected(label, param.name, `at most ${param.size / 4} numbers`, list.length),
   );
+  // An array or a view of one, as checked above.
   words[param.type].set(list as number[], at + param.offset / 4);
 }

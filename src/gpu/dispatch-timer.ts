@@ -11,7 +11,7 @@ const MOST_REPEATS = 2 ** 14;
 
 /** Dispatches that were recorded once, ready to be encoded any number of times. Holds its params and bind groups. */
 export class RepeatedDispatches {
-  /** How often a pass runs them; `calibrate` finds it. */
+  /** Number of times that a pass runs them; `calibrate` finds it. */
   repeats = 1;
   readonly #device: Device;
   readonly #entries: readonly Dispatch[];
@@ -146,7 +146,7 @@ export class PassTimestamps {
     encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, 16);
   }
 
-  /** Of the pass that was resolved and submitted last. */
+  /** Nanoseconds of the pass that was resolved and submitted last. */
   async nanoseconds(): Promise<bigint> {
     await runtimeOf(this.#device).wait(this.#staging.mapAsync(1));
     const [begin = 0n, end = 0n] = new BigUint64Array(this.#staging.getMappedRange());

@@ -38,7 +38,7 @@ export interface Policy {
   readonly singleWorkgroup: number;
   /** Neighboring columns that an invocation of a pooling kernel takes: on software enough to pay for their index. */
   readonly poolRun: number;
-  /** How reductions are cut into parts; a second stage joins them. */
+  /** Parts that reductions are cut into; a second stage combines them. */
   readonly reduceParts: {
     /** Up to this many elements per output are one part. */
     readonly minReduced: number;
@@ -325,7 +325,7 @@ export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
 export const canAttend = (device: Adapter, variant: AttentionVariant): boolean =>
   variant === "tile" || adapters.subgroups(8)(device);
 
-/** What the choice of a form depends on. */
+/** The properties that the choice of a form depends on. */
 export interface AttentionCase {
   readonly queries: number;
   readonly keys: number;

@@ -51,7 +51,7 @@ export class Runtime {
   readonly #kernels: PipelineCache;
   readonly #ownsGpu: boolean;
   readonly #onClose = new Set<() => void>();
-  readonly #verdicts: ErrorScopes;
+  readonly #errorScopes: ErrorScopes;
   readonly #wait: Wait;
   /** The submit before which all is known to have been done. */
   #sureSubmit = 1;
@@ -69,7 +69,7 @@ export class Runtime {
     this.limits = gpu.limits;
     this.#ownsGpu = ownsGpu;
     this.features = featuresOf(gpu);
-    this.#verdicts = new ErrorScopes(gpu, wait, () =>
+    this.#errorScopes = new ErrorScopes(gpu, wait, () =>
       this.#outOfMemory("the driver has no memory left", this.#sureSubmit),
     );
     const makeBuffer: MakeBuffer = (descriptor, what, refused) => this.makeBuffer(descriptor, what, refused);
@@ -77,7 +77,7 @@ export class Runtime {
     this.pool = this.#rootPool;
     this.recorder = new CommandRecorder(gpu, this.#rootPool, this.losses, makeBuffer);
     this.faults = new DeviceAsserts(this.#rootPool, this.recorder);
-    this.#kernels = new PipelineCache(this, this.#verdicts);
+    this.#kernels = new PipelineCache(this, this.#errorScopes);
     this.lost = gpu.lost.then((lost) => {
       this.#lostReason = `${lost.reason}: ${lost.message}`;
       return this.#lostReason;
@@ -150,7 +150,7 @@ export class Runtime {
   #validated(kernel: ComputeKernel, record: () => void): void {
     const where = formatOperation(this.operation);
     this.recorder.flush();
-    this.#verdicts.check(
+    this.#errorScopes.check(
       () => {
         record();
         this.recorder.flush();
@@ -188,7 +188,7 @@ export class Runtime {
     try {
       await this.wait(staging.mapAsync(1));
     } catch (cause) {
-      if (!this.#lostReason && !this.#closed) await this.#verdicts.throwFirst();
+      if (!this.#lostReason && !this.#closed) await this.#errorScopes.throwFirst();
       throw this.#failure(cause);
     }
     const mapped = staging.getMappedRange();
@@ -216,7 +216,7 @@ export class Runtime {
   /** All submits before `sure` are done: throws what WebGPU found wrong with them. */
   async #settled(sure: number): Promise<void> {
     this.#rootPool.pressure.turned();
-    await this.#verdicts.throwFirst();
+    await this.#errorScopes.throwFirst();
     this.#sureSubmit = Math.max(this.#sureSubmit, sure);
   }
 
@@ -237,7 +237,7 @@ export class Runtime {
 
   /** The WebGPU errors that nothing has thrown yet; the list is then empty. */
   takeErrors(): Error[] {
-    return this.#verdicts.take();
+    return this.#errorScopes.take();
   }
 
   /** Registers what must be freed at `close()`; returns the way to unregister. */
@@ -252,10 +252,10 @@ export class Runtime {
     this.recorder.flush();
     if (!this.#lostReason) await this.wait(this.gpu.queue.onSubmittedWorkDone()).catch(() => undefined);
     // A process that ends with an answer of Dawn still to come is aborted.
-    await this.wait(this.#verdicts.settled());
+    await this.wait(this.#errorScopes.settled());
     this.#closed = true;
     for (const fn of this.#onClose) fn();
-    this.#verdicts.close();
+    this.#errorScopes.close();
     this.recorder.destroy();
     if (this.#ownsGpu) this.gpu.destroy();
   }
@@ -283,7 +283,7 @@ export class Runtime {
   /** A buffer of the library's own. `refused` is called when the driver turns out to have no memory for it; the next read throws. */
   makeBuffer(descriptor: GPUBufferDescriptor, what: string, refused: () => void = () => undefined): GPUBuffer {
     const first = this.recorder.submitIndex;
-    return this.#verdicts.allocate(
+    return this.#errorScopes.allocate(
       () => this.gpu.createBuffer(descriptor),
       () => {
         refused();

@@ -17,7 +17,7 @@ export type TuningMode = "auto" | "table" | false;
 /** The shapes that were asked for, by key: the family that a key begins with knows how to read its shape. */
 export type Asked = Map<string, unknown>;
 
-/** What is remembered of a shape: the kernel that measured fastest, and those that gave wrong results. */
+/** The record of a shape: the kernel that measured fastest, and those that gave wrong results. */
 interface Entry {
   readonly choice?: Choice;
   readonly barred?: readonly string[];

@@ -81,7 +81,7 @@ export function runAttention(
   return { y, stats };
 }
 
-/** What the backward reads besides the operands. */
+/** Tensors that backward reads besides the operands. */
 interface Results {
   readonly y: Tensor;
   readonly stats: Tensor;

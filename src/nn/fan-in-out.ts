@@ -3,7 +3,7 @@ import { ACTIVATIONS } from "../activations.ts";
 import { ArgumentError, check, expected, nearest, ShapeError } from "../errors.ts";
 import { checkShape, type Shape, sizeOf } from "../tensor/shape.ts";
 
-/** What `calculateGain` knows the factor of. */
+/** Nonlinearities that `calculateGain` knows. */
 export type Nonlinearity =
   | "linear"
   | "conv1d"

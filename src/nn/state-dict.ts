@@ -63,7 +63,7 @@ function list(names: readonly string[]): string {
   return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
 }
 
-/** What is loaded into `target`, checked. */
+/** The tensor to load into `target`, checked. */
 function checked(name: string, target: Tensor, source: unknown): Tensor {
   check(source instanceof Tensor, ArgumentError, () => expected(OP, name, "a tensor", source));
   source.assertLive(OP);

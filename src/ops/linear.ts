@@ -87,7 +87,7 @@ function derivative(gradY: Tensor, y: Tensor | undefined, { activation, slope }:
   }
 }
 
-/** Where the gradient of input `i` is written: where its leaf waits for it, if it is of the dtype that is computed. */
+/** The tensor to write the gradient of input `i` to: its leaf's slot, if that has the dtype that is computed. */
 function place(ctx: BackwardContext<object, SavedTensors>, i: number, shape: number[], { dtype }: Tensor): Tensor {
   const slot = dtype === "f32" ? ctx.gradSlot(i) : undefined;
   return slot ?? empty(ctx.device, shape, dtype);

@@ -22,7 +22,7 @@ interface Dim {
   readonly dst: number;
 }
 
-/** What is copied: the last dim, along which a kernel goes, and for a transpose the one in which src is dense. */
+/** The dims of a copy: the last, along which a kernel goes, and for a transpose the one in which src is dense. */
 interface Copy {
   readonly src: Tensor;
   readonly dst: Tensor;

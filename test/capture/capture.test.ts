@@ -389,6 +389,24 @@ describe("submits", () => {
     step.dispose();
   });
 
+  it("keep the order of replays and of what the host writes after them", async () => {
+    const w = tensor([1, 2, 3]);
+    const step = capture((x: Tensor) => [x.mul(w), x.add(1)] as const);
+    const x = tensor([1, 1, 1]);
+    step(x);
+    const [product, sum] = step(x);
+    w.fill_(7);
+    x.fill_(9);
+    sum.fill_(5);
+    expect(await Promise.all([product, sum, w, x].map((one) => one.tolist()))).toEqual([
+      [1, 2, 3],
+      [5, 5, 5],
+      [7, 7, 7],
+      [9, 9, 9],
+    ]);
+    step.dispose();
+  });
+
   it("come without a read too, when the running code gives up control", async () => {
     const step = capture((x) => x.mul(2));
     const x = tensor([1]);

@@ -48,7 +48,7 @@ it("a large batch gives the results of its images", async () => {
 });
 
 it("a convolution of each channel for many images is a dense one with zeros between the channels", async () => {
-  // So many images that an invocation sums several for the weight, the last one fewer.
+  // Enough images for an invocation to sum several for the weight, the last one fewer.
   const [n, channels, filters] = [131, 2, 2];
   const x = tensor(uniform(n * channels * 30, -1, 1, 1), { shape: [n, channels, 5, 6], requiresGrad: true });
   const own = tensor(uniform(channels * filters * 9, -1, 1, 2), { shape: [channels * filters, 1, 3, 3] }).detach();

@@ -14,7 +14,7 @@ interface Case {
   readonly name: string;
   readonly shape: readonly number[];
   readonly src: View;
-  /** Of a dense tensor of `dstShape`, with the shape that `src` gives. */
+  /** View of a dense tensor of `dstShape`, with the shape that `src` gives. */
   readonly dstShape?: readonly number[];
   readonly dst?: View;
 }

@@ -1,4 +1,4 @@
-/** What is aimed at per family, on lavapipe: ratios of the others' time to ours, and counts. */
+/** Aims per family on lavapipe: ratios of the others' time to ours, and counts. */
 export interface FamilyAims {
   /** Time of the best WebGPU peer over ours, at least. */
   webgpu: number;

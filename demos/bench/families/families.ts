@@ -16,7 +16,7 @@ export interface Family {
   /** Sizes that the models need and that the shapes of the parameters do not tell. */
   sizes: { heads?: number; layers?: number; vocabulary?: number; width?: number; length?: number; negatives?: number };
   optimizer: OptimizerSpec;
-  /** By how much of itself each of the first three losses may differ from gradwell's. */
+  /** Relative tolerance of the first three losses against gradwell's. */
   tolerance: number;
 }
 

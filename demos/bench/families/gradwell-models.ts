@@ -6,7 +6,7 @@ export type Tensors = Record<string, Tensor>;
 
 export interface FamilyModel extends nn.Module {
   loss(inputs: Tensors): Tensor;
-  /** What inference gives for the input `x`. */
+  /** The result of inference on the input `x`. */
   predict(inputs: Tensors): Tensor;
 }
 

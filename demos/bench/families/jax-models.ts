@@ -18,7 +18,7 @@ export interface JaxModel {
 
 const EMBEDDING = /^(tok|pos|center|context)\./;
 
-/** Whether a weight is kept (in, out), as is usual there. */
+/** True if a weight is stored (in, out), as is usual there. */
 export const isKernel = (name: string, shape: readonly number[]): boolean =>
   shape.length === 2 && !EMBEDDING.test(name);
 

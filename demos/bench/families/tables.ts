@@ -94,7 +94,7 @@ export function heading(result: FamiliesResult): string {
   return versions.length ? `${machine}; ${versions.join(", ")}` : machine;
 }
 
-/** What did not take part or went wrong, a line each. */
+/** The libraries that did not take part or failed, a line each. */
 export function remarks(result: FamiliesResult): string[] {
   const failed = result.families.flatMap(({ name, outcomes }: FamilyResult) =>
     Object.entries(outcomes).flatMap(([library, outcome]) =>

@@ -89,7 +89,7 @@ const FEW_CHANNELS = 5;
 export const chooseSums = (device: Device, windows: Windows): ConvKernel =>
   kernels[variants.find((one) => kernels[one].preferredOn(device) && canRun(device, one, windows)) as Variant];
 
-/** The kernel for a weight gradient of so many channels of x in a group. */
+/** The kernel for a weight gradient of n channels of x in a group. */
 export function chooseWeight(device: Device, windows: Windows, channels: number): ConvKernel {
   const fits = (one: Variant) => {
     const kernel: ConvKernel = kernels[one];

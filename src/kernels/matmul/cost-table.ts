@@ -4,7 +4,7 @@
 export type LinearCost = readonly [fixed: number, perWork: number, perByte: number];
 
 export interface ArchitectureCosts {
-  /** By kernel, `variant/splits`. */
+  /** Costs by kernel, `variant/splits`. */
   readonly costs: Readonly<Record<string, LinearCost>>;
   /** Shapes for which the cheapest by cost takes over 10 % longer than the fastest, and that one. */
   readonly exceptions: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** What matmuls take on GPUs that were measured: a cost per kernel and split by architecture, and the shapes it misjudges. */
+/** Measured costs of matmuls on GPUs: a cost per kernel and split by architecture, and the shapes it misjudges. */
 import type { ArchitectureCosts, LinearCost } from "./cost-table.ts";
 import { gpuCosts } from "./gpu-costs.generated.ts";
 

@@ -63,7 +63,7 @@ export interface MatmulKernel<S = MatmulShader> {
   /** The adapters that it can run on, and those that it is for. */
   readonly supportedOn?: (device: Device) => boolean;
   readonly preferredOn: (device: Device) => boolean;
-  /** Of those among which the estimate of tile-cost.ts decides. */
+  /** For the tiles among which the estimate of tile-cost.ts decides. */
   readonly rate?: number;
   readonly invocations?: number;
   /** Multiply-adds from which on it is worth while. */

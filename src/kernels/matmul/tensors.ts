@@ -7,7 +7,7 @@ import { castElements } from "../elementwise/cast.ts";
 import { type Matmul, runMatmul } from "./run.ts";
 import { readsHalf } from "./select.ts";
 
-/** What of a matmul is no tensor. */
+/** Settings of a matmul besides its tensors. */
 type Settings = Omit<Matmul, "a" | "b" | "c" | "bias" | "saved" | "biasGrad" | "half">;
 
 /** All of the same dtype. c and biasGrad are written. */

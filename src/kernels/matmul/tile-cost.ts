@@ -1,4 +1,4 @@
-/** What a tiled matmul costs a GPU, estimated: padded work, waves of workgroups, parts of K. */
+/** Estimated cost of a tiled matmul on a GPU: padded work, waves of workgroups, parts of K. */
 import type { Product } from "./product.ts";
 
 /** A workgroup's tile of C. */
@@ -10,7 +10,7 @@ export interface Tile {
   readonly invocations: number;
 }
 
-/** What the estimates need to know of a GPU. */
+/** The properties of a GPU that the estimates need. */
 export interface GpuSize {
   /** Cores: streaming multiprocessors, compute units, Xe cores. */
   readonly cores: number;

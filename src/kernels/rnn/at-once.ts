@@ -32,7 +32,7 @@ import {
 
 type Launch = Exclude<RecurrenceLaunch, { kernels: "steps" }>;
 
-/** By the lanes of a subgroup: for any width, and for one that is a multiple of four. */
+/** Kernels by the lanes of a subgroup: for any width, and for one that is a multiple of four. */
 const forward = {
   4: [recurrence_subgroup4, recurrence_subgroup4_vec4],
   8: [recurrence_subgroup8, recurrence_subgroup8_vec4],

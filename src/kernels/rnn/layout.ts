@@ -1,4 +1,4 @@
-/** How the steps of a recurrent layer lie in memory, and what its kernels take and give. */
+/** The memory layout of a recurrent layer's steps, and the operands of its kernels. */
 
 import { ALIGNMENT, type BufferSlice } from "../../gpu/buffer-pool.ts";
 import type { RecurrenceKernels } from "../../gpu/launch-policy.ts";

@@ -19,7 +19,7 @@ const WORTH = 0.97;
 /** Operands and results of one measurement take no more f32 elements than this. */
 const MOST_ELEMENTS = 2 ** 23;
 
-/** What a captured function's replays need to know of tuning. */
+/** The timing of one replay of a captured function. */
 export interface ReplayTiming {
   /** For the pass of the replay, where timestamps tell its time. */
   readonly descriptor: GPUComputePassDescriptor | undefined;

@@ -4,7 +4,7 @@ import type { Asked } from "../../gpu/tuning.ts";
 import { matmulWorkload } from "../matmul/workload.ts";
 import type { Workload } from "./workload.ts";
 
-/** By the word that a family's keys begin with: what makes a workload of a shape that the family asked for. */
+/** Functions that make a workload of a shape, by the word that the keys of a family begin with. */
 const families: Readonly<Record<string, (device: Device, shape: never) => Workload>> = {
   matmul: matmulWorkload,
 };

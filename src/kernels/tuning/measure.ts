@@ -11,7 +11,7 @@ export interface Measured {
   readonly fastest: Choice;
   /** Milliseconds by name of the choice, the fastest of some passes; those that failed their check are missing. */
   readonly milliseconds: ReadonlyMap<string, number>;
-  /** What was wrong with the others. */
+  /** The fault of each of the others. */
   readonly faults: ReadonlyMap<string, string>;
 }
 

@@ -15,7 +15,7 @@ export interface TunedShape {
   readonly after: string;
   /** Milliseconds of each candidate, the fastest of some runs. */
   readonly milliseconds: Readonly<Record<string, number>>;
-  /** What was wrong with candidates that are never taken on this adapter: see `init`'s option `tuning`. */
+  /** Faults of candidates that are never taken on this adapter: see `init`'s option `tuning`. */
   readonly faults: Readonly<Record<string, string>>;
 }
 

@@ -19,7 +19,7 @@ export interface Workload {
   makeTrial(): Trial;
 }
 
-/** What a kernel must have written to one element: `value`, give or take `bound`. */
+/** The expected value of one element, and the largest error that is allowed. */
 export interface Expected {
   readonly value: number;
   readonly bound: number;
